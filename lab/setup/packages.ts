@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { step } from './progress.ts';
+import { run } from './shell.ts';
+
+/** A file that shows that a package is there → the Debian package that brings it. */
+const NEEDED: Readonly<Record<string, string>> = {
+  '/usr/bin/containerd': 'containerd',
+  '/usr/sbin/runc': 'runc',
+  '/usr/sbin/nft': 'nftables',
+  '/usr/sbin/iptables': 'iptables',
+  '/usr/sbin/conntrack': 'conntrack',
+  '/bin/busybox': 'busybox-static',
+  '/usr/bin/openssl': 'openssl',
+  '/usr/bin/iperf3': 'iperf3',
+  '/usr/bin/nsenter': 'util-linux',
+  '/bin/mount': 'mount',
+  '/usr/sbin/ip': 'iproute2',
+  '/bin/ping': 'iputils-ping',
+};
+
+/** Installs the system packages that the lab uses, if any is missing. Needs root and a Debian 12 package source. */
+export async function installPackages(): Promise<void> {
+  const missing = Object.entries(NEEDED)
+    .filter(([file]) => !existsSync(file) && !existsSync(file.replace(/^\//, '/usr/')))
+    .map(([, name]) => name);
+  if (missing.length === 0) return;
+  await step(
+    `system packages: ${missing.join(' ')}`,
+    async () => {
+      const env = { DEBIAN_FRONTEND: 'noninteractive' };
+      await run('apt-get', ['update', '-qq'], { env });
+      await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], { env });
+    },
+    'about 1 minute',
+  );
+}

@@ -1,0 +1,66 @@
+import { chmodSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import type { Logger } from '../../lib/logger.ts';
+import { CNI_ERROR, CniError, type CniRequest, parseCniRequest } from './request.ts';
+
+/** Answers one request; undefined means success without a result (DEL, CHECK, GC, STATUS). */
+export type CniHandler = (request: CniRequest, signal: AbortSignal) => Promise<object | undefined>;
+
+/** A configuration list is a few kilobytes; GC lists all attachments of a node. */
+const MAX_REQUEST_BYTES = 1 << 20;
+
+export interface CniServer {
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the shim on the unix socket `path` (root only). The reply's first byte is the exit code, `0` or `1`; the
+ * rest is the CNI result or error object. When the runtime hangs up, the handler's signal aborts.
+ */
+export async function serveCni(path: string, handler: CniHandler, logger: Logger): Promise<CniServer> {
+  rmSync(path, { force: true });
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => serveOne(socket, handler, logger));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+  chmodSync(path, 0o600);
+  return { close: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+function serveOne(socket: net.Socket, handler: CniHandler, logger: Logger): void {
+  const abort = new AbortController();
+  const pieces: Buffer[] = [];
+  let size = 0;
+  let answered = false;
+  socket.on('data', (piece) => {
+    size += piece.length;
+    if (size > MAX_REQUEST_BYTES) socket.destroy();
+    else pieces.push(piece);
+  });
+  socket.on('error', () => abort.abort());
+  socket.on('close', () => {
+    if (!answered) abort.abort();
+  });
+  socket.on('end', () => {
+    void answer(Buffer.concat(pieces).toString('utf8'), handler, abort.signal, logger).then((reply) => {
+      answered = true;
+      if (!socket.destroyed) socket.end(reply);
+    });
+  });
+}
+
+async function answer(text: string, handler: CniHandler, signal: AbortSignal, logger: Logger): Promise<string> {
+  let cniVersion = '1.0.0';
+  try {
+    const request = parseCniRequest(text);
+    cniVersion = request.cniVersion;
+    const result = await handler(request, signal);
+    return `0${result === undefined ? '' : JSON.stringify({ cniVersion, ...result })}`;
+  } catch (error) {
+    const { code, message, details } =
+      error instanceof CniError ? error : new CniError(CNI_ERROR.io, error instanceof Error ? error.message : String(error));
+    logger.warn('cni request failed', { code, reason: message, details });
+    return `1${JSON.stringify({ cniVersion, code, msg: message, details })}`;
+  }
+}

@@ -1,0 +1,150 @@
+/** The parts of Kubernetes' own kinds that Weft reads, and no more. */
+import type { KubeObject } from './meta.ts';
+
+export interface LabelSelector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly LabelSelectorRequirement[];
+}
+
+export interface LabelSelectorRequirement {
+  readonly key: string;
+  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+  readonly values?: readonly string[];
+}
+
+export interface ContainerPort {
+  readonly name?: string;
+  readonly containerPort: number;
+  readonly protocol?: 'TCP' | 'UDP' | 'SCTP';
+}
+
+export interface Probe {
+  readonly httpGet?: { readonly port: number | string; readonly path?: string; readonly scheme?: string };
+  readonly tcpSocket?: { readonly port: number | string };
+  readonly grpc?: { readonly port: number };
+}
+
+export interface Container {
+  readonly name: string;
+  readonly image?: string;
+  readonly ports?: readonly ContainerPort[];
+  readonly livenessProbe?: Probe;
+  readonly readinessProbe?: Probe;
+  readonly startupProbe?: Probe;
+  readonly restartPolicy?: string;
+  readonly securityContext?: { readonly runAsUser?: number };
+}
+
+export interface Pod extends KubeObject {
+  readonly spec: {
+    readonly nodeName?: string;
+    readonly hostNetwork?: boolean;
+    readonly serviceAccountName?: string;
+    readonly securityContext?: { readonly runAsUser?: number };
+    readonly containers: readonly Container[];
+    readonly initContainers?: readonly Container[];
+  };
+  readonly status?: {
+    readonly phase?: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
+    readonly podIP?: string;
+    readonly podIPs?: readonly { readonly ip: string }[];
+    readonly hostIP?: string;
+  };
+}
+
+export interface Namespace extends KubeObject {}
+
+export interface Node extends KubeObject {
+  readonly spec?: {
+    readonly taints?: readonly { readonly key: string; readonly effect: string; readonly value?: string }[];
+  };
+  readonly status?: {
+    readonly addresses?: readonly { readonly type: string; readonly address: string }[];
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly nodeInfo?: { readonly bootID?: string };
+  };
+}
+
+export interface Service extends KubeObject {
+  readonly spec: {
+    readonly type?: string;
+    readonly clusterIP?: string;
+    readonly clusterIPs?: readonly string[];
+    readonly selector?: Readonly<Record<string, string>>;
+    readonly ports?: readonly {
+      readonly name?: string;
+      readonly protocol?: 'TCP' | 'UDP' | 'SCTP';
+      readonly port: number;
+      readonly targetPort?: number | string;
+      readonly appProtocol?: string;
+    }[];
+  };
+}
+
+export interface EndpointSlice extends KubeObject {
+  readonly addressType: 'IPv4' | 'IPv6' | 'FQDN';
+  readonly endpoints?: readonly {
+    readonly addresses: readonly string[];
+    readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean };
+    readonly nodeName?: string;
+    readonly targetRef?: { readonly kind?: string; readonly namespace?: string; readonly name?: string; readonly uid?: string };
+  }[];
+  readonly ports?: readonly { readonly name?: string; readonly protocol?: string; readonly port?: number }[];
+}
+
+/** networking.k8s.io/v1 NetworkPolicy; Weft's own kind of that name is in `generated/networkpolicy.ts`. */
+export interface KubernetesNetworkPolicy extends KubeObject {
+  readonly spec: {
+    readonly podSelector?: LabelSelector;
+    readonly policyTypes?: readonly ('Ingress' | 'Egress')[];
+    readonly ingress?: readonly {
+      readonly from?: readonly KubernetesPolicyPeer[];
+      readonly ports?: readonly KubernetesPolicyPort[];
+    }[];
+    readonly egress?: readonly {
+      readonly to?: readonly KubernetesPolicyPeer[];
+      readonly ports?: readonly KubernetesPolicyPort[];
+    }[];
+  };
+}
+
+export interface KubernetesPolicyPeer {
+  readonly podSelector?: LabelSelector;
+  readonly namespaceSelector?: LabelSelector;
+  readonly ipBlock?: { readonly cidr: string; readonly except?: readonly string[] };
+}
+
+export interface KubernetesPolicyPort {
+  readonly protocol?: 'TCP' | 'UDP' | 'SCTP';
+  readonly port?: number | string;
+  readonly endPort?: number;
+}
+
+/** gateway.networking.k8s.io/v1 HTTPRoute, the part that a mesh route uses. */
+export interface HTTPRoute extends KubeObject {
+  readonly spec: {
+    readonly parentRefs?: readonly {
+      readonly group?: string;
+      readonly kind?: string;
+      readonly namespace?: string;
+      readonly name: string;
+      readonly port?: number;
+    }[];
+    readonly rules?: readonly {
+      readonly matches?: readonly {
+        readonly path?: { readonly type?: string; readonly value?: string };
+        readonly method?: string;
+        readonly headers?: readonly { readonly type?: string; readonly name: string; readonly value: string }[];
+      }[];
+      readonly backendRefs?: readonly {
+        readonly group?: string;
+        readonly kind?: string;
+        readonly namespace?: string;
+        readonly name: string;
+        readonly port?: number;
+        readonly weight?: number;
+      }[];
+      readonly timeouts?: { readonly request?: string };
+    }[];
+  };
+}

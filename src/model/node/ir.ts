@@ -1,0 +1,213 @@
+/**
+ * What one node is told: the vocabulary between the operator (which compiles it) and the agent (which applies it).
+ * Every resource is plain JSON, has a key that is unique within its kind, and is replaced whole, except an address
+ * set, whose members may also be patched. Lists are sorted by the compiler, so that equal content has equal text.
+ */
+
+/** A resource's kind on the stream, with the shape of its body. Order of application is `RESOURCE_ORDER`. */
+export interface ResourceBodies {
+  /** key `self`. */
+  readonly node: NodeIr;
+  /** key: pool name. */
+  readonly pool: PoolIr;
+  /** key: the block's CIDR. Only blocks this node owns. */
+  readonly block: BlockIr;
+  /** key: the other node's name. */
+  readonly peer: PeerIr;
+  /** key: hash of the set's selector (`addressSetKey`). */
+  readonly addressSet: AddressSetIr;
+  /** key: hash of the chain's content. */
+  readonly chain: ChainIr;
+  /** key: pod uid. Only pods of this node that are on the pod network. */
+  readonly pod: PodIr;
+  /** key: `namespace/name`. */
+  readonly service: ServiceIr;
+  /** key: cluster key, see `EndpointsIr`. */
+  readonly endpoints: EndpointsIr;
+}
+
+export type ResourceKind = keyof ResourceBodies;
+
+/** Referents before those who refer to them; removals go in the reverse order. */
+export const RESOURCE_ORDER: readonly ResourceKind[] = [
+  'node',
+  'pool',
+  'block',
+  'peer',
+  'addressSet',
+  'chain',
+  'endpoints',
+  'service',
+  'pod',
+];
+
+export type Resource = {
+  readonly [K in ResourceKind]: { readonly kind: K; readonly key: string; readonly body: ResourceBodies[K] };
+}[ResourceKind];
+
+export interface NodeIr {
+  readonly name: string;
+  readonly uid: string;
+  /** InternalIP, the underlay address, IPv4. */
+  readonly address: string;
+  /** Never leased; source of host → remote pod; index 0 of the node's first block. Absent until it owns one. */
+  readonly tunnelAddress?: string;
+  readonly trustDomain: string;
+  /** Root certificates that proxies and agents believe, PEM. */
+  readonly trustBundlePem: string;
+}
+
+export interface PoolIr {
+  readonly name: string;
+  readonly uid: string;
+  readonly cidr: string;
+  readonly encapsulation: 'VXLAN';
+  readonly natOutgoing: boolean;
+  readonly disabled: boolean;
+}
+
+export interface BlockIr {
+  readonly cidr: string;
+  readonly pool: string;
+  readonly poolUid: string;
+}
+
+export interface PeerIr {
+  readonly node: string;
+  readonly nodeUid: string;
+  readonly address: string;
+  readonly tunnelAddress: string;
+  /** Of the peer's VXLAN device, `tunnelMacOf(nodeUid)`. */
+  readonly tunnelMac: string;
+  readonly blocks: readonly string[];
+}
+
+/** `ip`: single addresses, a hash set. `cidr`: prefixes, coalesced and disjoint, an interval set. IPv4 only. */
+export interface AddressSetIr {
+  readonly type: 'ip' | 'cidr';
+  readonly members: readonly string[];
+}
+
+/** The rules that one direction of a pod's traffic meets, in order; the first that matches decides. */
+export interface ChainIr {
+  readonly rules: readonly RuleIr[];
+  /** For traffic that no rule matches: `deny` once any policy isolates the direction. */
+  readonly otherwise: 'allow' | 'deny';
+}
+
+export interface RuleIr {
+  readonly action: 'allow' | 'deny';
+  /** Address set keys of the far end, any of which matches; `any` is everybody. An empty list matches nobody. */
+  readonly peers: 'any' | readonly string[];
+  /** Destination ports, any of which matches; `any` is every protocol and port. */
+  readonly ports: 'any' | readonly PortIr[];
+  /** Whose rule this is: `KubernetesNetworkPolicy ns/name` or `NetworkPolicy ns/name`; for counters and explanations. */
+  readonly origin: string;
+}
+
+export interface PortIr {
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+  /** Inclusive; both 0 and 65535 for "every port of this protocol". */
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface PodIr {
+  readonly uid: string;
+  /** `kubernetes.io/config.hash` of a static pod: the runtime knows it by this instead of its API uid. */
+  readonly staticHash?: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly serviceAccount: string;
+  /** Keys of chains; absent: the direction is not isolated. */
+  readonly ingressChain?: string;
+  readonly egressChain?: string;
+  /** Present when the pod carries the proxy. */
+  readonly mesh?: PodMeshIr;
+}
+
+export type TlsMode = 'Permissive' | 'Strict';
+export type AppProtocol = 'HTTP' | 'HTTP2' | 'GRPC' | 'TCP';
+
+export interface PodMeshIr {
+  /** `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
+  readonly spiffeId: string;
+  readonly proxyUid: number;
+  /** For ports not listed in `inbound`. */
+  readonly tlsMode: TlsMode;
+  readonly inbound: readonly InboundPortIr[];
+  /** Container ports of declared probes: host traffic to these bypasses the proxy. */
+  readonly probePorts: readonly number[];
+}
+
+export interface InboundPortIr {
+  /** The port the application listens on. */
+  readonly port: number;
+  readonly protocol: AppProtocol;
+  readonly tlsMode: TlsMode;
+}
+
+/** A service that meshed pods can call. */
+export interface ServiceIr {
+  readonly namespace: string;
+  readonly name: string;
+  readonly clusterIPs: readonly string[];
+  readonly ports: readonly ServicePortIr[];
+}
+
+export interface ServicePortIr {
+  /** The port callers dial. */
+  readonly port: number;
+  readonly protocol: AppProtocol;
+  /** HTTP protocols only, first match wins; TCP has exactly one rule without matches. */
+  readonly rules: readonly RouteRuleIr[];
+}
+
+export interface RouteRuleIr {
+  /** Where the rule came from: `Service ns/name`, `TrafficSplit ns/name`, `HTTPRoute ns/name`. */
+  readonly origin: string;
+  /** Any of which matches; empty: everything. */
+  readonly matches: readonly RouteMatchIr[];
+  readonly backends: readonly BackendIr[];
+  readonly timeoutMs?: number;
+  readonly retry?: RetryIr;
+}
+
+export interface RouteMatchIr {
+  readonly path?: { readonly type: 'Exact' | 'Prefix'; readonly value: string };
+  readonly method?: string;
+  readonly headers: readonly { readonly name: string; readonly value: string }[];
+}
+
+export interface RetryIr {
+  /** Retries, not counting the first try. */
+  readonly attempts: number;
+  /** Of one try. */
+  readonly perTryTimeoutMs?: number;
+  /** Only conditions under which the request cannot have been worked on, unless the method is idempotent. */
+  readonly on: readonly ('ConnectFailure' | 'Refused' | 'GatewayError')[];
+}
+
+export interface BackendIr {
+  /** Key of an `endpoints` resource; absent: names nothing, keeps its weight and answers 503. */
+  readonly cluster?: string;
+  /** Relative, 0..1_000_000. */
+  readonly weight: number;
+}
+
+export type LoadBalancing = 'RoundRobin' | 'LeastRequest' | 'Random';
+
+/** Key: `namespace/name:port` of the service port, and `|subset` behind it for a subset. */
+export interface EndpointsIr {
+  readonly protocol: AppProtocol;
+  readonly loadBalancing: LoadBalancing;
+  readonly connectTimeoutMs: number;
+  readonly endpoints: readonly EndpointIr[];
+}
+
+export interface EndpointIr {
+  readonly address: string;
+  readonly port: number;
+  /** Of the pod behind it when that pod carries the proxy: the call is mutual TLS and must present this identity. */
+  readonly spiffeId?: string;
+}

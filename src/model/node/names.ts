@@ -1,0 +1,18 @@
+import { shortHash } from '../../lib/hash.ts';
+
+/** Interfaces whose name starts so are pods' host ends: the policy table drops those it does not know. */
+export const POD_INTERFACE_PREFIX = 'weft';
+export const VXLAN_INTERFACE = 'vxlan.weft';
+/** IANA's VXLAN port (RFC 7348); VNI 1 is Flannel's, 4096 Calico's. */
+export const VXLAN_PORT = 4789;
+export const VXLAN_VNI = 5187;
+
+/** Host end of an attachment: 15 characters, IFNAMSIZ less the terminator. By container, so that an old sandbox's DEL never meets the new one's link. */
+export function hostInterfaceName(containerId: string, ifname: string): string {
+  return `${POD_INTERFACE_PREFIX}${shortHash(`${containerId}/${ifname}`, 11)}`;
+}
+
+/** A locally administered unicast MAC that every node can compute from the Node's UID. */
+export function tunnelMacOf(nodeUid: string): string {
+  return `0a:${shortHash(`tunnel/${nodeUid}`, 10).match(/../g)?.join(':') ?? ''}`;
+}
