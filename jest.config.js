@@ -19,6 +19,9 @@ export default {
     }),
     tier('kube', ['<rootDir>/test/kube/**/*.test.ts']),
     tier('dataplane', ['<rootDir>/test/dataplane/**/*.test.ts']),
-    tier('cluster', ['<rootDir>/test/cluster/**/*.test.ts']),
+    tier('cluster', ['<rootDir>/test/cluster/**/*.test.ts'], {
+      globalSetup: '<rootDir>/test/cluster/setup.ts',
+      globalTeardown: '<rootDir>/test/cluster/teardown.ts',
+    }),
   ],
 };

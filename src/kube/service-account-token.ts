@@ -1,4 +1,4 @@
-import { createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto';
+import { createPublicKey, type JsonWebKeyInput, type KeyObject, verify } from 'node:crypto';
 
 /** Who a bound service-account token speaks for. */
 export interface TokenIdentity {
@@ -21,7 +21,7 @@ export type SigningKeys = ReadonlyMap<string, KeyObject>;
 
 /** Reads a JSON Web Key Set (RFC 7517); keys of unknown types are left out. */
 export function parseSigningKeys(jwks: unknown): SigningKeys {
-  const { keys } = jwks as { keys?: readonly (JsonWebKey & { kid?: string })[] };
+  const { keys } = jwks as { keys?: readonly (JsonWebKeyInput['key'] & { readonly kid?: string; readonly kty?: string })[] };
   const found = new Map<string, KeyObject>();
   for (const key of keys ?? []) {
     if (key.kid !== undefined && (key.kty === 'RSA' || key.kty === 'EC')) {

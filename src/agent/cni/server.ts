@@ -33,7 +33,7 @@ function serveOne(socket: net.Socket, handler: CniHandler, logger: Logger): void
   const pieces: Buffer[] = [];
   let size = 0;
   let answered = false;
-  socket.on('data', (piece) => {
+  socket.on('data', (piece: Buffer) => {
     size += piece.length;
     if (size > MAX_REQUEST_BYTES) socket.destroy();
     else pieces.push(piece);

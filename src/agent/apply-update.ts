@@ -1,0 +1,116 @@
+import type { Logger } from '../lib/logger.ts';
+import type { ApplyError, NodeUpdate, ResourceRef, VersionedResource } from '../model/node/desired-update.ts';
+import type { AddressSetIr, ChainIr, ResourceKind } from '../model/node/ir.ts';
+import type { LeaseBook } from './cni/attach.ts';
+import type { PodBinding, PolicyChange, PolicyTable } from './dataplane/nft/policy-table.ts';
+import { bindingOf, type NodeNetwork } from './network.ts';
+import type { ResourceStore } from './state/resources.ts';
+
+export interface UpdateApplierDeps {
+  readonly resources: ResourceStore;
+  readonly leases: LeaseBook;
+  readonly policy: PolicyTable;
+  readonly network: NodeNetwork;
+  /** Resources that others act upon: services, endpoints, pods; called after they are stored. */
+  readonly changed: (kinds: ReadonlySet<ResourceKind>) => void;
+  readonly logger: Logger;
+}
+
+const POLICY_KINDS: ReadonlySet<string> = new Set(['addressSet', 'chain', 'pod']);
+const NODE_KINDS: ReadonlySet<string> = new Set(['node', 'pool', 'block', 'peer']);
+
+/** Puts what the operators say into force, kernel first, memory and disk after: what is held is what holds. */
+export class UpdateApplier {
+  readonly #deps: UpdateApplierDeps;
+
+  constructor(deps: UpdateApplierDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves with what is not in force; of a policy change the kernel refuses, nothing is. */
+  async apply(update: NodeUpdate): Promise<readonly ApplyError[]> {
+    const { resources, network, changed } = this.#deps;
+    const errors: ApplyError[] = [];
+    const policyRefused = await this.#applyPolicy(update);
+    const isStored = ({ kind }: { readonly kind: string }) => policyRefused === undefined || !POLICY_KINDS.has(kind);
+    const upserts = update.upserts.filter(isStored);
+    const removals = update.removals.filter(isStored);
+    const kinds = new Set<ResourceKind>();
+    for (const { kind, key, version, body } of upserts) {
+      resources.set(kind, key, version, body);
+      kinds.add(kind);
+    }
+    if (policyRefused === undefined) this.#storePatches(update);
+    for (const { kind, key } of removals) {
+      resources.remove(kind, key);
+      kinds.add(kind);
+    }
+    if (policyRefused !== undefined) errors.push(...failures(update, POLICY_KINDS, policyRefused));
+    if ([...kinds].some((kind) => NODE_KINDS.has(kind))) {
+      const refused = await attempt(() => network.applyNode());
+      if (refused !== undefined) errors.push(...failures(update, NODE_KINDS, refused));
+    }
+    if (errors.length === 0) resources.setWatermark(update.watermark);
+    else this.#deps.logger.error('update not in force', { count: errors.length, reason: errors[0]?.message });
+    changed(kinds);
+    return errors;
+  }
+
+  async #applyPolicy(update: NodeUpdate): Promise<string | undefined> {
+    const change = this.#policyChange(update);
+    return change === undefined ? undefined : await attempt(() => this.#deps.policy.apply(change));
+  }
+
+  #policyChange({ upserts, setPatches, removals }: NodeUpdate): PolicyChange | undefined {
+    const sets = of<AddressSetIr>(upserts, 'addressSet');
+    const chains = of<ChainIr>(upserts, 'chain');
+    const bind = this.#bindings(upserts);
+    const [goneSets, goneChains] = [keysOf(removals, 'addressSet'), keysOf(removals, 'chain')];
+    const all = [sets, chains, bind, goneSets, goneChains, setPatches];
+    if (all.every(({ length }) => length === 0)) return undefined;
+    const patch = setPatches.map(({ key, add, remove }) => [key, { add, remove }] as const);
+    return { sets: { upsert: sets, patch, remove: goneSets }, chains: { upsert: chains, remove: goneChains }, pods: { bind } };
+  }
+
+  /** Of attached pods only: the others are bound by their ADD. */
+  #bindings(upserts: readonly VersionedResource[]): PodBinding[] {
+    const attachments = Map.groupBy(this.#deps.leases.all(), ({ podUid }) => podUid);
+    return upserts.flatMap((resource) =>
+      resource.kind === 'pod'
+        ? (attachments.get(resource.key) ?? []).map((attachment) => bindingOf(resource.body, attachment))
+        : [],
+    );
+  }
+
+  #storePatches({ setPatches }: NodeUpdate): void {
+    for (const { key, toVersion, add, remove } of setPatches) {
+      const held = this.#deps.resources.get('addressSet', key);
+      if (held === undefined) continue;
+      const gone = new Set(remove);
+      const members = [...held.members.filter((member) => !gone.has(member)), ...add];
+      this.#deps.resources.set('addressSet', key, toVersion, { type: held.type, members });
+    }
+  }
+}
+
+function of<T>(upserts: readonly VersionedResource[], kind: ResourceKind): (readonly [string, T])[] {
+  return upserts.filter((resource) => resource.kind === kind).map(({ key, body }) => [key, body as T]);
+}
+
+function keysOf(removals: readonly ResourceRef[], kind: ResourceKind): string[] {
+  return removals.filter((ref) => ref.kind === kind).map(({ key }) => key);
+}
+
+function failures({ upserts, setPatches, removals }: NodeUpdate, kinds: ReadonlySet<string>, message: string): ApplyError[] {
+  const patched = setPatches.map(({ key }) => ({ kind: 'addressSet', key }));
+  return [...upserts, ...patched, ...removals].flatMap(({ kind, key }) => (kinds.has(kind) ? [{ kind, key, message }] : []));
+}
+
+async function attempt(work: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

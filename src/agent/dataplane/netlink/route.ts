@@ -1,0 +1,136 @@
+import { formatCidr4, parseCidr4 } from '../../../lib/ipv4.ts';
+import { type Attribute, ipv4Bytes, parseAttributes, readIpv4, u32 } from './codec.ts';
+import {
+  AF_INET,
+  NLM_F_CREATE,
+  NLM_F_REPLACE,
+  RT_SCOPE_LINK,
+  RT_SCOPE_UNIVERSE,
+  RT_TABLE_MAIN,
+  RTA_DST,
+  RTA_GATEWAY,
+  RTA_OIF,
+  RTA_PRIORITY,
+  RTA_TABLE,
+  RTM_DELROUTE,
+  RTM_GETROUTE,
+  RTM_NEWROUTE,
+  RTN_BLACKHOLE,
+  RTN_UNICAST,
+  RTNH_F_ONLINK,
+} from './constants.ts';
+import { hasCode } from './error.ts';
+import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
+
+/** Who made a route (`rtm_protocol`): all of Weft's carry this. Not taken in include/uapi/linux/rtnetlink.h. */
+const ROUTE_PROTOCOL = 87;
+
+/** An IPv4 route of the main table. */
+export interface Route {
+  /** CIDR; `0.0.0.0/0` is the default route. */
+  readonly destination: string;
+  readonly type: 'unicast' | 'blackhole' | 'other';
+  /** Index of the interface; absent for a blackhole. */
+  readonly interfaceIndex?: number;
+  readonly gateway?: string;
+  /** The gateway is taken to be on the interface's link, whatever the routes say. */
+  readonly onlink?: boolean;
+  /** The lowest wins; 0 unless somebody else set it. */
+  readonly metric?: number;
+}
+
+const TYPES: Readonly<Record<Route['type'], number>> = { unicast: RTN_UNICAST, blackhole: RTN_BLACKHOLE, other: 0 };
+
+/** Adds the route, or puts it in the place of the one with the same destination and metric. */
+export function encodeRoute(route: Route): NetlinkRequest {
+  const what = `write route ${routeText(route)}`;
+  const flags = NLM_F_CREATE | NLM_F_REPLACE;
+  return { what, type: RTM_NEWROUTE, flags, header: routeHeader(route), attributes: routeAttributes(route) };
+}
+
+/** Removes exactly this route: one with another gateway, interface or type stays. ESRCH when there is none. */
+export function encodeRouteRemoval(route: Route): NetlinkRequest {
+  const what = `remove route ${routeText(route)}`;
+  return { what, type: RTM_DELROUTE, header: routeHeader(route), attributes: routeAttributes(route) };
+}
+
+/** Parses the body of RTM_NEWROUTE. Undefined for a route of another table. */
+export function parseRoute(body: Buffer): Route | undefined {
+  const attributes = parseAttributes(body, 12);
+  if ((attributes.get(RTA_TABLE)?.readUInt32LE() ?? body.readUInt8(4)) !== RT_TABLE_MAIN) return undefined;
+  const address = readIpv4(attributes.get(RTA_DST)) ?? '0.0.0.0';
+  const type = body.readUInt8(7);
+  const interfaceIndex = attributes.get(RTA_OIF)?.readUInt32LE();
+  const gateway = readIpv4(attributes.get(RTA_GATEWAY));
+  const metric = attributes.get(RTA_PRIORITY)?.readUInt32LE() ?? 0;
+  return {
+    destination: `${address}/${body.readUInt8(1)}`,
+    type: type === RTN_UNICAST ? 'unicast' : type === RTN_BLACKHOLE ? 'blackhole' : 'other',
+    ...(interfaceIndex !== undefined && { interfaceIndex }),
+    ...(gateway !== undefined && { gateway }),
+    ...((body.readUInt32LE(8) & RTNH_F_ONLINK) !== 0 && { onlink: true }),
+    ...(metric !== 0 && { metric }),
+  };
+}
+
+/** Of the main table; `ours`: only those that Weft made. */
+export function listRoutes(socket: NetlinkSocket, { ours }: { readonly ours: boolean }): Route[] {
+  const header = Buffer.alloc(12);
+  header.writeUInt8(AF_INET, 0);
+  header.writeUInt8(RT_TABLE_MAIN, 4);
+  header.writeUInt8(ours ? ROUTE_PROTOCOL : 0, 5);
+  try {
+    const messages = socket.dump({ what: 'list routes', type: RTM_GETROUTE, header });
+    return messages.flatMap(({ body }) => parseRoute(body) ?? []);
+  } catch (error) {
+    // The main table of a namespace comes into being with its first route.
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/** One line, as `ip route` would print it; equal text is an equal route. */
+export function routeText({ destination, type, interfaceIndex, gateway, onlink, metric }: Route): string {
+  return [
+    ...(type === 'unicast' ? [] : [type]),
+    destination,
+    ...(gateway === undefined ? [] : [`via ${gateway}`]),
+    ...(interfaceIndex === undefined ? [] : [`dev #${interfaceIndex}`]),
+    ...(onlink === true ? ['onlink'] : []),
+    ...(metric === undefined ? [] : [`metric ${metric}`]),
+  ].join(' ');
+}
+
+/** What the kernel holds only once. */
+export function routeKey({ destination, metric = 0 }: Route): string {
+  return `${destination} ${metric}`;
+}
+
+/** struct rtmsg: family, destination's length, source's length, TOS, table, protocol, scope, type, flags. */
+function routeHeader({ destination, type, interfaceIndex, gateway, onlink }: Route): Buffer {
+  const header = Buffer.alloc(12);
+  header.writeUInt8(AF_INET, 0);
+  header.writeUInt8(prefixOf(destination).length, 1);
+  header.writeUInt8(RT_TABLE_MAIN, 4);
+  header.writeUInt8(ROUTE_PROTOCOL, 5);
+  header.writeUInt8(interfaceIndex !== undefined && gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE, 6);
+  header.writeUInt8(TYPES[type], 7);
+  header.writeUInt32LE(onlink === true ? RTNH_F_ONLINK : 0, 8);
+  return header;
+}
+
+function routeAttributes({ destination, interfaceIndex, gateway, metric }: Route): Attribute[] {
+  const { address, length } = prefixOf(destination);
+  return [
+    ...(length === 0 ? [] : [[RTA_DST, ipv4Bytes(address)] as const]),
+    ...(interfaceIndex === undefined ? [] : [[RTA_OIF, u32(interfaceIndex)] as const]),
+    ...(gateway === undefined ? [] : [[RTA_GATEWAY, ipv4Bytes(gateway)] as const]),
+    ...(metric === undefined ? [] : [[RTA_PRIORITY, u32(metric)] as const]),
+  ];
+}
+
+function prefixOf(destination: string): { readonly address: string; readonly length: number } {
+  const cidr = parseCidr4(destination);
+  if (cidr === undefined) throw new RangeError(`'${destination}' is no IPv4 prefix`);
+  return { address: formatCidr4(cidr).split('/')[0] ?? '', length: cidr.length };
+}

@@ -1,0 +1,111 @@
+import type { PolicyPacket } from '../../../model/policy/evaluate.ts';
+import { type Attribute, ipv4Bytes, parseAttributes, readIpv4, u32 } from '../netlink/codec.ts';
+import { hasCode } from '../netlink/error.ts';
+import { NetlinkSocket } from '../netlink/socket.ts';
+import { IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_GET, NETLINK_NETFILTER, NFPROTO_IPV4, nfgenmsg } from './nfnetlink.ts';
+
+/** A tracked connection as the policy chains saw its first packet. */
+export interface Flow {
+  /** Who opened it, before masquerading. */
+  readonly source: string;
+  /** Whom it reaches, after translation of a service's address. */
+  readonly destination: string;
+  /** Whom it was opened to. */
+  readonly dialled: string;
+  readonly protocol: PolicyPacket['protocol'];
+  /** Of the destination, after translation; 0 when the protocol has none. */
+  readonly port: number;
+  /** What names the entry to the kernel. */
+  readonly identity: readonly Attribute[];
+}
+
+// nfnetlink_conntrack.h, enum ctattr_type and neighbours; flag bits: net/netfilter/nf_conntrack_netlink.c.
+const CTA_TUPLE_ORIG = 1;
+const CTA_TUPLE_REPLY = 2;
+const CTA_ID = 12;
+const CTA_ZONE = 18;
+const CTA_FILTER = 25;
+const CTA_TUPLE_IP = 1;
+const CTA_TUPLE_PROTO = 2;
+const CTA_IP_V4_SRC = 1;
+const CTA_IP_V4_DST = 2;
+const CTA_PROTO_NUM = 1;
+const CTA_PROTO_SRC_PORT = 2;
+const CTA_FILTER_ORIG_FLAGS = 1;
+const CTA_FILTER_REPLY_FLAGS = 2;
+const CTA_FILTER_F_IP_SRC = 1;
+const NLA_F_NESTED = 0x8000;
+const PROTOCOLS: Readonly<Record<number, PolicyPacket['protocol']>> = { 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
+
+/** The kernel's table of IPv4 connections, in the network namespace that was the thread's when this was made. */
+export class Conntrack {
+  readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
+
+  /** Of everybody. */
+  all(): Flow[] {
+    return this.#dump([]);
+  }
+
+  /** Those that `address` opened, and those that reach it. The kernel filters (since Linux 5.8). */
+  of(address: string): Flow[] {
+    const tuple: Attribute[] = [[CTA_TUPLE_IP, [[CTA_IP_V4_SRC, ipv4Bytes(address)]]]];
+    const filter = (orig: number, reply: number): Attribute => [
+      CTA_FILTER,
+      [
+        [CTA_FILTER_ORIG_FLAGS, u32(orig)],
+        [CTA_FILTER_REPLY_FLAGS, u32(reply)],
+      ],
+    ];
+    return [
+      ...this.#dump([[CTA_TUPLE_ORIG, tuple], filter(CTA_FILTER_F_IP_SRC, 0)]),
+      ...this.#dump([[CTA_TUPLE_REPLY, tuple], filter(0, CTA_FILTER_F_IP_SRC)]),
+    ];
+  }
+
+  /** Its next packet is a new connection's. An entry that is gone already is no error. @throws NetlinkError */
+  delete({ source, destination, identity }: Flow): void {
+    try {
+      this.#socket.request({
+        what: `delete the conntrack entry ${source} → ${destination}`,
+        type: IPCTNL_MSG_CT_DELETE,
+        header: nfgenmsg(NFPROTO_IPV4),
+        attributes: identity,
+      });
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+    }
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #dump(attributes: readonly Attribute[]): Flow[] {
+    const request = { what: 'list conntrack entries', type: IPCTNL_MSG_CT_GET, header: nfgenmsg(NFPROTO_IPV4), attributes };
+    return this.#socket.dump(request).flatMap(({ body }) => parseFlow(body) ?? []);
+  }
+}
+
+/** @param body nfgenmsg and attributes. Undefined for what is not IPv4. */
+export function parseFlow(body: Buffer): Flow | undefined {
+  const entry = parseAttributes(body, 4);
+  const [orig, reply] = [entry.get(CTA_TUPLE_ORIG), entry.get(CTA_TUPLE_REPLY)];
+  if (orig === undefined || reply === undefined) return undefined;
+  const there = parseAttributes(parseAttributes(orig).get(CTA_TUPLE_IP) ?? Buffer.alloc(0));
+  const back = parseAttributes(parseAttributes(reply).get(CTA_TUPLE_IP) ?? Buffer.alloc(0));
+  const proto = parseAttributes(parseAttributes(reply).get(CTA_TUPLE_PROTO) ?? Buffer.alloc(0));
+  const [source, dialled, destination] = [
+    readIpv4(there.get(CTA_IP_V4_SRC)),
+    readIpv4(there.get(CTA_IP_V4_DST)),
+    readIpv4(back.get(CTA_IP_V4_SRC)),
+  ];
+  if (source === undefined || dialled === undefined || destination === undefined) return undefined;
+  const identity: Attribute[] = [[CTA_TUPLE_ORIG | NLA_F_NESTED, orig]];
+  for (const type of [CTA_ID, CTA_ZONE]) {
+    const value = entry.get(type);
+    if (value !== undefined) identity.push([type, value]);
+  }
+  const protocol = PROTOCOLS[proto.get(CTA_PROTO_NUM)?.[0] ?? 0] ?? 'other';
+  const port = protocol === 'other' ? 0 : (proto.get(CTA_PROTO_SRC_PORT)?.readUInt16BE() ?? 0);
+  return { source, destination, dialled, protocol, port, identity };
+}

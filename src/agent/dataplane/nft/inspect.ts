@@ -1,0 +1,162 @@
+import { type Attribute, parseAttributes, readText, text } from '../netlink/codec.ts';
+import { hasCode } from '../netlink/error.ts';
+import { NetlinkSocket } from '../netlink/socket.ts';
+import { TABLE } from './elements.ts';
+import {
+  NETLINK_NETFILTER,
+  NFPROTO_INET,
+  NFPROTO_IPV4,
+  NFPROTO_IPV6,
+  NFPROTO_UNSPEC,
+  NFT_MSG_GETCHAIN,
+  NFT_MSG_GETGEN,
+  NFT_MSG_GETRULE,
+  NFT_MSG_GETSET,
+  NFT_MSG_GETTABLE,
+  nfgenmsg,
+} from './nfnetlink.ts';
+
+/** A base chain of somebody else that drops what nobody accepted. */
+export interface ForeignChain {
+  readonly family: 'ip' | 'ip6' | 'inet';
+  readonly table: string;
+  readonly chain: string;
+}
+
+/** What the rules with one comment have counted; a chain's name tells the direction, `i_…` or `e_…`. */
+export interface RuleCounter {
+  readonly chain: string;
+  /** The rule's comment: the origin of a policy's rule. */
+  readonly origin: string;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+// nf_tables.h.
+const NFTA_GEN_ID = 1;
+const NFTA_TABLE_NAME = 1;
+const NFTA_TABLE_HANDLE = 4;
+const NFTA_CHAIN = { table: 1, handle: 2, name: 3, hook: 4, policy: 5, use: 6 };
+const NFTA_HOOK_HOOKNUM = 1;
+const NFTA_SET = { table: 1, name: 2, handle: 16 };
+const NFTA_RULE = { table: 1, chain: 2, expressions: 4, userdata: 7 };
+const NFTA_EXPR_NAME = 1;
+const NFTA_EXPR_DATA = 2;
+const NFTA_COUNTER_BYTES = 1;
+const NFTA_COUNTER_PACKETS = 2;
+const NFTNL_UDATA_RULE_COMMENT = 0;
+const NF_INET_FORWARD = 2;
+const NF_DROP = 0;
+const FAMILIES = { [NFPROTO_IPV4]: 'ip', [NFPROTO_IPV6]: 'ip6', [NFPROTO_INET]: 'inet' } as const;
+
+/** Reads nf_tables, in the network namespace that was the thread's when this was made. */
+export class Inspector {
+  readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
+
+  /** Goes up by one with each transaction of anybody in this network namespace. */
+  generation(): number {
+    const { body } = this.#socket.get({ what: 'read the nftables generation', type: NFT_MSG_GETGEN, header: nfgenmsg(0) });
+    return parseAttributes(body, 4).get(NFTA_GEN_ID)?.readUInt32BE() ?? 0;
+  }
+
+  /** Of `inet weft`, unique in the life of the kernel's namespace; undefined when there is no such table. */
+  tableHandle(): string | undefined {
+    try {
+      const { body } = this.#socket.get({
+        what: `read nftables table inet ${TABLE}`,
+        type: NFT_MSG_GETTABLE,
+        header: nfgenmsg(NFPROTO_INET),
+        attributes: [[NFTA_TABLE_NAME, text(TABLE)]],
+      });
+      return parseAttributes(body, 4).get(NFTA_TABLE_HANDLE)?.toString('hex');
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Changes when anybody replaces or flushes the table, adds, flushes or deletes a chain or a set in it, or adds or
+   * deletes a rule: handles are never used twice, and a chain's use counts its rules and who jumps to it. A change of
+   * a set's elements does not show. Undefined when there is no such table.
+   */
+  fingerprint(): string | undefined {
+    const table = this.tableHandle();
+    if (table === undefined) return undefined;
+    const chains = this.#dump(NFT_MSG_GETCHAIN, NFPROTO_INET, NFTA_CHAIN.table).map(({ attributes: of }) =>
+      [NFTA_CHAIN.handle, NFTA_CHAIN.use].map((type) => of.get(type)?.toString('hex')).join(':'),
+    );
+    const sets = this.#dump(NFT_MSG_GETSET, NFPROTO_INET, NFTA_SET.table).map(
+      ({ attributes: of }) => of.get(NFTA_SET.handle)?.toString('hex') ?? '',
+    );
+    return [table, ...chains.sort(), ...sets.sort()].join(' ');
+  }
+
+  /** Base chains on the forward hook, of other tables, whose policy is drop: `accept` of ours is not final there. */
+  foreignForwardDrops(): ForeignChain[] {
+    return this.#dump(NFT_MSG_GETCHAIN, NFPROTO_UNSPEC).flatMap(({ family, attributes }) => {
+      const hook = parseAttributes(attributes.get(NFTA_CHAIN.hook) ?? Buffer.alloc(0)).get(NFTA_HOOK_HOOKNUM);
+      const known = FAMILIES[family as keyof typeof FAMILIES];
+      const table = readText(attributes.get(NFTA_CHAIN.table)) ?? '';
+      const isDrop = attributes.get(NFTA_CHAIN.policy)?.readUInt32BE() === NF_DROP;
+      if (!isDrop || hook?.readUInt32BE() !== NF_INET_FORWARD || known === undefined) return [];
+      if (known === 'inet' && table === TABLE) return [];
+      return [{ family: known, table, chain: readText(attributes.get(NFTA_CHAIN.name)) ?? '' }];
+    });
+  }
+
+  /** Of rules that have a counter and a comment; rules of one chain and comment are added up. */
+  counters(): RuleCounter[] {
+    const sums = new Map<string, RuleCounter>();
+    for (const { attributes } of this.#dump(NFT_MSG_GETRULE, NFPROTO_INET, NFTA_RULE.table)) {
+      const chain = readText(attributes.get(NFTA_RULE.chain)) ?? '';
+      const origin = readComment(attributes.get(NFTA_RULE.userdata));
+      const counted = readCounter(attributes.get(NFTA_RULE.expressions));
+      if (origin === undefined || counted === undefined) continue;
+      const sum = sums.get(`${chain} ${origin}`) ?? { packets: 0, bytes: 0 };
+      const [packets, bytes] = [sum.packets + counted.packets, sum.bytes + counted.bytes];
+      sums.set(`${chain} ${origin}`, { chain, origin, packets, bytes });
+    }
+    return [...sums.values()];
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  /** @param ofTable attribute that names an object's table: then only those of `inet weft`. */
+  #dump(type: number, family: number, ofTable?: number) {
+    const attributes: Attribute[] = ofTable === undefined ? [] : [[ofTable, text(TABLE)]];
+    const objects = this.#socket
+      .dump({ what: 'list nftables objects', type, header: nfgenmsg(family), attributes })
+      .map(({ body }) => ({ family: body[0] ?? 0, attributes: parseAttributes(body, 4) }));
+    // Older kernels do not filter chains by table.
+    return ofTable === undefined ? objects : objects.filter((of) => readText(of.attributes.get(ofTable)) === TABLE);
+  }
+}
+
+/** Userdata is a list of {type: u8, length: u8, value}. */
+function readComment(userdata: Buffer | undefined): string | undefined {
+  for (let at = 0; userdata !== undefined && at + 2 <= userdata.length; ) {
+    const length = userdata[at + 1] ?? 0;
+    if (userdata[at] === NFTNL_UDATA_RULE_COMMENT) return readText(userdata.subarray(at + 2, at + 2 + length));
+    at += 2 + length;
+  }
+  return undefined;
+}
+
+/** Expressions are a list of attributes of one type: walked by hand. */
+function readCounter(expressions: Buffer | undefined): { packets: number; bytes: number } | undefined {
+  for (let at = 0; expressions !== undefined && at + 4 <= expressions.length; ) {
+    const length = expressions.readUInt16LE(at);
+    if (length < 4) return undefined;
+    const expression = parseAttributes(expressions.subarray(at + 4, at + length));
+    if (readText(expression.get(NFTA_EXPR_NAME)) === 'counter') {
+      const data = parseAttributes(expression.get(NFTA_EXPR_DATA) ?? Buffer.alloc(0));
+      const read = (type: number) => Number(data.get(type)?.readBigUInt64BE() ?? 0n);
+      return { packets: read(NFTA_COUNTER_PACKETS), bytes: read(NFTA_COUNTER_BYTES) };
+    }
+    at += (length + 3) & ~3;
+  }
+  return undefined;
+}

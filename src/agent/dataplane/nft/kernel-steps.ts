@@ -1,0 +1,133 @@
+import { encodeAttributes, text } from '../netlink/codec.ts';
+import { NLM_F_CREATE } from '../netlink/constants.ts';
+import type { BatchMessage } from './batch.ts';
+import { addressElement, cidrElements, elementMessages, TABLE } from './elements.ts';
+import { factElements, type FixedElement, podElements } from './fixed-sets.ts';
+import type { HeldPolicy, NextState, SetDelta } from './held-policy.ts';
+import type { NftLine } from './libnftables.ts';
+import { chainName, setName } from './names.ts';
+import { usedChains } from './next-state.ts';
+import { NFT_MSG_DELCHAIN, NFT_MSG_DELSET, NFT_MSG_NEWSET, u32be } from './nfnetlink.ts';
+import { renderChain } from './render-chain.ts';
+
+/** A change as the kernel is told it, in this order; each step is safe when the next never comes. */
+export interface KernelSteps {
+  /** Transactions, in order: new sets and all new elements, large ones in slices. */
+  readonly load: readonly (readonly BatchMessage[])[];
+  /** One transaction: chains that are new or whose content is. */
+  readonly rules: readonly NftLine[];
+  /** One transaction: which interface passes which chains, and the facts of the node. */
+  readonly bindings: readonly BatchMessage[];
+  /** Transactions, in order: elements that left, and chains and sets that nobody uses any more. */
+  readonly unload: readonly (readonly BatchMessage[])[];
+  /** Whether anything but elements of address sets and facts changes. */
+  readonly isStructural: boolean;
+}
+
+const MEMBERS_PER_TRANSACTION = 20_000;
+// nf_tables.h.
+const NFTA_SET = { table: 1, name: 2, flags: 3, keyType: 4, keyLength: 5, id: 10 };
+const NFTA_CHAIN = { table: 1, name: 3 };
+const NFT_SET_INTERVAL = 4;
+/** libnftables' number for `ipv4_addr` (its datatype.h). */
+const TYPE_IPADDR = 7;
+
+/** Pure. */
+export function kernelSteps(held: HeldPolicy, next: NextState): KernelSteps {
+  const [before, after] = [usedChains(held.pods.values()), usedChains(next.pods.values())];
+  const written = [...after].filter(([id, { key }]) => !before.has(id) || held.chains.get(key) !== next.chains.get(key));
+  const dropped = [...before].filter(([id]) => !after.has(id)).map(([, use]) => use);
+  return {
+    load: next.deltas.flatMap((delta) => [
+      ...(delta.isNew ? [[newSet(delta)]] : []),
+      ...slices(delta.add).map((members) => memberMessages('add', delta, members)),
+    ]),
+    rules: written.flatMap(([id, { direction, key }]) => {
+      const verb = before.has(id) ? 'flush' : 'add';
+      const chain = next.chains.get(key);
+      const line: NftLine = { text: `${verb} chain inet weft ${chainName(direction, key)}`, culprit: { kind: 'chain', key } };
+      return chain === undefined ? [] : [line, ...renderChain(direction, key, chain)];
+    }),
+    bindings: [...factMessages(held, next), ...podMessages(held, next)],
+    unload: [
+      ...next.deltas.flatMap((delta) =>
+        slices(delta.remove).map((members) => memberMessages('delete', delta, members)),
+      ),
+      [
+        ...dropped.map(({ direction, key }) => deleteChain(chainName(direction, key))),
+        ...next.removedSets.map((key) => deleteSet(key)),
+      ],
+    ],
+    isStructural:
+      next.pods !== held.pods ||
+      written.length + dropped.length + next.removedSets.length > 0 ||
+      next.deltas.some(({ isNew }) => isNew),
+  };
+}
+
+function memberMessages(action: 'add' | 'delete', { key, type }: SetDelta, members: readonly string[]): BatchMessage[] {
+  const elements = members.flatMap((member) => (type === 'ip' ? [addressElement(member)] : cidrElements(member)));
+  return elementMessages(action, setName(key), elements, { kind: 'set', key });
+}
+
+function slices(members: readonly string[]): (readonly string[])[] {
+  const parts: (readonly string[])[] = [];
+  for (let at = 0; at < members.length; at += MEMBERS_PER_TRANSACTION) {
+    parts.push(members.slice(at, at + MEMBERS_PER_TRANSACTION));
+  }
+  return parts;
+}
+
+function factMessages(held: HeldPolicy, next: NextState): BatchMessage[] {
+  return held.facts === next.facts ? [] : fixedMessages(factElements(held.facts), factElements(next.facts));
+}
+
+function podMessages(held: HeldPolicy, next: NextState): BatchMessage[] {
+  if (held.pods === next.pods) return [];
+  const gone = [...held.pods.values()].filter((pod) => next.pods.get(pod.hostInterface) !== pod);
+  const come = [...next.pods.values()].filter((pod) => held.pods.get(pod.hostInterface) !== pod);
+  return fixedMessages(gone.flatMap(podElements), come.flatMap(podElements));
+}
+
+/** The difference; deletions first, because a map has one verdict for each interface. */
+function fixedMessages(before: readonly FixedElement[], after: readonly FixedElement[]): BatchMessage[] {
+  const id = ({ set, text: of }: FixedElement) => `${set} ${of}`;
+  const [old, wanted] = [new Set(before.map(id)), new Set(after.map(id))];
+  const messages = (action: 'add' | 'delete', elements: readonly FixedElement[]) =>
+    [...Map.groupBy(elements, ({ set }) => set)].flatMap(([set, of]) =>
+      elementMessages(action, set, of.flatMap(({ encoded }) => encoded)),
+    );
+  return [
+    ...messages('delete', before.filter((element) => !wanted.has(id(element)))),
+    ...messages('add', after.filter((element) => !old.has(id(element)))),
+  ];
+}
+
+function newSet({ key, type }: SetDelta): BatchMessage {
+  const attributes = encodeAttributes([
+    [NFTA_SET.table, text(TABLE)],
+    [NFTA_SET.name, text(setName(key))],
+    [NFTA_SET.flags, u32be(type === 'cidr' ? NFT_SET_INTERVAL : 0)],
+    [NFTA_SET.keyType, u32be(TYPE_IPADDR)],
+    [NFTA_SET.keyLength, u32be(4)],
+    [NFTA_SET.id, u32be(1)],
+  ]);
+  return { type: NFT_MSG_NEWSET, flags: NLM_F_CREATE, attributes, what: 'create an address set', culprit: { kind: 'set', key } };
+}
+
+function deleteSet(key: string): BatchMessage {
+  const attributes = encodeAttributes([
+    [NFTA_SET.table, text(TABLE)],
+    [NFTA_SET.name, text(setName(key))],
+  ]);
+  return { type: NFT_MSG_DELSET, flags: 0, attributes, what: 'delete an address set', culprit: { kind: 'set', key } };
+}
+
+/** With its rules. */
+function deleteChain(name: string): BatchMessage {
+  const attributes = encodeAttributes([
+    [NFTA_CHAIN.table, text(TABLE)],
+    [NFTA_CHAIN.name, text(name)],
+  ]);
+  return { type: NFT_MSG_DELCHAIN, flags: 0, attributes, what: `delete chain ${name}` };
+}

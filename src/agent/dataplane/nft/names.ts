@@ -1,0 +1,38 @@
+import { parseCidr4, parseIpv4 } from '../../../lib/ipv4.ts';
+import { type Culprit, NftError } from './nft-error.ts';
+
+/** Names inside of `inet weft`. What comes from the operator is checked here, once, before it becomes text. */
+export function setName(key: string): string {
+  return `s_${checkedKey({ kind: 'set', key })}`;
+}
+
+export type Direction = 'ingress' | 'egress';
+
+export function chainName(direction: Direction, key: string): string {
+  return `${direction === 'ingress' ? 'i' : 'e'}_${checkedKey({ kind: 'chain', key })}`;
+}
+
+/** @throws NftError `BadName`: what is no interface of a pod could also be the node's own. */
+export function checkedInterface(name: string): string {
+  if (/^weft[0-9A-Za-z_-]{1,11}$/.test(name)) return name;
+  throw new NftError('BadName', 'the host interface of a pod must be called weft… and have at most 15 characters', {
+    kind: 'pod',
+    key: name,
+  });
+}
+
+export function checkedAddress(address: string, culprit: Culprit): string {
+  if (parseIpv4(address) !== undefined) return address;
+  throw new NftError('BadName', `'${address}' is no IPv4 address`, culprit);
+}
+
+export function checkedCidr(cidr: string, culprit: Culprit): string {
+  if (parseCidr4(cidr) !== undefined) return cidr;
+  throw new NftError('BadName', `'${cidr}' is no IPv4 prefix with its host bits zero`, culprit);
+}
+
+/** The kernel takes 255 characters of a name; a hash needs no more than 64. */
+function checkedKey(culprit: Culprit): string {
+  if (/^[0-9A-Za-z_-]{1,64}$/.test(culprit.key)) return culprit.key;
+  throw new NftError('BadName', 'a key must be 1 to 64 letters, digits, - or _', culprit);
+}

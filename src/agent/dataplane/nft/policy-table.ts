@@ -1,0 +1,235 @@
+import { networkInterfaces } from 'node:os';
+import { inNetns } from '../netns.ts';
+import { BatchSocket } from './batch.ts';
+import { Conntrack } from './conntrack.ts';
+import { addressElement, elementMessages } from './elements.ts';
+import { HeldPolicy, type NextState } from './held-policy.ts';
+import { type ForeignChain, Inspector, type RuleCounter } from './inspect.ts';
+import { type KernelSteps, kernelSteps } from './kernel-steps.ts';
+import { NftContext } from './libnftables.ts';
+import { nextState } from './next-state.ts';
+import type { NodeFacts, PolicyChange, PolicyState } from './policy-state.ts';
+import { addressesToPurge, addressesToRecheck, isForbidden } from './recheck.ts';
+import { renderEstablished } from './render-table.ts';
+import { renderState } from './render-state.ts';
+
+export type { ForeignChain, RuleCounter } from './inspect.ts';
+export type { NodeFacts, PodBinding, PolicyChange, PolicyState, SetPatch } from './policy-state.ts';
+
+/** Above this, one reading of all connections is cheaper than two filtered ones for each address. */
+const FILTERED_DUMPS_LIMIT = 8;
+
+/**
+ * The node's one nftables table, `inet weft`. Changes are made one after the other, in the order they were asked for.
+ * Rules go through libnftables on a pool thread, set elements through nfnetlink, which costs microseconds where
+ * libnftables 1.0.6 reads every set of the machine again.
+ */
+export class PolicyTable {
+  readonly #nft: NftContext;
+  readonly #batch: BatchSocket;
+  readonly #inspector: Inspector;
+  readonly #conntrack: Conntrack;
+  readonly #localAddresses: () => ReadonlySet<string>;
+  #held = new HeldPolicy();
+  #last: Promise<unknown> = Promise.resolve();
+  #pending = 0;
+  /** As of the end of the last change of ours; undefined: the kernel holds no table of ours. */
+  #seal: { generation: number; readonly fingerprint: string } | undefined;
+
+  /**
+   * @param netnsPath network namespace of the node; without it that of this process.
+   * @throws NftError `LibraryMissing`, NetnsError, NetlinkError.
+   */
+  constructor(netnsPath = '/proc/thread-self/ns/net') {
+    const parts = inNetns(netnsPath, () => [new NftContext(), new BatchSocket(), new Inspector(), new Conntrack()] as const);
+    [this.#nft, this.#batch, this.#inspector, this.#conntrack] = parts;
+    this.#localAddresses = () => inNetns(netnsPath, addressesOfThisNamespace);
+  }
+
+  /**
+   * Shuts the door before anything is known: without a table, one that drops all `weft*` interfaces. A table that is
+   * there, an earlier agent's, stays in force until `reset`, which must come before the first `apply`.
+   */
+  open(): Promise<void> {
+    return this.#inOrder(async () => {
+      if (this.#inspector.tableHandle() === undefined) await this.#install(new HeldPolicy());
+    });
+  }
+
+  /**
+   * Replaces the table whatever it holds, in one transaction, and cuts the connections that `state` forbids.
+   * @throws NftError; what was in force then still is.
+   */
+  reset(facts: NodeFacts, state: PolicyState): Promise<void> {
+    return this.#inOrder(async () => {
+      const wanted = new HeldPolicy(facts, state);
+      if (this.#inspector.tableHandle() === undefined) await this.#install(new HeldPolicy(facts));
+      await this.#install(wanted);
+    });
+  }
+
+  /**
+   * Elements are added, then rules change, then elements are deleted. A tightened policy holds for open connections
+   * too: see `renderEstablished`. What somebody else did to the table is repaired first.
+   * @throws NftError with the culprit when it can be told; what was in force before then still is.
+   */
+  apply(change: PolicyChange): Promise<void> {
+    return this.#inOrder(async () => {
+      const next = nextState(this.#held, change);
+      if (!this.#isIntact()) await this.#install(this.#held);
+      const needsNewTable =
+        next.facts.vxlanPort !== this.#held.facts.vxlanPort ||
+        next.deltas.some(({ key, type }) => (this.#held.sets.get(key)?.type ?? type) !== type);
+      if (needsNewTable) await this.#install(afterwards(this.#held, next));
+      else await this.#change(next);
+    });
+  }
+
+  /** Whether the table is as this left it, by a look at its rules, chains and set names, not at set elements. */
+  verify(): boolean {
+    return this.#pending > 0 || this.#isIntact();
+  }
+
+  /** Puts the table back as it was last wanted. */
+  repair(): Promise<void> {
+    return this.#inOrder(() => this.#install(this.#held));
+  }
+
+  /** Deletes the table: pods then talk to whom they like. */
+  remove(): Promise<void> {
+    return this.#inOrder(async () => {
+      await this.#nft.runOnPoolThread([{ text: 'add table inet weft' }, { text: 'delete table inet weft' }]);
+      this.#held = new HeldPolicy();
+      this.#seal = undefined;
+    });
+  }
+
+  /** Chains of others whose policy drops forwarded packets, for the condition ForwardBlocked. */
+  foreignForwardDrop(): ForeignChain[] {
+    return this.#inspector.foreignForwardDrops();
+  }
+
+  counters(): RuleCounter[] {
+    return this.#inspector.counters();
+  }
+
+  /** The table stays. */
+  async close(): Promise<void> {
+    await this.#inOrder(async () => {
+      this.#nft.close();
+      this.#batch.close();
+      this.#inspector.close();
+      this.#conntrack.close();
+    });
+  }
+
+  async #change(next: NextState): Promise<void> {
+    const steps = kernelSteps(this.#held, next);
+    const rechecked = addressesToRecheck(this.#held, next);
+    const purged = addressesToPurge(this.#held, next);
+    const generation = this.#inspector.generation();
+    const committed = this.#committed();
+    const takeBack = this.#held.commit(next);
+    try {
+      await this.#tell(steps, rechecked, purged);
+    } catch (refusal) {
+      // Perhaps the kernel held something else than this remembered: then the whole table goes through.
+      try {
+        await this.#install(this.#held);
+        return;
+      } catch {
+        takeBack();
+        await this.#install(this.#held).catch(() => undefined);
+        throw refusal;
+      }
+    }
+    const expected = generation + this.#committed() - committed;
+    if (!steps.isStructural && this.#seal !== undefined && this.#inspector.generation() === expected) {
+      this.#seal.generation = expected;
+    } else this.#sealNow();
+  }
+
+  async #tell(steps: KernelSteps, rechecked: ReadonlySet<string>, purged: ReadonlySet<string>): Promise<void> {
+    const recheckElements = [...rechecked].map(addressElement);
+    // In the set before the rules change, which is as good as in one transaction with it: what is allowed still passes.
+    if (rechecked.size > 0) this.#batch.commit(elementMessages('add', 'recheck', recheckElements));
+    for (const messages of steps.load) this.#batch.commit(messages);
+    const mode = rechecked.size > 0 ? renderEstablished('recheck') : [];
+    await this.#nft.runOnPoolThread([...mode, ...steps.rules]);
+    this.#batch.commit(steps.bindings);
+    for (const messages of steps.unload) this.#batch.commit(messages);
+    this.#cut(new Set([...rechecked, ...purged]), purged);
+    if (rechecked.size === 0) return;
+    await this.#nft.runOnPoolThread(renderEstablished('pass'));
+    this.#batch.commit(elementMessages('delete', 'recheck', recheckElements));
+  }
+
+  /** Replaces the whole table. `wanted` is what is held then. */
+  async #install(wanted: HeldPolicy): Promise<void> {
+    await this.#nft.runOnPoolThread(renderState(wanted));
+    this.#held = wanted;
+    this.#sealNow();
+    const addresses = new Set([...wanted.pods.values()].map(({ address }) => address));
+    this.#cut(addresses, new Set());
+    const elements = [...addresses].map(addressElement);
+    await this.#nft.runOnPoolThread(renderEstablished('pass'));
+    if (elements.length > 0) this.#batch.commit(elementMessages('delete', 'recheck', elements));
+    this.#sealNow();
+  }
+
+  /** Deletes the conntrack entries of `addresses` that policy forbids, and all of those in `purged`. */
+  #cut(addresses: ReadonlySet<string>, purged: ReadonlySet<string>): void {
+    if (addresses.size === 0) return;
+    const local = this.#localAddresses();
+    const flows =
+      addresses.size <= FILTERED_DUMPS_LIMIT
+        ? [...addresses].flatMap((address) => this.#conntrack.of(address))
+        : this.#conntrack.all();
+    for (const flow of flows) {
+      const ends = [flow.source, flow.destination, flow.dialled];
+      const isPurged = ends.some((address) => purged.has(address));
+      const isForeign = !ends.some((address) => addresses.has(address));
+      if (isForeign || !(isPurged || isForbidden(this.#held, (address) => local.has(address), flow))) continue;
+      this.#conntrack.delete(flow);
+    }
+  }
+
+  #isIntact(): boolean {
+    if (this.#seal === undefined) return false;
+    const generation = this.#inspector.generation();
+    if (generation === this.#seal.generation) return true;
+    if (this.#inspector.fingerprint() !== this.#seal.fingerprint) return false;
+    this.#seal.generation = generation;
+    return true;
+  }
+
+  #committed(): number {
+    return this.#nft.committed + this.#batch.committed;
+  }
+
+  #sealNow(): void {
+    const generation = this.#inspector.generation();
+    const fingerprint = this.#inspector.fingerprint();
+    this.#seal = fingerprint === undefined ? undefined : { generation, fingerprint };
+  }
+
+  #inOrder<T>(work: () => Promise<T>): Promise<T> {
+    this.#pending += 1;
+    const done = this.#last.then(work).finally(() => {
+      this.#pending -= 1;
+    });
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+}
+
+function afterwards(held: HeldPolicy, next: NextState): HeldPolicy {
+  const sets = new Map([...held.sets].map(([key, { type, members }]) => [key, { type, members: [...members] }]));
+  const copy = new HeldPolicy(held.facts, { sets, chains: held.chains, pods: [...held.pods.values()] });
+  copy.commit(next);
+  return copy;
+}
+
+function addressesOfThisNamespace(): ReadonlySet<string> {
+  return new Set(Object.values(networkInterfaces()).flatMap((of) => (of ?? []).map(({ address }) => address)));
+}

@@ -1,0 +1,64 @@
+import type { ChainIr } from '../../../model/node/ir.ts';
+import { evaluate } from '../../../model/policy/evaluate.ts';
+import type { Flow } from './conntrack.ts';
+import type { HeldPolicy, NextState, SetDelta } from './held-policy.ts';
+import type { PodBinding } from './policy-state.ts';
+
+/** A change of more members is rechecked by the pods it concerns, which are hundreds at most. */
+const MEMBERS_LIMIT = 256;
+
+/**
+ * Addresses of which an open connection may have become forbidden by the change from `held` to `next`: those of pods
+ * whose binding or chain is new, and those of members that left a set which allows, or came into a set which denies.
+ */
+export function addressesToRecheck(held: HeldPolicy, next: NextState): ReadonlySet<string> {
+  const addresses = new Set<string>();
+  if (held.pods !== next.pods || held.chains !== next.chains) {
+    for (const pod of next.pods.values()) {
+      const old = held.pods.get(pod.hostInterface);
+      const before = old?.address === pod.address ? chainsOf(held, old) : [];
+      const isNewlyHeld = chainsOf(next, pod).some((chain, at) => chain !== undefined && chain !== before[at]);
+      if (isNewlyHeld) addresses.add(pod.address);
+    }
+  }
+  for (const delta of next.deltas) addConcerned(addresses, next, delta);
+  return addresses;
+}
+
+/** Addresses that pods have left: nothing of their connections may be inherited by who comes next. */
+export function addressesToPurge(held: HeldPolicy, next: NextState): ReadonlySet<string> {
+  if (held.pods === next.pods) return new Set();
+  const kept = new Set([...next.pods.values()].map(({ address }) => address));
+  return new Set([...held.pods.values()].map(({ address }) => address).filter((address) => !kept.has(address)));
+}
+
+/** Whether policy as held forbids an open connection. Connections of the node itself always pass, and so does a pod to itself. */
+export function isForbidden(held: HeldPolicy, isLocal: (address: string) => boolean, flow: Flow): boolean {
+  const { source, destination, protocol, port } = flow;
+  if (source === destination || isLocal(source)) return false;
+  const denies = (chain: ChainIr | undefined, peer: string) =>
+    chain !== undefined && evaluate(chain, held, { peer, protocol, port }).verdict === 'deny';
+  const [egress] = chainsOf(held, held.podAt(source));
+  const [, ingress] = chainsOf(held, held.podAt(destination));
+  return denies(egress, destination) || denies(ingress, source);
+}
+
+/** Egress, ingress. */
+function chainsOf({ chains }: Pick<NextState, 'chains'>, pod: PodBinding | undefined): (ChainIr | undefined)[] {
+  return [pod?.egressChain, pod?.ingressChain].map((key) => (key === undefined ? undefined : chains.get(key)));
+}
+
+function addConcerned(addresses: Set<string>, next: NextState, { key, type, isNew, add, remove }: SetDelta): void {
+  if (isNew || (add.length === 0 && remove.length === 0)) return;
+  for (const pod of next.pods.values()) {
+    const actions = new Set(
+      chainsOf(next, pod).flatMap((chain) =>
+        (chain?.rules ?? []).filter(({ peers }) => peers !== 'any' && peers.includes(key)).map(({ action }) => action),
+      ),
+    );
+    const members = [...(actions.has('allow') ? remove : []), ...(actions.has('deny') ? add : [])];
+    if (members.length === 0) continue;
+    if (type === 'cidr' || members.length > MEMBERS_LIMIT) addresses.add(pod.address);
+    else for (const member of members) addresses.add(member);
+  }
+}

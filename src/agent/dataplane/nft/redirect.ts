@@ -1,0 +1,90 @@
+import { parseIpv4 } from '../../../lib/ipv4.ts';
+import { inNetns } from '../netns.ts';
+import { NftContext } from './libnftables.ts';
+import { NftError } from './nft-error.ts';
+
+export interface Redirect {
+  readonly proxyUid: number;
+  /** Where the proxy takes what comes in, on all addresses: 15006 by custom. */
+  readonly inboundPort: number;
+  /** Where the proxy takes what the applications send, on loopback at least: 15001 by custom. */
+  readonly outboundPort: number;
+  /** Addresses the node has: only their traffic to `probePorts` passes the proxy by. */
+  readonly hostAddresses: readonly string[];
+  readonly probePorts: readonly number[];
+  /** Ports that are the proxy's own, such as 15020, 15021 and 15090. */
+  readonly excludedInboundPorts: readonly number[];
+}
+
+/**
+ * The table `inet weft_mesh` of a pod's own namespace, as text for one transaction that replaces an earlier one.
+ *
+ * - Out: TCP goes to the proxy, except the proxy's own (by uid) and what stays on 127.0.0.0/8. An application that
+ *   dials its own pod address goes through the proxy, like any other client.
+ * - In: TCP goes to the proxy, except to its own ports and from the node to declared probes. Nobody reaches the two
+ *   capturing ports themselves: a proxy would take its own port for the application's and dial itself in a circle.
+ *   What the proxy sends over loopback met the output chain first, and conntrack asks only once.
+ *
+ * @throws NftError `BadName` for what is no port, uid or address.
+ */
+export function renderRedirect(redirect: Redirect): string {
+  const { proxyUid, inboundPort, outboundPort } = checkedRedirect(redirect);
+  const excluded = portSet(redirect.excludedInboundPorts);
+  const probes = portSet(redirect.probePorts);
+  const hosts = [...new Set(redirect.hostAddresses)].sort().join(', ');
+  const inbound = [
+    `tcp dport { ${inboundPort}, ${outboundPort} } drop`,
+    ...(excluded === '' ? [] : [`tcp dport { ${excluded} } accept`]),
+    ...(probes === '' || hosts === '' ? [] : [`ip saddr { ${hosts} } tcp dport { ${probes} } accept`]),
+    `meta nfproto ipv4 meta l4proto tcp redirect to :${inboundPort}`,
+  ];
+  const outbound = [
+    `meta skuid ${proxyUid} accept`,
+    'ip daddr 127.0.0.0/8 accept',
+    `meta nfproto ipv4 meta l4proto tcp redirect to :${outboundPort}`,
+  ];
+  const rules = (chain: string, of: readonly string[]) => of.map((rule) => `add rule inet weft_mesh ${chain} ${rule}`);
+  return [
+    'add table inet weft_mesh',
+    'delete table inet weft_mesh',
+    'add table inet weft_mesh',
+    'add chain inet weft_mesh inbound { type nat hook prerouting priority dstnat; policy accept; }',
+    'add chain inet weft_mesh outbound { type nat hook output priority dstnat; policy accept; }',
+    ...rules('inbound', inbound),
+    ...rules('outbound', outbound),
+    '',
+  ].join('\n');
+}
+
+/**
+ * Runs `text`, one transaction, inside of the network namespace at `netnsPath`. Blocks, for a millisecond.
+ * @throws NetnsError, NftError.
+ */
+export function applyNftInNetns(netnsPath: string, text: string): void {
+  inNetns(netnsPath, () => {
+    const context = new NftContext();
+    try {
+      context.run([{ text }]);
+    } finally {
+      context.close();
+    }
+  });
+}
+
+function checkedRedirect(redirect: Redirect): Redirect {
+  const { proxyUid, inboundPort, outboundPort, probePorts, excludedInboundPorts, hostAddresses } = redirect;
+  const refuse = (what: string) => {
+    throw new NftError('BadName', `cannot redirect a pod's traffic: ${what}`);
+  };
+  for (const port of [inboundPort, outboundPort, ...probePorts, ...excludedInboundPorts]) {
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) refuse(`${port} is no port`);
+  }
+  // 2^32 - 1 means "no uid" to the kernel.
+  if (!Number.isInteger(proxyUid) || proxyUid < 0 || proxyUid >= 2 ** 32 - 1) refuse(`${proxyUid} is no uid`);
+  for (const address of hostAddresses) if (parseIpv4(address) === undefined) refuse(`'${address}' is no IPv4 address`);
+  return redirect;
+}
+
+function portSet(ports: readonly number[]): string {
+  return [...new Set(ports)].sort((a, b) => a - b).join(', ');
+}

@@ -1,0 +1,106 @@
+import { POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../../model/node/names.ts';
+import type { NftLine } from './libnftables.ts';
+
+const PODS = `"${POD_INTERFACE_PREFIX}*"`;
+const TUNNEL = `"${VXLAN_INTERFACE}"`;
+
+/** Sets and maps that every table has, with their types. */
+export const FIXED_SETS = {
+  pod_interfaces: 'set { type ifname; }',
+  pod_addresses: 'set { type ifname . ipv4_addr; }',
+  pods_out: 'map { type ifname : verdict; }',
+  pods_in: 'map { type ifname : verdict; }',
+  recheck: 'set { type ipv4_addr; }',
+  vxlan_peers: 'set { type ipv4_addr; }',
+  node_addresses: 'set { type ipv4_addr; }',
+  own_blocks: 'set { type ipv4_addr; flags interval; }',
+  pod_cidrs: 'set { type ipv4_addr; flags interval; }',
+  nat_cidrs: 'set { type ipv4_addr; flags interval; }',
+} as const;
+
+/**
+ * The table without pods: every `weft*` interface is unknown to it, and dropped in both directions.
+ *
+ * - Raw prerouting: a pod's packets carry the address that was leased to it.
+ * - Forward asks the sender's egress and then the receiver's ingress; both chains return on allow. Service addresses
+ *   have been translated by then (prerouting), masquerading comes later (postrouting): chains see pods' addresses.
+ * - Input, pod to its own node: egress only. Output, the node to its pods: always passes (Kubernetes demands it of
+ *   the node a pod runs on), but never to an interface that is unknown.
+ * - A TCP connection is judged by who opens it. Conntrack would take up one in its middle from either end; after a
+ *   forbidden one was cut, the next segment of the far end would so begin a connection in the other direction.
+ * - A pod always reaches itself, through a Service too: iifname with the destination is a pair of `pod_addresses`.
+ */
+export function renderTable(vxlanPort: number): NftLine[] {
+  const midStream = 'ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "begins in mid-stream"';
+  const chains: Readonly<Record<string, readonly string[]>> = {
+    'guard { type filter hook prerouting priority raw; policy accept; }': [
+      `iifname ${PODS} iifname . ip saddr != @pod_addresses counter drop comment "source is not the pod's own"`,
+      `iifname ${PODS} meta nfproto ipv6 counter drop comment "pods have no IPv6"`,
+      `iifname ${TUNNEL} ip saddr @own_blocks counter drop comment "tunnelled from this node's own blocks"`,
+    ],
+    'forward { type filter hook forward priority filter; policy accept; }': [
+      `iifname != ${PODS} oifname != ${PODS} return`,
+      `iifname ${PODS} udp dport ${vxlanPort} ip daddr @node_addresses counter drop comment "VXLAN from a pod"`,
+      'ct state established,related jump established',
+      'ct state invalid counter drop comment "invalid"',
+      midStream,
+      `oifname ${PODS} meta nfproto ipv6 counter drop comment "pods have no IPv6"`,
+      'iifname . ip daddr @pod_addresses accept',
+      `iifname ${PODS} jump from_pod`,
+      `oifname ${PODS} jump to_pod`,
+    ],
+    'input { type filter hook input priority filter; policy accept; }': [
+      `udp dport ${vxlanPort} ip saddr != @vxlan_peers counter drop comment "VXLAN from a stranger"`,
+      `udp dport ${vxlanPort} meta nfproto ipv6 counter drop comment "VXLAN from a stranger"`,
+      `iifname != ${PODS} return`,
+      'ct state established,related jump established',
+      'ct state invalid counter drop comment "invalid"',
+      midStream,
+      'jump from_pod',
+    ],
+    'output { type filter hook output priority filter; policy accept; }': [
+      `oifname != ${PODS} return`,
+      'meta nfproto ipv6 drop',
+      'oifname != @pod_interfaces counter drop comment "interface not known yet"',
+      midStream,
+    ],
+    'postrouting { type nat hook postrouting priority srcnat; policy accept; }': [
+      `ip saddr @nat_cidrs ip daddr != @pod_cidrs oifname != ${PODS} oifname != ${TUNNEL} counter masquerade`,
+    ],
+    from_pod: ['iifname vmap @pods_out', 'counter drop comment "interface not known yet"'],
+    to_pod: ['oifname vmap @pods_in', 'counter drop comment "interface not known yet"'],
+    established: [],
+  };
+  const names = Object.keys(chains);
+  return [
+    ...Object.entries(FIXED_SETS).map(([name, type]) => `add ${type.replace(' ', ` inet weft ${name} `)}`),
+    // From the last to the first: a chain exists before the rules that jump to it, and hooks before any rule at all.
+    ...names.map((name) => `add chain inet weft ${name}`),
+    ...names.flatMap((name) => (chains[name] ?? []).map((rule) => `add rule inet weft ${name.split(' ')[0]} ${rule}`)),
+    ...ESTABLISHED_PASS,
+  ].map((text) => ({ text }));
+}
+
+/** Established connections pass without a look at policy. */
+const ESTABLISHED_PASS = ['flush chain inet weft established', 'add rule inet weft established accept'];
+
+/**
+ * Those of addresses in `recheck` go back and are judged as if they were new, by the packets of their original
+ * direction, whose addresses and ports are those that chains are written for. Their replies pass meanwhile: judged by
+ * the same chains they would be taken for connections of the other end, and allowed flows would break. A forbidden
+ * connection so has its requests and acknowledgements dropped from the next packet on, and what its far end has yet
+ * in flight comes through (one window at most) until its conntrack entry is gone, milliseconds later; then replies are
+ * dropped too, as `begins in mid-stream`. ICMP errors about a connection always pass.
+ */
+const ESTABLISHED_RECHECK = [
+  'flush chain inet weft established',
+  'add rule inet weft established ct direction reply accept',
+  'add rule inet weft established ct state related meta l4proto icmp accept',
+  'add rule inet weft established ip saddr @recheck return',
+  'add rule inet weft established ip daddr @recheck return',
+  'add rule inet weft established accept',
+];
+
+export function renderEstablished(mode: 'pass' | 'recheck'): NftLine[] {
+  return (mode === 'pass' ? ESTABLISHED_PASS : ESTABLISHED_RECHECK).map((text) => ({ text }));
+}

@@ -1,0 +1,74 @@
+import { listAddresses } from './netlink/address.ts';
+import type { Link } from './netlink/link.ts';
+import { listNeighbours, type Neighbour, neighbourText } from './netlink/neighbour.ts';
+import { listRoutes, type Route, routeText } from './netlink/route.ts';
+import { Netns, NetnsError } from './netns.ts';
+import {
+  HOST_END_MAC,
+  hostNeighbour,
+  hostRoute,
+  macOf,
+  type PodLink,
+  podNeighbour,
+  podRoutes,
+} from './pod-addressing.ts';
+import { findPair } from './pod-link.ts';
+
+/** What of a pod's attachment is not as `wirePod` makes it, as sentences; none when all is well. Writes nothing. */
+export function checkPod(host: Netns, pod: PodLink): string[] {
+  let inside: Netns;
+  try {
+    inside = Netns.open(pod.netnsPath);
+  } catch (error) {
+    if (error instanceof NetnsError) return [error.message];
+    throw error;
+  }
+  try {
+    const pair = findPair(host, inside, pod);
+    if (pair === undefined) return [`the pod's ${pod.ifname} and the node's ${pod.hostInterface} are not a pair`];
+    const { hostEnd, podEnd } = pair;
+    return [
+      ...linkFaults(podEnd, pod.mtu, macOf(pod.address)),
+      ...linkFaults(hostEnd, pod.mtu, HOST_END_MAC),
+      ...addressFaults(inside, podEnd, pod.address),
+      ...routeFaults('the pod', inside, podEnd, podRoutes(podEnd.index)),
+      ...routeFaults('the node', host, hostEnd, [hostRoute(pod, hostEnd.index)]),
+      ...neighbourFaults('the pod', inside, podEnd, podNeighbour(podEnd.index)),
+      ...neighbourFaults('the node', host, hostEnd, hostNeighbour(pod, hostEnd.index)),
+    ];
+  } finally {
+    inside.close();
+  }
+}
+
+function linkFaults(link: Link, mtu: number, mac: string): string[] {
+  return [
+    ...(link.up ? [] : [`${link.name} is down`]),
+    ...(link.mtu === mtu ? [] : [`${link.name} has MTU ${link.mtu} instead of ${mtu}`]),
+    ...(link.mac === mac ? [] : [`${link.name} has MAC ${link.mac} instead of ${mac}`]),
+  ];
+}
+
+function addressFaults(inside: Netns, podEnd: Link, address: string): string[] {
+  const present = listAddresses(inside.rtnetlink)
+    .filter(({ index }) => index === podEnd.index)
+    .map((entry) => `${entry.address}/${entry.prefixLength}`);
+  if (present.length === 1 && present[0] === `${address}/32`) return [];
+  return [`${podEnd.name} has ${present.join(', ') || 'no address'} instead of ${address}/32`];
+}
+
+function routeFaults(whose: string, netns: Netns, link: Link, wanted: readonly Route[]): string[] {
+  const present = new Set(listRoutes(netns.rtnetlink, { ours: true }).map(routeText));
+  const missing = wanted.map(routeText).filter((route) => !present.has(route));
+  return missing.map((route) => `${whose} lacks route ${withName(route, link)}`);
+}
+
+function neighbourFaults(whose: string, netns: Netns, link: Link, wanted: Neighbour): string[] {
+  const present = listNeighbours(netns.rtnetlink, wanted.table, link.index).map(neighbourText);
+  const text = neighbourText(wanted);
+  return present.includes(text) ? [] : [`${whose} lacks ${withName(text, link)}`];
+}
+
+function withName(line: string, { index, name }: Link): string {
+  return line.replace(`dev #${index}`, `dev ${name}`);
+}

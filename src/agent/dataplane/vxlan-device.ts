@@ -1,0 +1,79 @@
+import { VXLAN_INTERFACE } from '../../model/node/names.ts';
+import { type Attribute, ipv4Bytes, macBytes, portBytes, u8, u32 } from './netlink/codec.ts';
+import {
+  IFLA_ADDRESS,
+  IFLA_MTU,
+  IFLA_VXLAN_ID,
+  IFLA_VXLAN_LEARNING,
+  IFLA_VXLAN_LOCAL,
+  IFLA_VXLAN_PORT,
+} from './netlink/constants.ts';
+import { correctLink, createLink, deletionOf, findLink, type Link, linkData } from './netlink/link.ts';
+import type { Netns } from './netns.ts';
+import { applySysctls, withoutIpv6 } from './sysctl.ts';
+
+/** The device that carries pods' packets between nodes. */
+export interface VxlanDevice {
+  /** Underlay address of this node, IPv4: the outer source. */
+  readonly localAddress: string;
+  /** The device's own MAC: peers address frames to it. */
+  readonly tunnelMac: string;
+  /** Bytes, of inner packets. */
+  readonly mtu: number;
+  readonly vni: number;
+  /** UDP, outer destination. */
+  readonly port: number;
+}
+
+/**
+ * Makes or corrects the device; says what it wrote. VNI, port, outer source and learning cannot be changed on a live
+ * device: when one differs it is made anew, and everything that was on it is gone.
+ */
+export function applyVxlanDevice(
+  host: Netns,
+  device: VxlanDevice,
+): { readonly link: Link; readonly written: string[] } {
+  const written: string[] = [];
+  const { rtnetlink } = host;
+  let link = findLink(rtnetlink, VXLAN_INTERFACE);
+  if (link !== undefined && !isSameTunnel(link, device)) {
+    rtnetlink.request(deletionOf(VXLAN_INTERFACE));
+    written.push(`delete link ${VXLAN_INTERFACE}, whose fixed attributes differ`);
+    link = undefined;
+  }
+  if (link === undefined) {
+    createLink(rtnetlink, VXLAN_INTERFACE, 'vxlan', linkData(tunnelAttributes(device)), [
+      [IFLA_ADDRESS, macBytes(device.tunnelMac)],
+      [IFLA_MTU, u32(device.mtu)],
+    ]);
+    written.push(`create link ${VXLAN_INTERFACE}`);
+    link = findLink(rtnetlink, VXLAN_INTERFACE);
+    if (link === undefined) throw new Error(`link ${VXLAN_INTERFACE} was removed while it was being set up`);
+  }
+  const corrected = correctLink(rtnetlink, link, { mtu: device.mtu, mac: device.tunnelMac });
+  written.push(...applySysctls(host, withoutIpv6(VXLAN_INTERFACE)));
+  const risen = correctLink(rtnetlink, link, { up: true });
+  if (corrected || risen) written.push(`set up link ${VXLAN_INTERFACE}`);
+  return { link, written };
+}
+
+function isSameTunnel({ kind, vxlan }: Link, { vni, port, localAddress }: VxlanDevice): boolean {
+  return (
+    kind === 'vxlan' &&
+    vxlan !== undefined &&
+    vxlan.vni === vni &&
+    vxlan.port === port &&
+    vxlan.localAddress === localAddress &&
+    !vxlan.learning
+  );
+}
+
+/** No learning: who is behind which node is told, never guessed from packets. */
+function tunnelAttributes({ vni, port, localAddress }: VxlanDevice): Attribute[] {
+  return [
+    [IFLA_VXLAN_ID, u32(vni)],
+    [IFLA_VXLAN_LOCAL, ipv4Bytes(localAddress)],
+    [IFLA_VXLAN_LEARNING, u8(0)],
+    [IFLA_VXLAN_PORT, portBytes(port)],
+  ];
+}

@@ -1,0 +1,109 @@
+import type { Logger } from '../lib/logger.ts';
+import type { NodeIr, PeerIr, PodIr } from '../model/node/ir.ts';
+import { VXLAN_PORT, VXLAN_VNI, tunnelMacOf } from '../model/node/names.ts';
+import type { PodAttachment, PodDataplane } from './cni/attach.ts';
+import type { Netns } from './dataplane/netns.ts';
+import type { NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-table.ts';
+import { checkPod } from './dataplane/pod-link-check.ts';
+import { unwirePod, wirePod } from './dataplane/pod-link.ts';
+import { findUnderlay, podMtuOf } from './dataplane/underlay.ts';
+import { applyOwnBlocks, applyVxlan } from './dataplane/vxlan.ts';
+import type { ResourceStore } from './state/resources.ts';
+
+/** What the mesh adds to a pod's connection: before its link comes up, and after it is gone. */
+export interface PodMesh {
+  open(pod: PodIr, attachment: PodAttachment): void;
+  close(attachment: PodAttachment): void;
+}
+
+export interface NodeNetworkDeps {
+  readonly host: Netns;
+  readonly policy: PolicyTable;
+  readonly resources: ResourceStore;
+  readonly mesh: PodMesh;
+  readonly logger: Logger;
+}
+
+/** The node's network as its resources describe it: the one place that knows in which order the kernel is told. */
+export class NodeNetwork implements PodDataplane {
+  readonly #deps: NodeNetworkDeps;
+  #mtu = 1450;
+
+  constructor(deps: NodeNetworkDeps) {
+    this.#deps = deps;
+  }
+
+  /** Tunnel, routes and the policy table's view of the node. @throws what the kernel refused. */
+  async applyNode(): Promise<void> {
+    const node = this.#deps.resources.get('node', 'self');
+    if (node === undefined) return;
+    const { host, logger } = this.#deps;
+    const underlay = findUnderlay(host, node.address);
+    if (underlay === undefined) throw new Error(`no interface of this node holds its address ${node.address}`);
+    this.#mtu = podMtuOf(underlay);
+    await this.#deps.policy.apply({ facts: this.nodeFacts(node) });
+    const written = [
+      ...applyVxlan(host, {
+        localAddress: node.address,
+        tunnelAddress: node.tunnelAddress,
+        tunnelMac: tunnelMacOf(node.uid),
+        mtu: this.#mtu,
+        vni: VXLAN_VNI,
+        port: VXLAN_PORT,
+        peers: this.#peers(),
+      }),
+      ...applyOwnBlocks(host, this.#ownBlocks()),
+    ];
+    if (written.length > 0) logger.info('node network changed', { written: written.slice(0, 20), count: written.length });
+  }
+
+  nodeFacts(node: NodeIr): NodeFacts {
+    const pools = [...this.#deps.resources.all('pool')].map(([, pool]) => pool);
+    return {
+      localAddress: node.address,
+      vxlanPeers: this.#peers().map(({ address }) => address),
+      vxlanPort: VXLAN_PORT,
+      podCidrs: pools.map(({ cidr }) => cidr).sort(),
+      natCidrs: pools.filter(({ natOutgoing }) => natOutgoing).map(({ cidr }) => cidr).sort(),
+      ownBlocks: this.#ownBlocks(),
+    };
+  }
+
+  async connect(pod: PodIr, attachment: PodAttachment): Promise<void> {
+    await this.#deps.policy.apply({ pods: { bind: [bindingOf(pod, attachment)] } });
+    this.#deps.mesh.open(pod, attachment);
+    wirePod(this.#deps.host, this.#linkOf(attachment));
+  }
+
+  async disconnect(attachment: PodAttachment): Promise<void> {
+    await unwirePod(this.#deps.host, attachment);
+    this.#deps.mesh.close(attachment);
+    await this.#deps.policy.apply({ pods: { unbind: [attachment.hostInterface] } });
+  }
+
+  check(attachment: PodAttachment): readonly string[] {
+    return checkPod(this.#deps.host, this.#linkOf(attachment));
+  }
+
+  #linkOf({ netns, ifname, hostInterface, address }: PodAttachment) {
+    return { netnsPath: netns, ifname, hostInterface, address, mtu: this.#mtu };
+  }
+
+  #peers(): readonly PeerIr[] {
+    return [...this.#deps.resources.all('peer')].map(([, peer]) => peer);
+  }
+
+  #ownBlocks(): readonly string[] {
+    return [...this.#deps.resources.all('block')].map(([cidr]) => cidr).sort();
+  }
+}
+
+/** What the policy table must know of an attached pod. */
+export function bindingOf(pod: PodIr, { hostInterface, address }: PodAttachment): PodBinding {
+  return {
+    hostInterface,
+    address,
+    ...(pod.ingressChain === undefined ? {} : { ingressChain: pod.ingressChain }),
+    ...(pod.egressChain === undefined ? {} : { egressChain: pod.egressChain }),
+  };
+}

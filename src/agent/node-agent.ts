@@ -1,0 +1,247 @@
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { ApplyError, HeldResource, NodeUpdate } from '../model/node/desired-update.ts';
+import type { ResourceKind } from '../model/node/ir.ts';
+import type { Lease } from '../model/ipam/lease-state.ts';
+import { UpdateApplier } from './apply-update.ts';
+import { Attacher } from './cni/attach.ts';
+import { type CniFolders, installConflist, installShim, uninstallCni } from './cni/install.ts';
+import { doPendingDeletes } from './cni/pending.ts';
+import { PodWaiter } from './cni/pods.ts';
+import { type CniServer, serveCni } from './cni/server.ts';
+import { removeAll } from './dataplane/leftovers.ts';
+import { Netns } from './dataplane/netns.ts';
+import { PolicyTable } from './dataplane/nft/policy-table.ts';
+import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
+import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
+import { bindingOf, NodeNetwork, type PodMesh } from './network.ts';
+import { NodeLeases } from './state/leases.ts';
+import { ResourceStore } from './state/resources.ts';
+
+/** The operators, as this agent needs them. `stream/` is them. */
+export interface Operators {
+  setLeases(leases: readonly { readonly podUid: string; readonly address: string }[]): void;
+  requestBlock(): Promise<{ readonly cidr: string } | { readonly problem: string }>;
+}
+
+export interface NodeAgentOptions {
+  /** /var/lib/weft: what survives a restart. */
+  readonly stateFolder: string;
+  /** /run/weft: the shim's socket. */
+  readonly runFolder: string;
+  readonly cni: CniFolders;
+  /** The shim inside of the image. */
+  readonly shim: string;
+  readonly mesh: (resources: ResourceStore) => PodMesh & { readonly changed: (kinds: ReadonlySet<ResourceKind>) => void };
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** How often attachments whose namespace is gone are looked for: some runtimes never call GC. */
+const COLLECT_EVERY_MS = 60_000;
+/** How often the policy table is looked at: a stranger's flush is repaired within this. */
+const VERIFY_EVERY_MS = 5_000;
+const BLOCK_RETRY_MS = 1_000;
+
+/** Everything that this node does, but for talking to operators: it goes on from what it was told last when they are away. */
+export class NodeAgent {
+  readonly resources: ResourceStore;
+  readonly #options: NodeAgentOptions;
+  readonly #host = Netns.open();
+  readonly #policy = new PolicyTable();
+  readonly #leases: NodeLeases;
+  readonly #network: NodeNetwork;
+  readonly #applier: UpdateApplier;
+  readonly #attacher: Attacher;
+  readonly #waiter: PodWaiter;
+  readonly #mesh: ReturnType<NodeAgentOptions['mesh']>;
+  #operators: Operators | undefined;
+  #cni: CniServer | undefined;
+  #fault: string | undefined = 'the agent is starting';
+  #isServing = false;
+  #isAskingForBlock = false;
+  #isStopped = false;
+
+  constructor(options: NodeAgentOptions) {
+    const { stateFolder, clock, logger } = options;
+    mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
+    mkdirSync(options.runFolder, { recursive: true });
+    this.#options = options;
+    this.resources = new ResourceStore(path.join(stateFolder, 'resources.json'), clock);
+    this.#mesh = options.mesh(this.resources);
+    this.#leases = new NodeLeases(stateFolder, clock, this.#blocks(), () => this.#liveLeases());
+    const deps = { resources: this.resources, policy: this.#policy, logger };
+    this.#network = new NodeNetwork({ ...deps, host: this.#host, mesh: this.#mesh });
+    this.#applier = new UpdateApplier({
+      ...deps,
+      leases: this.#leases,
+      network: this.#network,
+      changed: (kinds) => this.#changed(kinds),
+    });
+    this.#waiter = new PodWaiter({ all: () => [...this.resources.all('pod')].map(([, pod]) => pod) }, clock);
+    this.#attacher = new Attacher({
+      pods: this.#waiter,
+      leases: this.#leases,
+      dataplane: this.#network,
+      broken: () => this.#fault,
+      leasesChanged: () => this.#tellLeases(),
+      requestBlock: () => this.#askForBlock(),
+      clock,
+      logger,
+    });
+  }
+
+  /**
+   * Puts what was last known into force, then serves the runtime. An ADD that comes now waits until there is more.
+   * @throws when the kernel refuses the node's basic set-up.
+   */
+  async start(): Promise<void> {
+    const { cni, shim, runFolder, logger } = this.#options;
+    applySysctls(this.#host, FORWARDING);
+    await this.#policy.open();
+    await this.#restore();
+    installShim(cni, shim);
+    await doPendingDeletes(path.join(this.#options.stateFolder, 'pending-del'), this.#attacher.handle, logger);
+    this.#cni = await serveCni(path.join(runFolder, 'cni.sock'), this.#attacher.handle, logger);
+    this.#fault = undefined;
+    this.#serveWhenReady();
+    this.#every(COLLECT_EVERY_MS, () => this.#collect());
+    this.#every(VERIFY_EVERY_MS, () => this.#verify());
+  }
+
+  /** Call once the operators can be told things. */
+  attach(operators: Operators): void {
+    this.#operators = operators;
+    this.#tellLeases();
+    this.#askForBlock();
+  }
+
+  readonly apply = (update: NodeUpdate): Promise<readonly ApplyError[]> => this.#applier.apply(update);
+
+  held(): Iterable<HeldResource> {
+    return this.resources.versions();
+  }
+
+  /** Why the node cannot serve pods now; empty when it can. */
+  notReady(): readonly string[] {
+    if (this.#fault !== undefined) return [this.#fault];
+    return this.#isServing ? [] : ['no state or no address block yet: see kubectl get ippools'];
+  }
+
+  /** Takes everything of Weft's off this node. Refused (as text) while pods hold addresses, unless forced. */
+  async teardown({ force }: { readonly force: boolean }): Promise<readonly string[]> {
+    const pods = this.#leases.all().length;
+    if (pods > 0 && !force) return [`${pods} pods of this node are on Weft's network; delete them or force`];
+    this.#isStopped = true;
+    this.#fault = 'Weft is being removed from this node';
+    uninstallCni(this.#options.cni);
+    await this.#cni?.close();
+    for (const attachment of this.#leases.all()) this.#mesh.close(attachment);
+    await removeAll(this.#host);
+    await this.#policy.remove();
+    for (const folder of [this.#options.stateFolder, this.#options.runFolder]) {
+      rmSync(path.join(folder, 'leases.journal'), { force: true });
+      rmSync(path.join(folder, 'resources.json'), { force: true });
+      rmSync(path.join(folder, 'cni.sock'), { force: true });
+    }
+    return [];
+  }
+
+  /** Stops serving; what runs keeps running. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#cni?.close();
+    this.resources.save();
+  }
+
+  async #restore(): Promise<void> {
+    const node = this.resources.get('node', 'self');
+    if (node === undefined) return;
+    const pods = this.#leases.all().flatMap((attachment) => {
+      const pod = this.resources.get('pod', attachment.podUid);
+      return pod === undefined ? [] : [{ pod, attachment }];
+    });
+    await this.#policy.reset(this.#network.nodeFacts(node), {
+      sets: new Map(this.resources.all('addressSet')),
+      chains: new Map(this.resources.all('chain')),
+      pods: pods.map(({ pod, attachment }) => bindingOf(pod, attachment)),
+    });
+    await this.#network.applyNode();
+    for (const { pod, attachment } of pods) {
+      if (existsSync(attachment.netns)) this.#mesh.open(pod, attachment);
+    }
+  }
+
+  #changed(kinds: ReadonlySet<ResourceKind>): void {
+    if (kinds.has('block')) this.#leases.setBlocks(this.#blocks());
+    if (kinds.has('pod')) this.#waiter.podsChanged();
+    this.#mesh.changed(kinds);
+    this.#serveWhenReady();
+    this.#askForBlock();
+  }
+
+  /** The conflist makes the node Ready: it appears after the first state and the first block. */
+  #serveWhenReady(): void {
+    if (this.#isServing || this.#isStopped || this.#cni === undefined) return;
+    if (this.resources.get('node', 'self') === undefined || this.#blocks().length === 0) return;
+    this.#isServing = true;
+    installConflist(this.#options.cni);
+    this.#options.logger.info('serving pods', { blocks: this.#blocks() });
+  }
+
+  #blocks(): readonly string[] {
+    return [...this.resources.all('block')].map(([cidr]) => cidr).sort();
+  }
+
+  #tellLeases(): void {
+    this.#operators?.setLeases(this.#leases.all().map(({ podUid, address }) => ({ podUid, address })));
+    this.#askForBlock();
+  }
+
+  #askForBlock(): void {
+    const { clock, logger } = this.#options;
+    if (this.#operators === undefined || this.#isAskingForBlock || this.#isStopped || !this.#leases.needsBlock) return;
+    this.#isAskingForBlock = true;
+    const again = () => {
+      this.#isAskingForBlock = false;
+      this.#askForBlock();
+    };
+    this.#operators.requestBlock().then(
+      (answer) => {
+        if ('problem' in answer) logger.warn('no block', { reason: answer.problem });
+        else logger.info('block granted', { block: answer.cidr });
+        clock.after(BLOCK_RETRY_MS, again);
+      },
+      () => clock.after(BLOCK_RETRY_MS, again),
+    );
+  }
+
+  /** The journal is lost: what runs is asked. A sandbox's name is not in its interface, so its lease is found by that. */
+  #liveLeases(): Lease[] {
+    return listPodInterfaces(this.#host).flatMap(({ name, address }) =>
+      address === undefined ? [] : [{ podUid: `unknown/${name}`, ifname: 'eth0', containerId: name, address }],
+    );
+  }
+
+  async #collect(): Promise<void> {
+    const valid = this.#leases.all().filter(({ netns }) => netns === '' || existsSync(netns));
+    if (valid.length < this.#leases.all().length) await this.#attacher.collect(valid);
+  }
+
+  async #verify(): Promise<void> {
+    if (this.#policy.verify()) return;
+    this.#options.logger.warn('the policy table was changed by somebody else; repairing it');
+    await this.#policy.repair();
+  }
+
+  #every(ms: number, work: () => Promise<void>): void {
+    this.#options.clock.after(ms, () => {
+      if (this.#isStopped) return;
+      work()
+        .catch((error: unknown) => this.#options.logger.error('periodic work failed', { error: String(error) }))
+        .finally(() => this.#every(ms, work));
+    });
+  }
+}

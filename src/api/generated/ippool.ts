@@ -1,0 +1,59 @@
+/** Made from crds/ by `npm run generate`; do not edit. */
+import type { Condition, ObjectMeta } from '../meta.ts';
+
+/**
+ * A range of addresses for pods. Nodes take it in blocks, and give single addresses of their blocks to their pods. Ranges of two pools must not overlap: the later one then gives out nothing and says so.
+ */
+export interface IPPool {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+  readonly spec: IPPoolSpec;
+  readonly status?: IPPoolStatus;
+}
+/**
+ * The range and how it is used.
+ */
+export interface IPPoolSpec {
+  /**
+   * The range, an IPv4 prefix without host bits, /8 or longer, for example 10.244.0.0/16. It cannot be changed; to move to another range, add a pool and disable this one.
+   */
+  readonly cidr: string;
+  /**
+   * Prefix length of the blocks that nodes take, 20 to 30; 26 is 64 addresses. The first address of each block is never given to a pod. It cannot be changed.
+   */
+  readonly blockSize?: number;
+  /**
+   * How packets travel between nodes. VXLAN wraps them in UDP port 4789, and costs 50 bytes of each.
+   */
+  readonly encapsulation?: 'VXLAN';
+  /**
+   * Whether traffic from the pool to addresses outside of every pool gets the node's address as its source. Without it, the network around the cluster must route the pool.
+   */
+  readonly natOutgoing?: boolean;
+  /**
+   * Whether the pool gives out no new blocks and no new addresses. Pods keep the addresses they hold.
+   */
+  readonly disabled?: boolean;
+}
+/**
+ * What is in use. Written by the operator.
+ */
+export interface IPPoolStatus {
+  /**
+   * Addresses in the pool.
+   */
+  readonly capacity?: number;
+  /**
+   * Addresses that pods hold, as the nodes report.
+   */
+  readonly allocated?: number;
+  /**
+   * Blocks that nodes own.
+   */
+  readonly blocks?: number;
+  /**
+   * Ready: the range belongs to this pool alone. Overlapping: another pool had part of it first. Exhausted: no block is left for a further node.
+   */
+  readonly conditions?: readonly Condition[];
+}

@@ -1,0 +1,135 @@
+/** Made from crds/ by `npm run generate`; do not edit. */
+import type { Condition, ObjectMeta } from '../meta.ts';
+import type { LabelSelector } from '../kubernetes.ts';
+
+/**
+ * Who may talk to the selected pods, and whom they may talk to. Rules are met in the order of the policies' priority and of the list; the first that matches decides. Kubernetes' own NetworkPolicies are met after all of these. A pod that some policy selects for a direction is isolated in it: what no rule allows is dropped.
+ */
+export interface NetworkPolicy {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+  readonly spec: NetworkPolicySpec;
+  readonly status?: NetworkPolicyStatus;
+}
+/**
+ * The pods and their rules.
+ */
+export interface NetworkPolicySpec {
+  /**
+   * Place among the NetworkPolicies of weft.dev, 0 to 1000; lower ones are met first. Those of equal priority are met in the order of namespace and name.
+   */
+  readonly priority?: number;
+  /**
+   * A selection by labels; empty selects all. What is listed must hold together.
+   */
+  readonly podSelector?: LabelSelector;
+  /**
+   * Rules for traffic to the pods. When present, even as an empty list, the pods' ingress is isolated; when absent, the policy says nothing about it.
+   */
+  readonly ingress?: readonly NetworkPolicyIngressRule[];
+  /**
+   * Rules for traffic from the pods. When present, even as an empty list, the pods' egress is isolated; when absent, the policy says nothing about it.
+   */
+  readonly egress?: readonly NetworkPolicyEgressRule[];
+}
+export interface NetworkPolicyIngressRule {
+  /**
+   * What happens to traffic that the rule matches. Deny drops it.
+   */
+  readonly action: 'Allow' | 'Deny';
+  /**
+   * Where the traffic comes from, any of which matches; empty or absent matches everybody.
+   */
+  readonly from?: readonly NetworkPolicyPeer[];
+  /**
+   * Destination ports, any of which matches; empty or absent matches every protocol and port.
+   */
+  readonly ports?: readonly NetworkPolicyPort[];
+}
+/**
+ * The far end, either pods or a range of addresses.
+ */
+export interface NetworkPolicyPeer {
+  /**
+   * A selection by labels; empty selects all. What is listed must hold together.
+   */
+  readonly podSelector?: LabelSelector;
+  /**
+   * A selection by labels; empty selects all. What is listed must hold together.
+   */
+  readonly namespaceSelector?: LabelSelector;
+  readonly ipBlock?: NetworkPolicyIPBlock;
+}
+/**
+ * A range of addresses; meant for the world outside of the cluster.
+ */
+export interface NetworkPolicyIPBlock {
+  /**
+   * An IPv4 prefix without host bits, for example 192.0.2.0/24.
+   */
+  readonly cidr: string;
+  /**
+   * Ranges within cidr that do not match, for example 192.0.2.128/25.
+   */
+  readonly except?: readonly string[];
+}
+export interface NetworkPolicyPort {
+  /**
+   * The protocol of the port.
+   */
+  readonly protocol?: 'TCP' | 'UDP' | 'SCTP';
+  /**
+   * The port, or the first of a range; absent is every port of the protocol.
+   */
+  readonly port?: number;
+  /**
+   * The last port of a range.
+   */
+  readonly endPort?: number;
+}
+export interface NetworkPolicyEgressRule {
+  /**
+   * What happens to traffic that the rule matches. Deny drops it.
+   */
+  readonly action: 'Allow' | 'Deny';
+  /**
+   * Where the traffic goes to, any of which matches; empty or absent matches everybody.
+   */
+  readonly to?: readonly NetworkPolicyPeer[];
+  /**
+   * Destination ports, any of which matches; empty or absent matches every protocol and port.
+   */
+  readonly ports?: readonly NetworkPolicyPort[];
+}
+/**
+ * Where the policy is in force. Written by the operator.
+ */
+export interface NetworkPolicyStatus {
+  /**
+   * Pods that the policy selects.
+   */
+  readonly selectedPods?: number;
+  readonly nodes?: NetworkPolicyNodes;
+  /**
+   * Accepted: every rule can be enforced. Programmed: every Ready node that runs such pods enforces the policy in this form.
+   */
+  readonly conditions?: readonly Condition[];
+}
+/**
+ * Ready nodes that run such pods.
+ */
+export interface NetworkPolicyNodes {
+  /**
+   * All of them.
+   */
+  readonly targeted?: number;
+  /**
+   * Those that have the policy in their kernel.
+   */
+  readonly programmed?: number;
+  /**
+   * Those that could not apply it.
+   */
+  readonly failed?: number;
+}

@@ -1,0 +1,60 @@
+/** Types of the conditions in Weft's statuses. */
+export const CONDITION = {
+  accepted: 'Accepted',
+  resolvedRefs: 'ResolvedRefs',
+  programmed: 'Programmed',
+} as const;
+
+/** Why a condition is as it is, or why something could not be done; each is explained in the reference. */
+export const REASON = {
+  // Accepted
+  accepted: 'Accepted',
+  /** An older object has the same service, or the same port of it. */
+  conflict: 'Conflict',
+  /** Valid by the API, and not (yet) something that Weft does. */
+  unsupportedValue: 'UnsupportedValue',
+  /** The port's protocol gives no access to what a rule looks at. */
+  needsHttp: 'NeedsHttp',
+
+  // ResolvedRefs
+  resolvedRefs: 'ResolvedRefs',
+  serviceNotFound: 'ServiceNotFound',
+  portNotFound: 'PortNotFound',
+  subsetNotFound: 'SubsetNotFound',
+  /** Across namespaces, without the other's permission. */
+  refNotPermitted: 'RefNotPermitted',
+  invalidKind: 'InvalidKind',
+
+  // Programmed
+  programmed: 'Programmed',
+  /** Nobody needs to know. */
+  noTargets: 'NoTargets',
+  pending: 'Pending',
+  rejected: 'Rejected',
+  /** Somebody would need to know, and none of them can be asked. */
+  unreachable: 'Unreachable',
+
+  // Addresses
+  /** There is no pool that gives out blocks. */
+  noPool: 'NoPool',
+  /** Every block of every such pool belongs to a node. */
+  poolExhausted: 'PoolExhausted',
+  /** The node owns no block yet. */
+  noBlock: 'NoBlock',
+  /** Every address of the node's blocks is held, or rests. */
+  addressesExhausted: 'AddressesExhausted',
+} as const;
+
+/** Reasons that say that something an object names is not there; all others speak against the object itself. */
+const REFERENCE_REASONS: readonly string[] = [
+  REASON.serviceNotFound,
+  REASON.portNotFound,
+  REASON.subsetNotFound,
+  REASON.refNotPermitted,
+  REASON.invalidKind,
+];
+
+/** Which condition a problem of this reason belongs to: `ResolvedRefs`, or else `Accepted`. */
+export function isReferenceReason(reason: string): boolean {
+  return REFERENCE_REASONS.includes(reason);
+}

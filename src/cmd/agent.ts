@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { NodeAgent } from '../agent/node-agent.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { Secret } from '../lib/secret.ts';
+import { generateKey, issueCertificate, privateKeyPem } from '../pki/certificate.ts';
+import { startAgentServer } from '../stream/agent-server.ts';
+import { createLogger, LOG_LEVELS } from '../telemetry/logger.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { serveHealth } from '../telemetry/health.ts';
+import { Environment } from './environment.ts';
+import { runUntilSignal } from './process.ts';
+
+const TRUST_FILE = '/etc/weft/trust/ca.crt';
+const TOKEN_FILE = '/run/secrets/weft/token';
+/** The kubelet updates mounted files about once a minute. */
+const TRUST_EVERY_MS = 30_000;
+const FEATURES: readonly string[] = [];
+
+const environment = new Environment(process.env);
+const config = {
+  node: environment.text('WEFT_NODE'),
+  address: environment.text('WEFT_NODE_ADDRESS'),
+  trustDomain: environment.text('WEFT_TRUST_DOMAIN'),
+  streamPort: environment.port('WEFT_STREAM_PORT'),
+  healthPort: environment.port('WEFT_HEALTH_PORT'),
+  logLevel: environment.choice('WEFT_LOG_LEVEL', LOG_LEVELS),
+  cni: { config: environment.text('WEFT_CNI_CONFIG_FOLDER'), programs: environment.text('WEFT_CNI_BIN_FOLDER') },
+};
+environment.check();
+const logger = createLogger({ level: config.logLevel, format: 'json', clock: systemClock });
+
+await runUntilSignal(logger, async (signal) => {
+  const agent = new NodeAgent({
+    stateFolder: '/var/lib/weft',
+    runFolder: '/run/weft',
+    cni: config.cni,
+    shim: '/app/dist/weft-cni',
+    mesh: () => ({ open: () => undefined, close: () => undefined, changed: () => undefined }),
+    clock: systemClock,
+    logger,
+  });
+  const metrics = createMetrics();
+  const health = await serveHealth({
+    port: config.healthPort,
+    host: config.address,
+    metrics,
+    readiness: () => agent.notReady(),
+    liveness: () => [],
+  });
+  await agent.start();
+
+  const own = ownCertificate(config.node);
+  const tls = () => ({ ...own, trustBundlePem: readFileSync(TRUST_FILE, 'utf8') });
+  const server = await startAgentServer({
+    listen: `${config.address}:${config.streamPort}`,
+    nodeName: config.node,
+    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    features: FEATURES,
+    trustDomain: config.trustDomain,
+    tls: tls(),
+    token: async () => (await readFile(TOKEN_FILE, 'utf8')).trim(),
+    sink: {
+      apply: agent.apply,
+      held: () => agent.held(),
+      versionOf: ({ kind, key }) => agent.resources.versionOf(kind, key),
+      watermark: () => agent.resources.watermark,
+    },
+    teardown: (request) => agent.teardown(request),
+    log: logger,
+  });
+  agent.attach({
+    setLeases: (leases) => server.setLeases(leases),
+    requestBlock: () => server.requestBlock(undefined),
+  });
+  const trust = setInterval(() => server.updateTls(tls()), TRUST_EVERY_MS);
+  logger.info('agent started', { node: config.node, address: config.address });
+
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  clearInterval(trust);
+  await server.close();
+  await agent.stop();
+  await health.close();
+});
+
+/** Signed by itself and new at each start: the agent proves its node by its token, not by this. */
+function ownCertificate(node: string): { certificatePem: string; privateKeyPem: Secret } {
+  const key = generateKey();
+  const now = systemClock.now();
+  const certificatePem = issueCertificate(
+    { commonName: '', publicKey: key.publicKey, altNames: [{ dns: node }], notBeforeMs: now - 300_000, notAfterMs: now + 3650 * 86_400_000 },
+    { commonName: 'weft agent', key },
+  );
+  return { certificatePem, privateKeyPem: privateKeyPem(key) };
+}

@@ -1,0 +1,21 @@
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '../lib/clock.ts';
+import { createLogger, LOG_LEVELS } from '../telemetry/logger.ts';
+import { Environment } from './environment.ts';
+import { runOperator } from './operator-wiring.ts';
+import { runUntilSignal } from './process.ts';
+
+const environment = new Environment(process.env);
+const config = {
+  namespace: environment.text('WEFT_NAMESPACE'),
+  replica: `${environment.text('WEFT_REPLICA')}/${randomBytes(4).toString('hex')}`,
+  instance: environment.text('WEFT_REPLICA'),
+  trustDomain: environment.text('WEFT_TRUST_DOMAIN'),
+  agentPort: environment.port('WEFT_AGENT_PORT'),
+  healthPort: environment.port('WEFT_HEALTH_PORT'),
+};
+const level = environment.choice('WEFT_LOG_LEVEL', LOG_LEVELS);
+environment.check();
+const logger = createLogger({ level, format: 'json', clock: systemClock });
+
+await runUntilSignal(logger, (signal) => runOperator(config, logger, signal));

@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import type { KubeObject } from '../api/meta.ts';
+import { createProgram } from '../cli/program.ts';
+import type { ClusterView } from '../cli/status.ts';
+import { KubeClient } from '../kube/client.ts';
+import { loadConnection } from '../kube/connection.ts';
+import { collectionPath, type Kind, KINDS } from '../kube/kinds.ts';
+import { systemClock } from '../lib/clock.ts';
+
+const program = createProgram(
+  { readFile: (path) => readFileSync(path, 'utf8'), print: (text) => console.log(text), view: readCluster },
+  (code) => {
+    process.exitCode = code;
+  },
+);
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  console.error(`weft: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
+
+async function readCluster(): Promise<ClusterView> {
+  const api = new KubeClient(loadConnection({ from: 'default' }, systemClock), systemClock);
+  const list = async <T extends KubeObject>(kind: Kind<T>) =>
+    (await api.request<{ readonly items: readonly KubeObject[] }>('GET', collectionPath(kind))).items;
+  const [nodes, pools, blocks, policies, meshServices, trafficSplits] = await Promise.all(
+    [KINDS.node, KINDS.ipPool, KINDS.ipBlock, KINDS.networkPolicy, KINDS.meshService, KINDS.trafficSplit].map((kind) =>
+      list(kind as Kind<KubeObject>),
+    ),
+  );
+  await api.close();
+  const all = [nodes, pools, blocks, policies, meshServices, trafficSplits].map((items) => items ?? []);
+  const [n = [], p = [], b = [], w = [], m = [], t = []] = all as ClusterView['nodes'][];
+  return { nodes: n, pools: p, blocks: b, policies: w, meshServices: m, trafficSplits: t };
+}

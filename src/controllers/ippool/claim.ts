@@ -1,0 +1,142 @@
+import type { IPBlock } from '../../api/generated/ipblock.ts';
+import type { IPPool } from '../../api/generated/ippool.ts';
+import type { Node } from '../../api/kubernetes.ts';
+import type { KubeApi } from '../../kube/client.ts';
+import { isConflict, isNotFound } from '../../kube/errors.ts';
+import { collectionPath, KINDS, objectPath } from '../../kube/kinds.ts';
+import type { StoreReader } from '../../kube/store.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { type BlockChoice, chooseBlock, type PoolState } from '../../model/ipam/blocks.ts';
+import type { Problem } from '../../model/problem.ts';
+import { isTrue } from '../../model/status/conditions.ts';
+
+export interface BlockRequest {
+  readonly nodeName: string;
+  /** The uid that the node's token proved. */
+  readonly nodeUid: string;
+  /** CIDRs of the blocks that the node knows to be its own. */
+  readonly known: readonly string[];
+}
+
+export interface BlockClaimerDeps {
+  readonly api: KubeApi;
+  readonly pools: StoreReader<IPPool>;
+  readonly blocks: StoreReader<IPBlock>;
+  readonly nodes: StoreReader<Node>;
+  readonly log: Logger;
+  /** A node that asks for more has lost its count or its mind; 64 blocks of /26 are 4096 addresses. */
+  readonly maxBlocksPerNode?: number;
+}
+
+/** Each lost race is a block that another node has got. */
+const MAX_TRIES = 64;
+
+/**
+ * Gives blocks to nodes. Every replica may, at the same time: an IPBlock is named after its range, so that creating
+ * it is claiming it, and of two claimants the API server refuses one.
+ */
+export class BlockClaimer {
+  readonly #deps: Required<BlockClaimerDeps>;
+  /** By node uid: a node that asks twice at once gets one block. */
+  readonly #running = new Map<string, Promise<IPBlock | Problem>>();
+
+  constructor(deps: BlockClaimerDeps) {
+    this.#deps = { maxBlocksPerNode: 64, ...deps };
+  }
+
+  /**
+   * A block for the node: one of its own that it does not know of, or else a free one.
+   *
+   * @returns a Problem when there is none to give (`NotSynced`, `NodeUnknown`, `TooManyBlocks`, `LostRaces`, and those
+   *          of `chooseBlock`): ask again after a while.
+   * @throws KubeError when the API server cannot be asked.
+   */
+  claimBlock(request: BlockRequest, signal: AbortSignal): Promise<IPBlock | Problem> {
+    const running = this.#running.get(request.nodeUid);
+    if (running !== undefined) return running;
+    const claim = this.#claim(request, signal).finally(() => this.#running.delete(request.nodeUid));
+    this.#running.set(request.nodeUid, claim);
+    return claim;
+  }
+
+  async #claim({ nodeName, nodeUid, known }: BlockRequest, signal: AbortSignal): Promise<IPBlock | Problem> {
+    const { pools, blocks, nodes, log, maxBlocksPerNode } = this.#deps;
+    if (!pools.isSynced || !blocks.isSynced || !nodes.isSynced) return NOT_SYNCED;
+    if (nodes.get(nodeName)?.metadata.uid !== nodeUid) return nodeUnknown(nodeName, nodeUid);
+
+    const own = blocks.list().filter((block) => block.spec.nodeUid === nodeUid);
+    const forgotten = own.find((block) => !known.includes(block.spec.cidr));
+    if (forgotten !== undefined) return forgotten;
+    if (own.length >= maxBlocksPerNode) return tooManyBlocks(nodeName, own.length);
+
+    // The store may lag behind: what a try has met is added to what it says.
+    const met: IPBlock[] = [];
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const choice = chooseBlock(pools.list().flatMap(poolStateOf), [...blocks.list(), ...met], nodeUid);
+      if (!('cidr' in choice)) return choice;
+      const block = blockOf(choice, { nodeName, nodeUid });
+      const stored = await this.#create(block, signal);
+      if (stored.spec.nodeUid === nodeUid) {
+        log.info('block claimed', { block: stored.spec.cidr, pool: stored.spec.poolName, node: nodeName, tries });
+        return stored;
+      }
+      met.push(stored);
+    }
+    return {
+      path: 'spec',
+      reason: 'LostRaces',
+      message: `lost ${MAX_TRIES} races for a block against other nodes; ask again`,
+    };
+  }
+
+  /** The block as stored: the new one, or the one that has its name already. */
+  async #create(block: IPBlock, signal: AbortSignal): Promise<IPBlock> {
+    const { api } = this.#deps;
+    try {
+      return await api.request<IPBlock>('POST', collectionPath(KINDS.ipBlock), { body: block, signal });
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+    }
+    try {
+      return await api.request<IPBlock>('GET', objectPath(KINDS.ipBlock, block.metadata), { signal });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      // Taken a moment ago and gone by now: not for this node, whose next try may take another.
+      return { ...block, spec: { ...block.spec, nodeUid: '' } };
+    }
+  }
+}
+
+/** Only pools whose range is theirs alone, that stay, and that give out blocks. */
+function poolStateOf(pool: IPPool): readonly PoolState[] {
+  const { metadata, spec, status } = pool;
+  const isUsable = isTrue(status?.conditions, 'Ready') && spec.disabled !== true;
+  if (!isUsable || metadata.deletionTimestamp !== undefined || metadata.uid === undefined) return [];
+  return [{ name: metadata.name, uid: metadata.uid, cidr: spec.cidr, blockSize: spec.blockSize ?? 26 }];
+}
+
+function blockOf({ cidr, pool, poolUid }: BlockChoice, node: Pick<BlockRequest, 'nodeName' | 'nodeUid'>): IPBlock {
+  const { nodeName, nodeUid } = node;
+  return {
+    apiVersion: KINDS.ipBlock.apiVersion,
+    kind: KINDS.ipBlock.kind,
+    metadata: { name: cidr.replace(/[./]/g, '-') },
+    spec: { cidr, poolName: pool, poolUid, nodeName, nodeUid },
+  };
+}
+
+const NOT_SYNCED: Problem = {
+  path: 'nodeUid',
+  reason: 'NotSynced',
+  message: 'the operator has not read all pools, blocks and nodes yet; ask again in a moment',
+};
+
+function nodeUnknown(nodeName: string, nodeUid: string): Problem {
+  const message = `there is no Node '${nodeName}' with uid '${nodeUid}', not yet or not any more; register it first`;
+  return { path: 'nodeUid', reason: 'NodeUnknown', message };
+}
+
+function tooManyBlocks(nodeName: string, count: number): Problem {
+  const message = `node '${nodeName}' owns ${count} blocks already, which is the limit; release some first`;
+  return { path: 'nodeName', reason: 'TooManyBlocks', message };
+}

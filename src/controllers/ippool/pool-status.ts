@@ -1,0 +1,91 @@
+import type { IPBlock } from '../../api/generated/ipblock.ts';
+import type { IPPool } from '../../api/generated/ippool.ts';
+import { parseCidr4 } from '../../lib/ipv4.ts';
+import { leasableAddresses } from '../../model/ipam/capacity.ts';
+import type { DesiredCondition } from '../../model/status/conditions.ts';
+import type { PoolRange } from './ranges.ts';
+
+/** The CRD's default, for pools that were stored before it had one. */
+const DEFAULT_BLOCK_SIZE = 26;
+
+/** What the reconciler found out about a pool. */
+export interface PoolFacts {
+  /** All blocks that carry the pool's uid. */
+  readonly blocks: readonly IPBlock[];
+  /** Addresses in use, as the nodes report. */
+  readonly allocated: number;
+  /** Pools that had the range first; empty: it is reserved for this pool. */
+  readonly conflicts: readonly PoolRange[];
+}
+
+export interface PoolStatus {
+  readonly capacity: number;
+  readonly allocated: number;
+  readonly blocks: number;
+  readonly conditions: readonly DesiredCondition[];
+  readonly [field: string]: unknown;
+}
+
+/** Blocks that fit into the pool; 0 when its spec cannot be read. */
+function blockCapacity({ cidr, blockSize = DEFAULT_BLOCK_SIZE }: IPPool['spec']): number {
+  const range = parseCidr4(cidr);
+  return range === undefined || blockSize < range.length ? 0 : 2 ** (blockSize - range.length);
+}
+
+/** The pool's status: pure, so the same facts give the same conditions. */
+export function poolStatus(pool: IPPool, facts: PoolFacts): PoolStatus {
+  const { cidr, blockSize = DEFAULT_BLOCK_SIZE } = pool.spec;
+  return {
+    capacity: leasableAddresses(cidr, blockSize),
+    allocated: facts.allocated,
+    blocks: facts.blocks.length,
+    conditions: [readyCondition(pool, facts), overlappingCondition(facts), exhaustedCondition(pool, facts)],
+  };
+}
+
+function readyCondition(pool: IPPool, { blocks, conflicts }: PoolFacts): DesiredCondition {
+  const type = 'Ready';
+  if (parseCidr4(pool.spec.cidr) === undefined) {
+    const message = `spec.cidr '${pool.spec.cidr}' must be an IPv4 range without host bits, such as 10.244.0.0/16`;
+    return { type, status: 'False', reason: 'InvalidRange', message };
+  }
+  if (pool.metadata.deletionTimestamp !== undefined) {
+    const nodes = [...new Set(blocks.map((block) => block.spec.nodeName))].sort();
+    const message =
+      nodes.length === 0
+        ? 'no node owns a block of the pool any more'
+        : `deletion waits for ${blocks.length} blocks of ${nodes.length} nodes: ${listOf(nodes)}`;
+    return { type, status: 'False', reason: 'Deleting', message };
+  }
+  if (conflicts.length > 0) return { type, status: 'False', reason: 'Overlaps', message: overlapMessage(conflicts) };
+  if (pool.spec.disabled === true) {
+    const message = 'no new block is given out because spec.disabled is true; blocks in use stay';
+    return { type, status: 'False', reason: 'Disabled', message };
+  }
+  return { type, status: 'True', reason: 'Reserved', message: 'the range belongs to this pool alone' };
+}
+
+function overlappingCondition({ conflicts }: PoolFacts): DesiredCondition {
+  const type = 'Overlapping';
+  if (conflicts.length > 0) return { type, status: 'True', reason: 'Overlaps', message: overlapMessage(conflicts) };
+  return { type, status: 'False', reason: 'NoOverlap', message: 'no other pool has an address of this range' };
+}
+
+function exhaustedCondition(pool: IPPool, { blocks }: PoolFacts): DesiredCondition {
+  const type = 'Exhausted';
+  const capacity = blockCapacity(pool.spec);
+  const message = `${blocks.length} of ${capacity} blocks belong to nodes`;
+  if (blocks.length < capacity) return { type, status: 'False', reason: 'BlocksFree', message };
+  return { type, status: 'True', reason: 'NoFreeBlock', message: `${message}; add a pool for more nodes` };
+}
+
+function overlapMessage(conflicts: readonly PoolRange[]): string {
+  const others = conflicts.map(({ name, cidr }) => `'${name}' (${cidr})`).sort();
+  return `the range overlaps with pool ${listOf(others)}, which was first; choose another range for this pool`;
+}
+
+function listOf(names: readonly string[]): string {
+  const shown = names.slice(0, 5).join(', ');
+  return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
+}
+

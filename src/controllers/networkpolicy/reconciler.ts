@@ -1,0 +1,75 @@
+import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
+import type { Node } from '../../api/kubernetes.ts';
+import type { StatusWriter } from '../../kube/apply.ts';
+import { DONE, type Reconciler, type ReconcileResult } from '../../kube/controller.ts';
+import { KINDS } from '../../kube/kinds.ts';
+import type { StoreReader } from '../../kube/store.ts';
+import type { AnyRef } from '../../model/node/desired-update.ts';
+import type { ChainIr } from '../../model/node/ir.ts';
+import type { PolicyFootprint } from '../../model/policy/policy-index.ts';
+import { weftOrigin } from '../../model/policy/policy-form.ts';
+import { policyStatus } from '../../model/status/policy.ts';
+import type { ProgramTarget } from '../../model/status/programmed.ts';
+
+export interface PolicyStatusDeps {
+  readonly policies: StoreReader<NetworkPolicy>;
+  readonly nodes: StoreReader<Node>;
+  readonly status: StatusWriter;
+  readonly footprints: {
+    footprint(origin: string): PolicyFootprint | undefined;
+    chain(key: string): ChainIr | undefined;
+  };
+  /** What each node should hold. */
+  readonly table: { version(node: string, ref: AnyRef): string | undefined };
+  /** What each node says it holds. */
+  readonly held: {
+    version(node: string, ref: AnyRef): string | undefined;
+    error(node: string, ref: AnyRef): string | undefined;
+    isConnected(node: string): boolean;
+  };
+}
+
+/** Writes how many pods a policy selects and whether their nodes' kernels hold it. Key: `namespace/name`. Leader only. */
+export class PolicyStatusReconciler implements Reconciler {
+  readonly #deps: PolicyStatusDeps;
+
+  constructor(deps: PolicyStatusDeps) {
+    this.#deps = deps;
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
+    const { policies, footprints, status } = this.#deps;
+    const policy = policies.get(key);
+    const footprint = policy === undefined ? undefined : footprints.footprint(weftOrigin(key));
+    if (policy === undefined || footprint === undefined) return DONE;
+    const targets = [...footprint.nodes].map(([node, chains]) => this.#target(node, chains));
+    const desired = policyStatus({
+      selectedPods: footprint.selectedPods,
+      problems: footprint.problems,
+      targets,
+      ...(policy.metadata.generation === undefined ? {} : { generation: policy.metadata.generation }),
+      stored: policy.status?.conditions ?? [],
+    });
+    return status.write(KINDS.networkPolicy, policy, desired, signal);
+  }
+
+  /** A node has the policy when it holds the chains that carry it and the sets these name, all in today's version. */
+  #target(node: string, chains: readonly string[]): ProgramTarget {
+    const { table, held, footprints, nodes } = this.#deps;
+    const refs = chains.flatMap((key): AnyRef[] => {
+      const sets = (footprints.chain(key)?.rules ?? []).flatMap(({ peers }) => (peers === 'any' ? [] : peers));
+      return [{ kind: 'chain', key }, ...sets.map((set) => ({ kind: 'addressSet', key: set }))];
+    });
+    const versions = (of: (ref: AnyRef) => string | undefined) => refs.map((ref) => of(ref) ?? '').join(',');
+    const wanted = versions((ref) => table.version(node, ref));
+    const failed = refs.map((ref) => held.error(node, ref)).find((message) => message !== undefined);
+    const isReady = nodes.get(node)?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+    return {
+      name: node,
+      isReachable: isReady === true || held.isConnected(node),
+      wanted,
+      acknowledged: versions((ref) => held.version(node, ref)),
+      ...(failed === undefined ? {} : { rejected: { version: wanted, message: failed } }),
+    };
+  }
+}

@@ -1,0 +1,34 @@
+import { runController } from '../../kube/controller.ts';
+import { WorkQueue } from '../../kube/workqueue.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { PolicyStatusReconciler, type PolicyStatusDeps } from './reconciler.ts';
+
+export interface PolicyStatusRunDeps extends PolicyStatusDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Calls the listener whenever a node has said something of what it holds; returns how to stop. */
+  readonly onAcknowledged: (listener: () => void) => () => void;
+}
+
+/** Nodes acknowledge in bursts: statuses are worked out once for all that comes within this. */
+const SETTLE_MS = 100;
+
+/** Keeps the status of Weft's NetworkPolicies true while this replica leads; resolves when it has stopped. */
+export async function runPolicyStatus(deps: PolicyStatusRunDeps, signal: AbortSignal): Promise<void> {
+  const { policies, nodes, clock, log, random } = deps;
+  const queue = new WorkQueue({ clock, random });
+  const enqueueAll = () => {
+    for (const { metadata } of policies.list()) queue.addAfter(`${metadata.namespace ?? ''}/${metadata.name}`, SETTLE_MS);
+  };
+  const unsubscribe = [policies.onChange((key) => queue.addAfter(key, SETTLE_MS)), deps.onAcknowledged(enqueueAll)];
+  enqueueAll();
+  try {
+    const reconciler = new PolicyStatusReconciler(deps);
+    await runController({ name: 'networkpolicy', reconciler, queue, stores: [policies, nodes], clock, log }, signal);
+  } finally {
+    for (const end of unsubscribe) end();
+  }
+}

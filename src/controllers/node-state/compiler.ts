@@ -1,0 +1,205 @@
+import type { IPBlock } from '../../api/generated/ipblock.ts';
+import type { IPPool } from '../../api/generated/ippool.ts';
+import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
+import type { KubernetesNetworkPolicy, Namespace, Node, Pod } from '../../api/kubernetes.ts';
+import { type KubeObject, objectKey } from '../../api/meta.ts';
+import type { StoreReader } from '../../kube/store.ts';
+import type { PodMeshIr } from '../../model/node/ir.ts';
+import type { DesiredTable } from '../../model/node/desired.ts';
+import { applyPolicyEffects } from '../../model/node/desired-policy.ts';
+import { translateNode, translatePeer, translatePod, translatePool } from '../../model/node/translate-node.ts';
+import type { ObjectChanges } from '../../model/policy/change.ts';
+import type { PolicyIndex } from '../../model/policy/policy-index.ts';
+
+export interface NodeStateStores {
+  readonly nodes: StoreReader<Node>;
+  readonly pods: StoreReader<Pod>;
+  readonly namespaces: StoreReader<Namespace>;
+  readonly pools: StoreReader<IPPool>;
+  readonly blocks: StoreReader<IPBlock>;
+  readonly kubernetesPolicies: StoreReader<KubernetesNetworkPolicy>;
+  readonly policies: StoreReader<NetworkPolicy>;
+}
+
+export interface NodeStateDeps {
+  readonly stores: NodeStateStores;
+  readonly table: DesiredTable;
+  readonly policies: PolicyIndex;
+  readonly trust: { readonly trustDomain: string; readonly trustBundlePem: string };
+  /** What the mesh makes of a pod; undefined for a pod without proxy. */
+  readonly meshOf: (pod: Pod) => PodMeshIr | undefined;
+}
+
+type StoreName = keyof NodeStateStores;
+
+/**
+ * Keeps the table of what each node should hold true to the stores. Changes are collected by key and worked in by
+ * `flush`, whose cost grows with what changed: a pod's change never visits another node's pods.
+ */
+export class NodeStateCompiler {
+  readonly #deps: NodeStateDeps;
+  readonly #changed = new Map<StoreName, Set<string>>();
+  readonly #leases = new Map<string, string | undefined>();
+  /** Pods that the mesh sees differently than at their last translation. */
+  readonly #meshed = new Set<string>();
+  /** Pod uid → node that was told of it. */
+  readonly #podNodes = new Map<string, string>();
+  readonly #podKeys = new Map<string, string>();
+  readonly #newest = new Map<StoreName, bigint>();
+
+  /** @param wake called when there is something to flush, again and again until `flush`. */
+  constructor(deps: NodeStateDeps, wake: () => void) {
+    this.#deps = deps;
+    for (const [name, store] of Object.entries(deps.stores) as [StoreName, StoreReader<KubeObject>][]) {
+      const keys = new Set<string>();
+      this.#changed.set(name, keys);
+      store.onChange((key, _before, after) => {
+        keys.add(key);
+        this.#seen(name, after?.metadata.resourceVersion ?? store.resourceVersion);
+        wake();
+      });
+      for (const object of store.list()) {
+        keys.add(objectKey(object));
+        this.#seen(name, object.metadata.resourceVersion);
+      }
+    }
+  }
+
+  /** Addresses that nodes have leased, ahead of what pods' statuses say; undefined takes a lease back. */
+  leased(leases: ReadonlyMap<string, string | undefined>): void {
+    for (const [uid, address] of leases) this.#leases.set(uid, address);
+  }
+
+  /** Keys of pods whose `meshOf` may answer differently now. */
+  meshChanged(pods: Iterable<string>): void {
+    for (const key of pods) this.#meshed.add(key);
+  }
+
+  /** Brings the table up to date with the stores; returns the keys of pods that changed. */
+  flush(): ReadonlySet<string> {
+    const nodes = this.#take('nodes');
+    const pools = this.#take('pools');
+    const blocks = this.#take('blocks');
+    const pods = this.#take('pods');
+    if (nodes.size > 0 || pools.size > 0) this.#putPools(pools);
+    this.#putNodes(nodes, blocks);
+    this.#putPolicies(pods);
+    for (const key of this.#meshed) this.#putPod(key);
+    this.#meshed.clear();
+    this.#advance();
+    return pods;
+  }
+
+  #take(name: StoreName): Set<string> {
+    const keys = this.#changed.get(name) ?? new Set<string>();
+    const taken = new Set(keys);
+    keys.clear();
+    return taken;
+  }
+
+  #putPools(changed: ReadonlySet<string>): void {
+    const { stores, table } = this.#deps;
+    const nodes = stores.nodes.list().map(({ metadata }) => metadata.name);
+    for (const pool of stores.pools.list()) table.set('pool', pool.metadata.name, translatePool(pool), nodes);
+    for (const key of changed) if (stores.pools.get(key) === undefined) table.remove('pool', key);
+  }
+
+  /** A node's own facts, its blocks, and what the others know of it. */
+  #putNodes(changedNodes: ReadonlySet<string>, changedBlocks: ReadonlySet<string>): void {
+    if (changedNodes.size === 0 && changedBlocks.size === 0) return;
+    const { stores, table, trust } = this.#deps;
+    const nodes = stores.nodes.list();
+    const names = nodes.map(({ metadata }) => metadata.name);
+    const blocksByNode = Map.groupBy(stores.blocks.list(), ({ spec }) => spec.nodeUid);
+    for (const node of nodes) {
+      const { name, uid = '' } = node.metadata;
+      const blocks = blocksByNode.get(uid) ?? [];
+      const own = translateNode(node, blocks, trust);
+      if (own !== undefined) table.setOwn(name, 'node', 'self', own);
+      for (const { spec } of blocks) {
+        table.set('block', spec.cidr, { cidr: spec.cidr, pool: spec.poolName, poolUid: spec.poolUid }, [name]);
+      }
+      const peer = translatePeer(node, blocks);
+      if (peer === undefined) table.remove('peer', name);
+      else table.set('peer', name, peer, names.filter((other) => other !== name));
+    }
+    for (const name of changedNodes) {
+      if (stores.nodes.get(name) !== undefined) continue;
+      table.remove('peer', name);
+      table.removeNode(name);
+    }
+    const held = new Set(stores.blocks.list().map(({ metadata }) => metadata.name));
+    for (const key of changedBlocks) if (!held.has(key)) table.remove('block', cidrOfBlockName(key));
+  }
+
+  #putPolicies(pods: ReadonlySet<string>): void {
+    const { stores, table, policies } = this.#deps;
+    const leases = new Map(this.#leases);
+    this.#leases.clear();
+    const effects = policies.apply({
+      pods: changesOf(stores.pods, pods),
+      namespaces: changesOf(stores.namespaces, this.#take('namespaces')),
+      kubernetesPolicies: changesOf(stores.kubernetesPolicies, this.#take('kubernetesPolicies')),
+      policies: changesOf(stores.policies, this.#take('policies')),
+      leases,
+    });
+    applyPolicyEffects(table, effects);
+    for (const key of pods) {
+      const pod = stores.pods.get(key);
+      if (pod?.metadata.uid !== undefined) this.#podKeys.set(pod.metadata.uid, key);
+    }
+    for (const [uid] of effects.bindings) {
+      const key = this.#podKeys.get(uid);
+      if (key !== undefined) this.#putPod(key);
+      if (policies.binding(uid) === undefined) this.#removePod(uid);
+    }
+    for (const key of pods) this.#putPod(key);
+  }
+
+  #putPod(key: string): void {
+    const { stores, table, policies, meshOf } = this.#deps;
+    const pod = stores.pods.get(key);
+    const uid = pod?.metadata.uid;
+    if (pod === undefined || uid === undefined) return;
+    const binding = policies.binding(uid);
+    if (binding === undefined) return;
+    this.#podNodes.set(uid, binding.nodeName);
+    table.set('pod', uid, translatePod(pod, binding, meshOf(pod)), [binding.nodeName]);
+  }
+
+  #removePod(uid: string): void {
+    if (!this.#podNodes.delete(uid)) return;
+    this.#podKeys.delete(uid);
+    this.#deps.table.remove('pod', uid);
+  }
+
+  /**
+   * Of the newest object seen, not of the newest bookmark: replicas hear the same objects but not the same bookmarks,
+   * and one must not seem behind another for want of those. Comparable as integers since Kubernetes 1.35.
+   */
+  #seen(name: StoreName, resourceVersion = ''): void {
+    const version = BigInt(resourceVersion === '' ? 0 : resourceVersion);
+    if (version > (this.#newest.get(name) ?? 0n)) this.#newest.set(name, version);
+  }
+
+  #advance(): void {
+    this.#deps.table.advance(Object.fromEntries([...this.#newest].map(([name, version]) => [name, String(version)])));
+  }
+}
+
+function changesOf<T extends KubeObject>(store: StoreReader<T>, keys: ReadonlySet<string>): ObjectChanges<T> {
+  const upserts: T[] = [];
+  const removals: string[] = [];
+  for (const key of keys) {
+    const object = store.get(key);
+    if (object === undefined) removals.push(key);
+    else upserts.push(object);
+  }
+  return { upserts, removals };
+}
+
+/** `10-244-0-0-26` → `10.244.0.0/26`: the inverse of how a claim names its block. */
+function cidrOfBlockName(name: string): string {
+  const parts = name.split('-');
+  return `${parts.slice(0, 4).join('.')}/${parts[4] ?? ''}`;
+}

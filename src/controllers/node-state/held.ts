@@ -1,0 +1,75 @@
+import { type AnyRef, type HeldResource, refId } from '../../model/node/desired-update.ts';
+
+/** What one node says it holds. */
+interface NodeView {
+  readonly held: Map<string, string>;
+  readonly errors: Map<string, string>;
+  readonly nodeUid: string;
+  connected: boolean;
+}
+
+/** What nodes have acknowledged, as every replica hears it: the truth behind `Programmed`. */
+export class HeldResources {
+  readonly #nodes = new Map<string, NodeView>();
+
+  connected(node: string, { nodeUid, held }: { readonly nodeUid: string; readonly held: readonly HeldResource[] }): void {
+    const versions = new Map(held.map((resource) => [refId(resource), resource.version]));
+    this.#nodes.set(node, { held: versions, errors: new Map(), nodeUid, connected: true });
+  }
+
+  disconnected(node: string): void {
+    const view = this.#nodes.get(node);
+    if (view !== undefined) view.connected = false;
+  }
+
+  changed(
+    node: string,
+    change: {
+      readonly applied: readonly HeldResource[];
+      readonly removed: readonly AnyRef[];
+      readonly errors: readonly (AnyRef & { readonly message: string })[];
+    },
+  ): void {
+    const view = this.#nodes.get(node);
+    if (view === undefined) return;
+    for (const resource of change.applied) {
+      view.held.set(refId(resource), resource.version);
+      view.errors.delete(refId(resource));
+    }
+    for (const ref of change.removed) {
+      view.held.delete(refId(ref));
+      view.errors.delete(refId(ref));
+    }
+    for (const error of change.errors) view.errors.set(refId(error), error.message);
+  }
+
+  isConnected(node: string): boolean {
+    return this.#nodes.get(node)?.connected === true;
+  }
+
+  /** Of the Node object that the agent's token was bound to. */
+  nodeUid(node: string): string | undefined {
+    return this.#nodes.get(node)?.nodeUid;
+  }
+
+  version(node: string, ref: AnyRef): string | undefined {
+    return this.#nodes.get(node)?.held.get(refId(ref));
+  }
+
+  /** Why the node could not put this into force. */
+  error(node: string, ref: AnyRef): string | undefined {
+    return this.#nodes.get(node)?.errors.get(refId(ref));
+  }
+
+  /** Keys of a kind that the node holds, sorted. */
+  keys(node: string, kind: string): string[] {
+    const ids = [...(this.#nodes.get(node)?.held.keys() ?? [])].filter((id) => id.startsWith(`${kind}/`));
+    return ids.map((id) => id.slice(kind.length + 1)).sort();
+  }
+
+  /** The connected node that says it owns this block. */
+  holderOf(cidr: string): string | undefined {
+    for (const [node, { held, connected }] of this.#nodes) if (connected && held.has(`block/${cidr}`)) return node;
+    return undefined;
+  }
+}

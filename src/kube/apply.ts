@@ -1,0 +1,125 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Condition, KubeObject } from '../api/meta.ts';
+import type { Clock } from '../lib/clock.ts';
+import { type DesiredCondition, mergeConditions } from '../model/status/conditions.ts';
+import type { KubeApi } from './client.ts';
+import { DONE, type ReconcileResult } from './controller.ts';
+import { type Kind, objectPath } from './kinds.ts';
+
+const APPLY = 'application/apply-patch+yaml';
+/** Between two status writes of one object. */
+const STATUS_INTERVAL_MS = 1_000;
+/** Objects whose last write is remembered; the oldest are forgotten first. */
+const MAX_REMEMBERED = 10_000;
+
+/** What is applied: all fields that the manager owns, and nothing else. `uid` keeps it from a later namesake. */
+export interface AppliedObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly finalizers?: readonly string[];
+    readonly ownerReferences?: KubeObject['metadata']['ownerReferences'];
+  };
+  readonly [field: string]: unknown;
+}
+
+export interface ApplyOptions {
+  readonly api: KubeApi;
+  /** One name a controller, for ever: with another name, fields that are no longer wanted would stay. */
+  readonly fieldManager: string;
+}
+
+/**
+ * Server-side apply with force, as controllers do: makes the object when it is absent, takes over fields that others
+ * own, and drops fields that an earlier apply of the same manager had.
+ *
+ * @throws KubeError; 409 when `uid` is that of an object which no longer exists.
+ */
+export async function applyObject<T extends KubeObject>(
+  { api, fieldManager }: ApplyOptions,
+  kind: Kind<T>,
+  object: AppliedObject,
+  signal: AbortSignal,
+  subresource?: 'status',
+): Promise<T> {
+  return await api.request<T>('PATCH', objectPath(kind, object.metadata, subresource), {
+    query: { fieldManager, force: true },
+    contentType: APPLY,
+    body: { apiVersion: kind.apiVersion, kind: kind.kind, ...object },
+    signal,
+  });
+}
+
+export interface DesiredStatus {
+  readonly conditions: readonly DesiredCondition[];
+  readonly [field: string]: unknown;
+}
+
+/** An object as the store has it, with its status. */
+export interface StatusHolder extends KubeObject {
+  readonly status?: { readonly conditions?: readonly Condition[] };
+}
+
+/** Writes statuses: not when nothing changed, and at most once a second for each object. */
+export class StatusWriter {
+  readonly #options: ApplyOptions & { readonly clock: Clock };
+  /** Monotonic time of the last write, by uid; in order of writing. */
+  readonly #writtenMs = new Map<string, number>();
+
+  constructor(options: ApplyOptions & { readonly clock: Clock }) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes the status of `object` say `desired` (all fields of it: what is left out is dropped).
+   *
+   * @param object as it is in the store: what it says is compared, and its generation becomes `observedGeneration`.
+   * @returns DONE when the status stands; otherwise when to reconcile again, which then writes what is true by then.
+   * @throws KubeError when the write fails.
+   */
+  async write<T extends StatusHolder>(
+    kind: Kind<T>,
+    object: T,
+    desired: DesiredStatus,
+    signal: AbortSignal,
+  ): Promise<ReconcileResult> {
+    const { clock } = this.#options;
+    const { name, namespace, uid = '', generation } = object.metadata;
+    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const conditions = mergeConditions(object.status?.conditions ?? [], desired.conditions, {
+      observedGeneration: generation,
+      now,
+    });
+    const status = { ...desired, conditions };
+    if (sameStatus(object.status, status)) return DONE;
+
+    const waitMs = (this.#writtenMs.get(uid) ?? Number.NEGATIVE_INFINITY) + STATUS_INTERVAL_MS - clock.monotonic();
+    if (waitMs > 0) return { requeueAfterMs: Math.ceil(waitMs) };
+    this.#remember(uid);
+    const metadata = { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === '' ? {} : { uid }) };
+    await applyObject(this.#options, kind, { metadata, status }, signal, 'status');
+    return DONE;
+  }
+
+  #remember(uid: string): void {
+    this.#writtenMs.delete(uid);
+    this.#writtenMs.set(uid, this.#options.clock.monotonic());
+    if (this.#writtenMs.size <= MAX_REMEMBERED) return;
+    const [oldest] = this.#writtenMs.keys();
+    if (oldest !== undefined) this.#writtenMs.delete(oldest);
+  }
+}
+
+/** Equality as JSON, whatever the order of keys and of conditions. */
+function sameStatus(stored: StatusHolder['status'], wanted: { readonly conditions: readonly Condition[] }): boolean {
+  if (stored === undefined) return false;
+  const sorted = [...(stored.conditions ?? [])].sort((a, b) => (a.type < b.type ? -1 : 1));
+  return isDeepStrictEqual(asJson({ ...stored, conditions: sorted }), asJson(wanted));
+}
+
+function asJson(value: object): unknown {
+  return JSON.parse(JSON.stringify(value));
+}

@@ -1,0 +1,86 @@
+import type { IPBlock } from '../api/generated/ipblock.ts';
+import type { IPPool } from '../api/generated/ippool.ts';
+import type { MeshService } from '../api/generated/meshservice.ts';
+import type { NetworkPolicy } from '../api/generated/networkpolicy.ts';
+import type { TrafficSplit } from '../api/generated/trafficsplit.ts';
+import type {
+  EndpointSlice,
+  HTTPRoute,
+  KubernetesNetworkPolicy,
+  Namespace,
+  Node,
+  Pod,
+  Service,
+} from '../api/kubernetes.ts';
+import type { KubeObject } from '../api/meta.ts';
+import type { ConfigMap, Event, Lease, Secret } from './objects.ts';
+
+/** A kind of object and where the API server keeps it. */
+export interface Kind<T extends KubeObject> {
+  /** `v1`, or `group/version`. */
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+  /** The CRD may be absent: then there are no objects, which is no failure. */
+  readonly optional: boolean;
+  /** Never present: carries the type of the objects. */
+  readonly object?: T;
+}
+
+function kind<T extends KubeObject>(
+  apiVersion: string,
+  name: string,
+  plural: string,
+  { namespaced, optional = false }: { readonly namespaced: boolean; readonly optional?: boolean },
+): Kind<T> {
+  return { apiVersion, kind: name, plural, namespaced, optional };
+}
+
+const NAMESPACED = { namespaced: true };
+const CLUSTER = { namespaced: false };
+const WEFT = 'weft.dev/v1alpha1';
+
+export const KINDS = {
+  pod: kind<Pod>('v1', 'Pod', 'pods', NAMESPACED),
+  namespace: kind<Namespace>('v1', 'Namespace', 'namespaces', CLUSTER),
+  node: kind<Node>('v1', 'Node', 'nodes', CLUSTER),
+  service: kind<Service>('v1', 'Service', 'services', NAMESPACED),
+  configMap: kind<ConfigMap>('v1', 'ConfigMap', 'configmaps', NAMESPACED),
+  secret: kind<Secret>('v1', 'Secret', 'secrets', NAMESPACED),
+  endpointSlice: kind<EndpointSlice>('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices', NAMESPACED),
+  kubernetesNetworkPolicy: kind<KubernetesNetworkPolicy>(
+    'networking.k8s.io/v1',
+    'NetworkPolicy',
+    'networkpolicies',
+    NAMESPACED,
+  ),
+  lease: kind<Lease>('coordination.k8s.io/v1', 'Lease', 'leases', NAMESPACED),
+  event: kind<Event>('events.k8s.io/v1', 'Event', 'events', NAMESPACED),
+  httpRoute: kind<HTTPRoute>('gateway.networking.k8s.io/v1', 'HTTPRoute', 'httproutes', {
+    namespaced: true,
+    optional: true,
+  }),
+  ipPool: kind<IPPool>(WEFT, 'IPPool', 'ippools', CLUSTER),
+  ipBlock: kind<IPBlock>(WEFT, 'IPBlock', 'ipblocks', CLUSTER),
+  networkPolicy: kind<NetworkPolicy>(WEFT, 'NetworkPolicy', 'networkpolicies', NAMESPACED),
+  meshService: kind<MeshService>(WEFT, 'MeshService', 'meshservices', NAMESPACED),
+  trafficSplit: kind<TrafficSplit>(WEFT, 'TrafficSplit', 'trafficsplits', NAMESPACED),
+};
+
+/** Of all objects of the kind, or of those in `namespace`. */
+export function collectionPath<T extends KubeObject>(kind: Kind<T>, namespace?: string): string {
+  const base = kind.apiVersion.includes('/') ? `/apis/${kind.apiVersion}` : `/api/${kind.apiVersion}`;
+  const within = kind.namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : '';
+  return `${base}${within}/${kind.plural}`;
+}
+
+/** Of one object; `namespace` is left out of the path of a cluster-scoped kind. */
+export function objectPath<T extends KubeObject>(
+  kind: Kind<T>,
+  { name, namespace }: { readonly name: string; readonly namespace?: string },
+  subresource?: 'status',
+): string {
+  const path = `${collectionPath(kind, namespace)}/${encodeURIComponent(name)}`;
+  return subresource === undefined ? path : `${path}/${subresource}`;
+}

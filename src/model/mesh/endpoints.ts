@@ -1,0 +1,79 @@
+import type { EndpointSlice, Pod } from '../../api/kubernetes.ts';
+import { parseIpv4 } from '../../lib/ipv4.ts';
+import { bearsLabels } from '../labels.ts';
+import type { EndpointIr, EndpointsIr } from '../node/ir.ts';
+import { clusterKey } from './backends.ts';
+import { isInjected, spiffeIdOf } from './identity.ts';
+import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
+import { meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
+
+/** Envoy's default (Cluster.connect_timeout); within a cluster a connection takes a millisecond or does not come. */
+const CONNECT_TIMEOUT_MS = 5000;
+
+/**
+ * The `endpoints` resources of one service by key: for each TCP port one of all endpoints, and one for each subset of
+ * its MeshService. Empty when there is no such Service.
+ */
+export function translateEndpoints(index: MeshIndex, serviceKey: string): ReadonlyMap<string, EndpointsIr> {
+  const service = index.service(serviceKey);
+  if (service === undefined) return new Map();
+  const mesh = meshServiceFor(index, serviceKey);
+  const slices = index.slicesOf(serviceKey);
+  const entries = meshPortsOf(service).flatMap((port): [string, EndpointsIr][] => {
+    const found = readyEndpoints(index, slices, port);
+    const resource = (endpoints: readonly FoundEndpoint[]): EndpointsIr => ({
+      protocol: protocolOf(port, mesh),
+      loadBalancing: mesh?.spec.loadBalancing?.policy ?? 'LeastRequest',
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      endpoints: endpoints.map(({ ir }) => ir),
+    });
+    const subsets = mesh?.spec.subsets ?? [];
+    return [
+      [clusterKey(serviceKey, port.port), resource(found)],
+      ...subsets.map(({ name, labels }): [string, EndpointsIr] => [
+        clusterKey(serviceKey, port.port, name),
+        resource(found.filter(({ pod }) => pod !== undefined && bearsLabels(pod.metadata.labels ?? {}, labels))),
+      ]),
+    ];
+  });
+  return new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+interface FoundEndpoint {
+  readonly ir: EndpointIr;
+  readonly pod: Pod | undefined;
+}
+
+/** Ready and not terminating, each address and port once, sorted by address and port. IPv4 only. */
+function readyEndpoints(index: MeshIndex, slices: readonly EndpointSlice[], port: ServicePort): readonly FoundEndpoint[] {
+  const found = new Map<string, FoundEndpoint & { readonly order: number }>();
+  for (const slice of slices) {
+    const target = slice.ports?.find(({ name, protocol = 'TCP' }) => (name ?? '') === (port.name ?? '') && protocol === 'TCP');
+    if (slice.addressType !== 'IPv4' || target?.port === undefined) continue;
+    for (const { addresses, conditions, targetRef } of slice.endpoints ?? []) {
+      // Absent means ready (EndpointConditions.ready); consumers use the first address (Endpoint.addresses).
+      const [address] = addresses;
+      const order = address === undefined ? undefined : parseIpv4(address);
+      if (address === undefined || order === undefined) continue;
+      if (conditions?.ready === false || conditions?.terminating === true) continue;
+      const pod = podBehind(index, slice, targetRef);
+      const id = pod !== undefined && isServing(pod) ? { spiffeId: spiffeIdOf(pod, index.trustDomain) } : {};
+      found.set(`${address}:${target.port}`, { ir: { address, port: target.port, ...id }, pod, order });
+    }
+  }
+  return [...found.values()].sort((a, b) => a.order - b.order || a.ir.port - b.ir.port);
+}
+
+type TargetRef = NonNullable<NonNullable<EndpointSlice['endpoints']>[number]['targetRef']>;
+
+/** Undefined also when the slice means an earlier pod of the same name. */
+function podBehind(index: MeshIndex, slice: EndpointSlice, ref: TargetRef | undefined): Pod | undefined {
+  if (ref?.kind !== 'Pod' || ref.name === undefined) return undefined;
+  const pod = index.pod(`${ref.namespace ?? slice.metadata.namespace ?? 'default'}/${ref.name}`);
+  return ref.uid !== undefined && pod?.metadata.uid !== ref.uid ? undefined : pod;
+}
+
+/** Whether the pod's own proxy answers on its ports: it starts before the application and ends after it. */
+function isServing(pod: Pod): boolean {
+  return isInjected(pod) && pod.status?.phase === 'Running';
+}

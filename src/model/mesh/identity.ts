@@ -1,0 +1,15 @@
+import type { Pod } from '../../api/kubernetes.ts';
+
+/** Set on a pod, as label or as annotation, by the webhook that gave it the proxy. */
+const PROXY_MARK = 'weft.dev/proxy';
+
+/** Whether the pod carries the proxy. */
+export function isInjected({ metadata }: Pod): boolean {
+  return metadata.labels?.[PROXY_MARK] === 'injected' || metadata.annotations?.[PROXY_MARK] === 'injected';
+}
+
+/** The name in the certificate of the pod's proxy: `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
+export function spiffeIdOf({ metadata, spec }: Pod, trustDomain: string): string {
+  const namespace = metadata.namespace ?? 'default';
+  return `spiffe://${trustDomain}/ns/${namespace}/sa/${spec.serviceAccountName || 'default'}`;
+}

@@ -1,0 +1,92 @@
+import type { Container, Pod, Probe, Service } from '../../api/kubernetes.ts';
+import { objectKey } from '../../api/meta.ts';
+import { bearsLabels } from '../labels.ts';
+import type { AppProtocol, InboundPortIr, PodMeshIr, TlsMode } from '../node/ir.ts';
+import { isInjected, spiffeIdOf } from './identity.ts';
+import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
+import { meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
+
+export interface PodMeshContext {
+  readonly index: Pick<MeshIndex, 'meshServicesOf' | 'trustDomain'>;
+  /** Of the pod's namespace; those that do not select it are passed over. */
+  readonly services: readonly Service[];
+  /** The user that the proxy runs as. */
+  readonly proxyUid: number;
+}
+
+/**
+ * What a pod's own proxy needs to know. Undefined for pods without one.
+ *
+ * The TLS mode of a port is that of the MeshService's port, or of the MeshService, or Permissive. Where two Services
+ * lead to one port of the pod, Strict goes before Permissive, and protocols that differ make it TCP. Ports that no
+ * Service leads to are Strict as soon as one of the pod's MeshServices is, as they would be a way around it.
+ */
+export function translatePodMesh(pod: Pod, { index, services, proxyUid }: PodMeshContext): PodMeshIr | undefined {
+  if (!isInjected(pod)) return undefined;
+  const inbound = new Map<number, InboundPortIr>();
+  let tlsMode: TlsMode = 'Permissive';
+  for (const service of services) {
+    if (!selects(service, pod)) continue;
+    const mesh = meshServiceFor(index, objectKey(service));
+    const serviceMode = mesh?.spec.tls?.mode ?? 'Permissive';
+    if (serviceMode === 'Strict') tlsMode = 'Strict';
+    for (const servicePort of meshPortsOf(service)) {
+      const port = targetPortOf(servicePort, pod);
+      if (port === undefined) continue;
+      const declared = mesh?.spec.ports.find((candidate) => candidate.port === servicePort.port);
+      const mode = declared?.tls?.mode ?? serviceMode;
+      const known = inbound.get(port);
+      const protocol = protocolOf(servicePort, mesh);
+      inbound.set(port, {
+        port,
+        protocol: known === undefined ? protocol : commonProtocol(known.protocol, protocol),
+        tlsMode: known?.tlsMode === 'Strict' ? 'Strict' : mode,
+      });
+    }
+  }
+  return {
+    spiffeId: spiffeIdOf(pod, index.trustDomain),
+    proxyUid,
+    tlsMode,
+    inbound: [...inbound.values()].sort((a, b) => a.port - b.port),
+    probePorts: probePortsOf(pod),
+  };
+}
+
+/** A Service without selector has its endpoints from elsewhere and selects no pod. */
+function selects(service: Service, pod: Pod): boolean {
+  const { selector } = service.spec;
+  if (selector === undefined || Object.keys(selector).length === 0) return false;
+  return service.metadata.namespace === pod.metadata.namespace && bearsLabels(pod.metadata.labels ?? {}, selector);
+}
+
+function commonProtocol(a: AppProtocol, b: AppProtocol): AppProtocol {
+  return a === b ? a : 'TCP';
+}
+
+/** The port of the pod that a Service's port leads to; a name is looked up among the TCP ports of its containers. */
+function targetPortOf({ port, targetPort = port }: ServicePort, { spec }: Pod): number | undefined {
+  if (typeof targetPort === 'number') return targetPort;
+  const ports = runningContainers(spec).flatMap((container) => container.ports ?? []);
+  return ports.find(({ name, protocol = 'TCP' }) => name === targetPort && protocol === 'TCP')?.containerPort;
+}
+
+/** Sorted. Probes by command have no port. */
+function probePortsOf({ spec }: Pod): readonly number[] {
+  const ports = runningContainers(spec).flatMap((container) =>
+    [container.livenessProbe, container.readinessProbe, container.startupProbe].flatMap(
+      (probe) => probePort(probe, container) ?? [],
+    ),
+  );
+  return [...new Set(ports)].sort((a, b) => a - b);
+}
+
+function probePort(probe: Probe | undefined, { ports = [] }: Container): number | undefined {
+  const port = probe?.httpGet?.port ?? probe?.tcpSocket?.port ?? probe?.grpc?.port;
+  return typeof port === 'string' ? ports.find(({ name }) => name === port)?.containerPort : port;
+}
+
+/** Those that run beside each other: init containers only if they are sidecars (KEP-753). */
+function runningContainers({ containers, initContainers = [] }: Pod['spec']): readonly Container[] {
+  return [...initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always'), ...containers];
+}

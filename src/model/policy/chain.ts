@@ -1,0 +1,107 @@
+import type { ChainIr, PortIr, RuleIr } from '../node/ir.ts';
+import { namedSources } from './peers.ts';
+import type { Direction, PolicyForm, RuleForm } from './policy-form.ts';
+import { coalescePorts, isNamedPort, type NamedPort } from './ports.ts';
+import { cidrSetKey, podSetKey, sourceKey, type PodSource } from './sources.ts';
+
+/** What names of ports mean. */
+export interface PortNames {
+  /** The number that the subject itself gives to an ingress port's name. */
+  onSubject(port: NamedPort): number | undefined;
+  /** The numbers that the pods of a source give to its port's name, ascending. */
+  numbersOf(source: PodSource): readonly number[];
+}
+
+/**
+ * The chain of one direction of a pod.
+ *
+ * @param policies  those that select the pod and say something about the direction, in order of evaluation; not none.
+ */
+export function compileChain(policies: readonly PolicyForm[], direction: Direction, names: PortNames): ChainIr {
+  const rules = policies.flatMap((policy) =>
+    (policy[direction] ?? []).flatMap((rule) => compileRule(rule, policy.origin, direction, names)),
+  );
+  return { rules: mergeRules(rules), otherwise: policies.length === 0 ? 'allow' : 'deny' };
+}
+
+function compileRule(rule: RuleForm, origin: string, direction: Direction, names: PortNames): RuleIr[] {
+  const { action } = rule;
+  const rules: RuleIr[] = [];
+  const emit = (peers: RuleIr['peers'], ports: RuleIr['ports']) => {
+    if (peers.length > 0 && ports.length > 0) rules.push({ action, peers, ports, origin });
+  };
+  const peers = rule.peers === 'any' ? 'any' : sortedUnique(rule.peers.map(setKeyOf));
+  if (rule.ports === 'any') {
+    emit(peers, 'any');
+    return rules;
+  }
+  const numbered: PortIr[] = [];
+  const byNumber = new Map<string, { readonly port: PortIr; readonly sets: string[] }>();
+  for (const port of rule.ports) {
+    if (!isNamedPort(port)) {
+      numbered.push(port);
+    } else if (direction === 'ingress') {
+      const number = names.onSubject(port);
+      if (number !== undefined) numbered.push(singlePort(port, number));
+    } else {
+      for (const source of namedSources(rule.peers, port)) {
+        for (const number of names.numbersOf(source)) {
+          const key = `${port.protocol}/${String(number).padStart(5, '0')}`;
+          const group = byNumber.get(key) ?? { port: singlePort(port, number), sets: [] };
+          group.sets.push(podSetKey(sourceKey(source), number));
+          byNumber.set(key, group);
+        }
+      }
+    }
+  }
+  emit(peers, coalescePorts(numbered));
+  for (const key of [...byNumber.keys()].sort()) {
+    const group = byNumber.get(key);
+    if (group !== undefined) emit(sortedUnique(group.sets), [group.port]);
+  }
+  return rules;
+}
+
+function setKeyOf(peer: Exclude<RuleForm['peers'], 'any'>[number]): string {
+  return peer.kind === 'pods' ? podSetKey(sourceKey({ selector: peer.selector })) : cidrSetKey(peer.cidrs);
+}
+
+function singlePort({ protocol }: NamedPort, number: number): PortIr {
+  return { protocol, from: number, to: number };
+}
+
+/**
+ * Joins neighbours of one policy and one action that differ in peers only, or in ports only, as (A∧P)∨(B∧P) = (A∨B)∧P.
+ * Rules behind one that matches everything are never met and left out.
+ */
+export function mergeRules(rules: readonly RuleIr[]): RuleIr[] {
+  const merged: RuleIr[] = [];
+  for (const rule of rules) {
+    const previous = merged.at(-1);
+    const joined = previous === undefined ? undefined : joinRules(previous, rule);
+    if (joined === undefined) merged.push(rule);
+    else merged[merged.length - 1] = joined;
+    const last = merged.at(-1);
+    if (last?.peers === 'any' && last.ports === 'any') break;
+  }
+  return merged;
+}
+
+function joinRules(a: RuleIr, b: RuleIr): RuleIr | undefined {
+  if (a.action !== b.action || a.origin !== b.origin) return undefined;
+  if (sameJson(a.ports, b.ports)) {
+    return { ...a, peers: a.peers === 'any' || b.peers === 'any' ? 'any' : sortedUnique([...a.peers, ...b.peers]) };
+  }
+  if (sameJson(a.peers, b.peers)) {
+    return { ...a, ports: a.ports === 'any' || b.ports === 'any' ? 'any' : coalescePorts([...a.ports, ...b.ports]) };
+  }
+  return undefined;
+}
+
+function sameJson(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function sortedUnique(texts: readonly string[]): string[] {
+  return [...new Set(texts)].sort();
+}

@@ -1,0 +1,56 @@
+import { containsAddress, parseCidr4, parseIpv4 } from '../../lib/ipv4.ts';
+import type { AddressSetIr, ChainIr, PortIr, RuleIr } from '../node/ir.ts';
+
+/** The first packet of a connection, as one end's chain sees it: after service translation, before masquerading. */
+export interface PolicyPacket {
+  /** IPv4 address of the far end: the source for an ingress chain, the destination for an egress chain. */
+  readonly peer: string;
+  /** `other`: ICMP and whatever else has no ports. */
+  readonly protocol: PortIr['protocol'] | 'other';
+  /** Destination port; 0 for `other`. */
+  readonly port: number;
+}
+
+export interface AddressSets {
+  /** Whether the set of this key has `address` in it; a set that does not exist has nobody in it. */
+  has(key: string, address: string): boolean;
+}
+
+export interface Decision {
+  readonly verdict: 'allow' | 'deny';
+  /** Index into `chain.rules` of the rule that decided; absent: `chain.otherwise` did. */
+  readonly rule?: number;
+}
+
+/**
+ * What `chain` says of `packet`: the oracle of what the kernel does with the same chain rendered as nftables rules.
+ * The first rule that matches decides.
+ */
+export function evaluate(chain: ChainIr, sets: AddressSets, packet: PolicyPacket): Decision {
+  const rule = chain.rules.findIndex((candidate) => matches(candidate, sets, packet));
+  const found = chain.rules[rule];
+  return found === undefined ? { verdict: chain.otherwise } : { verdict: found.action, rule };
+}
+
+function matches({ peers, ports }: RuleIr, sets: AddressSets, { peer, protocol, port }: PolicyPacket): boolean {
+  const isPeer = peers === 'any' || peers.some((key) => sets.has(key, peer));
+  if (!isPeer || ports === 'any') return isPeer;
+  return ports.some(({ protocol: of, from, to }) => of === protocol && port >= from && port <= to);
+}
+
+/** Sets as the operator sent them. Looks through all members: for explanations, not for every packet. */
+export function addressSets(sets: ReadonlyMap<string, AddressSetIr>): AddressSets {
+  return {
+    has(key, address) {
+      const set = sets.get(key);
+      if (set === undefined) return false;
+      if (set.type === 'ip') return set.members.includes(address);
+      const value = parseIpv4(address);
+      if (value === undefined) return false;
+      return set.members.some((member) => {
+        const cidr = parseCidr4(member);
+        return cidr !== undefined && containsAddress(cidr, value);
+      });
+    },
+  };
+}

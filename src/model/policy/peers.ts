@@ -1,0 +1,106 @@
+import type { LabelSelector } from '../../api/kubernetes.ts';
+import { REASON } from '../../api/reasons.ts';
+import type { Cidr4 } from '../../lib/ipv4.ts';
+import type { Problem } from '../problem.ts';
+import { coalesceCidrs, EVERY_ADDRESS, formatCidrs, parseLooseCidr4, subtractCidrs } from './cidr-sets.ts';
+import { isNamedPort, type NamedPort } from './ports.ts';
+import type { Direction, PolicyForm, RuleForm } from './policy-form.ts';
+import { ALL_PODS, type PodSource } from './sources.ts';
+import type { PodSelector } from './selector-index.ts';
+
+/** What both APIs write in `from[]` and `to[]`. */
+export interface PeerSpec {
+  readonly podSelector?: LabelSelector;
+  readonly namespaceSelector?: LabelSelector;
+  readonly ipBlock?: { readonly cidr: string; readonly except?: readonly string[] };
+}
+
+export type PeerForm =
+  | { readonly kind: 'pods'; readonly selector: PodSelector }
+  /** Sorted and disjoint. */
+  | { readonly kind: 'cidrs'; readonly cidrs: readonly string[] };
+
+/**
+ * No peers, or an empty list, is everybody. A `podSelector` alone stays in the policy's own namespace; a
+ * `namespaceSelector` alone takes every pod of those namespaces. A peer that cannot be read matches nobody; so does an
+ * IPv6 `ipBlock`, as sets are IPv4.
+ */
+export function translatePeers(
+  peers: readonly PeerSpec[] | undefined,
+  namespace: string,
+  path: string,
+  problems: Problem[],
+): 'any' | readonly PeerForm[] {
+  if (peers === undefined || peers.length === 0) return 'any';
+  const forms: PeerForm[] = [];
+  for (const [index, { podSelector, namespaceSelector, ipBlock }] of peers.entries()) {
+    if (podSelector !== undefined || namespaceSelector !== undefined) {
+      forms.push({ kind: 'pods', selector: { namespaces: namespaceSelector ?? namespace, pods: podSelector ?? {} } });
+    } else if (ipBlock !== undefined) {
+      const cidrs = translateIpBlock(ipBlock, `${path}[${index}].ipBlock`, problems);
+      if (cidrs.some(({ length }) => length === EVERY_ADDRESS.length)) return 'any';
+      if (cidrs.length > 0) forms.push({ kind: 'cidrs', cidrs: formatCidrs(coalesceCidrs(cidrs)) });
+    } else {
+      problems.push({
+        path: `${path}[${index}]`,
+        reason: REASON.unsupportedValue,
+        message: 'must have a podSelector, a namespaceSelector or an ipBlock; the entry matches nobody',
+      });
+    }
+  }
+  return forms;
+}
+
+/** Where the port is a name, the far end must be a pod that knows it: one source for each peer. */
+export function namedSources(peers: RuleForm['peers'], port: NamedPort): PodSource[] {
+  if (peers === 'any') return [{ selector: ALL_PODS, port }];
+  return peers.map((peer) =>
+    peer.kind === 'pods' ? { selector: peer.selector, port } : { selector: ALL_PODS, port, within: peer.cidrs },
+  );
+}
+
+/** Everything a policy's rules may name, each as often as it is named. */
+export function referencesOf(form: PolicyForm): { readonly pods: PodSource[]; readonly cidrs: (readonly string[])[] } {
+  const pods: PodSource[] = [];
+  const cidrs: (readonly string[])[] = [];
+  const collect = (direction: Direction, rule: RuleForm) => {
+    for (const peer of rule.peers === 'any' ? [] : rule.peers) {
+      if (peer.kind === 'pods') pods.push({ selector: peer.selector });
+      else cidrs.push(peer.cidrs);
+    }
+    if (direction === 'ingress' || rule.ports === 'any') return;
+    for (const port of rule.ports.filter(isNamedPort)) pods.push(...namedSources(rule.peers, port));
+  };
+  for (const rule of form.ingress ?? []) collect('ingress', rule);
+  for (const rule of form.egress ?? []) collect('egress', rule);
+  return { pods, cidrs };
+}
+
+function translateIpBlock(block: NonNullable<PeerSpec['ipBlock']>, path: string, problems: Problem[]): Cidr4[] {
+  if (isIpv6(block.cidr)) return [];
+  const cidr = parseLooseCidr4(block.cidr);
+  if (cidr === undefined) {
+    problems.push(invalidCidr(`${path}.cidr`, block.cidr));
+    return [];
+  }
+  const except: Cidr4[] = [];
+  for (const [index, text] of (block.except ?? []).entries()) {
+    const hole = parseLooseCidr4(text);
+    if (hole !== undefined) {
+      except.push(hole);
+    } else if (!isIpv6(text)) {
+      problems.push(invalidCidr(`${path}.except[${index}]`, text));
+      return [];
+    }
+  }
+  return subtractCidrs(cidr, except);
+}
+
+function isIpv6(text: string): boolean {
+  return text.includes(':');
+}
+
+function invalidCidr(path: string, text: string): Problem {
+  const message = `must be a prefix such as 10.0.0.0/8, not '${text}'; the block matches nobody`;
+  return { path, reason: REASON.unsupportedValue, message };
+}

@@ -1,0 +1,109 @@
+import type { KubernetesNetworkPolicy } from '../../api/kubernetes.ts';
+import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
+import { objectKey } from '../../api/meta.ts';
+import type { Problem, Translation } from '../problem.ts';
+import { translatePeers, type PeerForm, type PeerSpec } from './peers.ts';
+import { compareText, translatePorts, type PortForm, type PortSpec } from './ports.ts';
+import type { PodSelector } from './selector-index.ts';
+
+export type Direction = 'ingress' | 'egress';
+export const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
+
+/** A policy of either API in one shape. A direction that is present is isolated, also when it has no rules. */
+export interface PolicyForm {
+  /** `KubernetesNetworkPolicy ns/name` or `NetworkPolicy ns/name`: unique over both APIs. */
+  readonly origin: string;
+  /** Place in the order of evaluation: Weft's policies by priority, then Kubernetes' (which only allow). */
+  readonly rank: number;
+  readonly subject: PodSelector;
+  readonly ingress?: readonly RuleForm[];
+  readonly egress?: readonly RuleForm[];
+}
+
+export interface RuleForm {
+  readonly action: 'allow' | 'deny';
+  readonly peers: 'any' | readonly PeerForm[];
+  readonly ports: 'any' | readonly PortForm[];
+}
+
+/** `NetworkPolicySpec.priority` when it is absent; the CRD's default. */
+const DEFAULT_PRIORITY = 500;
+/** Behind every priority, 0..1000. */
+const KUBERNETES_RANK = 1001;
+
+export function kubernetesOrigin(key: string): string {
+  return `KubernetesNetworkPolicy ${key}`;
+}
+
+export function weftOrigin(key: string): string {
+  return `NetworkPolicy ${key}`;
+}
+
+/** Order of evaluation: rank, then `namespace/name`. */
+export function comparePolicies(a: PolicyForm, b: PolicyForm): number {
+  return a.rank - b.rank || compareText(a.origin, b.origin);
+}
+
+/** networking.k8s.io/v1: without `policyTypes`, a policy is about ingress, and about egress if it has such rules. */
+export function translateKubernetesPolicy(policy: KubernetesNetworkPolicy): Translation<PolicyForm> {
+  const { spec } = policy;
+  const namespace = policy.metadata.namespace ?? 'default';
+  const types = spec.policyTypes ?? [];
+  const problems: Problem[] = [];
+  const rule = (direction: Direction, index: number, peers: PeerSpecs, ports: PortSpecs): RuleForm =>
+    translateRule('allow', { path: `spec.${direction}[${index}]`, direction, namespace, peers, ports }, problems);
+  const ingress = (spec.ingress ?? []).map(({ from, ports }, index) => rule('ingress', index, from, ports));
+  const egress = (spec.egress ?? []).map(({ to, ports }, index) => rule('egress', index, to, ports));
+  const value: PolicyForm = {
+    origin: kubernetesOrigin(objectKey(policy)),
+    rank: KUBERNETES_RANK,
+    subject: { namespaces: namespace, pods: spec.podSelector ?? {} },
+    ...(types.length === 0 || types.includes('Ingress') ? { ingress } : {}),
+    ...((types.length === 0 && egress.length > 0) || types.includes('Egress') ? { egress } : {}),
+  };
+  return { value, problems };
+}
+
+/** weft.dev: rules are in order, the first that matches decides. */
+export function translateWeftPolicy(policy: NetworkPolicy): Translation<PolicyForm> {
+  const { spec } = policy;
+  const namespace = policy.metadata.namespace ?? 'default';
+  const problems: Problem[] = [];
+  const rule = (direction: Direction, index: number, action: string, peers: PeerSpecs, ports: PortSpecs): RuleForm =>
+    translateRule(
+      action === 'Deny' ? 'deny' : 'allow',
+      { path: `spec.${direction}[${index}]`, direction, namespace, peers, ports },
+      problems,
+    );
+  const ingress = spec.ingress?.map(({ action, from, ports }, index) => rule('ingress', index, action, from, ports));
+  const egress = spec.egress?.map(({ action, to, ports }, index) => rule('egress', index, action, to, ports));
+  const value: PolicyForm = {
+    origin: weftOrigin(objectKey(policy)),
+    rank: spec.priority ?? DEFAULT_PRIORITY,
+    subject: { namespaces: namespace, pods: spec.podSelector ?? {} },
+    ...(ingress === undefined ? {} : { ingress }),
+    ...(egress === undefined ? {} : { egress }),
+  };
+  return { value, problems };
+}
+
+type PeerSpecs = readonly PeerSpec[] | undefined;
+type PortSpecs = readonly PortSpec[] | undefined;
+
+interface RuleSpec {
+  readonly path: string;
+  readonly direction: Direction;
+  readonly namespace: string;
+  readonly peers: PeerSpecs;
+  readonly ports: PortSpecs;
+}
+
+function translateRule(action: RuleForm['action'], spec: RuleSpec, problems: Problem[]): RuleForm {
+  const { path, direction, namespace, peers, ports } = spec;
+  const field = direction === 'ingress' ? 'from' : 'to';
+  return {
+    action,
+    peers: translatePeers(peers, namespace, `${path}.${field}`, problems),
+    ports: translatePorts(ports, `${path}.ports`, problems),
+  };
+}

@@ -1,0 +1,296 @@
+import { Server, status, type ServerDuplexStream } from '@grpc/grpc-js';
+import { refId, type AnyRef, type ApplyError, type NodeUpdate, type Watermark } from '../model/node/desired-update.ts';
+import type { AgentServerOptions, LeaseIr } from './agent-ports.ts';
+import { Asked } from './asked.ts';
+import type { AgentMessage, OperatorHello, OperatorMessage, Update } from './generated/wire/weft/node/v1/node_pb.ts';
+import type { BlockAnswer, CertificateAnswer, ProxyReportIr } from './operator-ports.ts';
+import { isResourceKind, parseUpdate } from './parse-update.ts';
+import { PrimaryElection } from './primary-election.ts';
+import { Reported } from './reported.ts';
+import { AgentCertificates, isOperator, type AgentTls } from './tls.ts';
+import { isBehind } from './watermark.ts';
+import { agentMessage, CHANNEL_OPTIONS, PROTOCOL, SYNC, type AgentPayload } from './wire.ts';
+
+type Call = ServerDuplexStream<OperatorMessage, AgentMessage>;
+
+/** Listens; rejects when the address cannot be bound. */
+export async function startAgentServer(options: AgentServerOptions): Promise<AgentServer> {
+  const server = new AgentServer(options);
+  await server.listen();
+  return server;
+}
+
+/** A replica that has said hello. */
+interface Replica {
+  readonly id: string;
+  readonly call: Call;
+  tell(standing: { readonly primary: boolean; readonly vacant: boolean }): void;
+}
+
+/** The agent's end of the node stream: takes updates from one operator replica, and tells all what became of them. */
+export class AgentServer {
+  readonly #options: AgentServerOptions;
+  readonly #server = new Server(CHANNEL_OPTIONS);
+  readonly #certificates: AgentCertificates;
+  readonly #election: PrimaryElection<Replica>;
+  readonly #reported = new Reported();
+  readonly #blocks = new Asked<BlockAnswer>();
+  readonly #signatures = new Asked<CertificateAnswer>();
+  readonly #replicas = new Map<Call, Replica>();
+  /** Whatever replicas say is dealt with one after the other, an update to its end. */
+  #queue: Promise<void> = Promise.resolve();
+  #port = 0;
+  #requests = 0;
+
+  constructor(options: AgentServerOptions) {
+    this.#options = options;
+    this.#certificates = new AgentCertificates(options.tls);
+    this.#election = new PrimaryElection<Replica>(
+      () => options.sink.watermark(),
+      ({ id }) => this.#elected(id),
+    );
+    this.#server.addService({ sync: SYNC }, { sync: (call: Call) => this.#accept(call) });
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(this.#options.listen, this.#certificates.credentials, (error, port) => {
+        if (error !== null) return reject(error);
+        this.#port = port;
+        resolve();
+      });
+    });
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Replicas that have said hello. */
+  get replicas(): number {
+    return this.#replicas.size;
+  }
+
+  get hasPrimary(): boolean {
+    return this.#election.primary !== undefined;
+  }
+
+  /** For connections made from now on. */
+  updateTls(tls: AgentTls): void {
+    this.#certificates.update(tls);
+  }
+
+  /** All leases of the node, at start and whenever one changes. Until the first call, operators are told nothing. */
+  setLeases(leases: readonly LeaseIr[]): void {
+    const payload = this.#reported.setLeases(leases);
+    if (payload !== undefined) this.#broadcast(payload);
+  }
+
+  reportProxy(report: ProxyReportIr): void {
+    this.#broadcast(this.#reported.setProxy(report));
+  }
+
+  /** Waits for an operator, however long that takes; rejects when `signal` aborts, or the server closes. */
+  requestBlock(pool: string | undefined, signal?: AbortSignal): Promise<BlockAnswer> {
+    const id = this.#nextId();
+    const value = { id, pool: pool ?? '' };
+    return this.#blocks.ask(id, () => this.#sendToPrimary({ case: 'blockRequest', value }), signal);
+  }
+
+  /** As `requestBlock`. */
+  requestCertificate(csrDer: Uint8Array, podUid: string, signal?: AbortSignal): Promise<CertificateAnswer> {
+    const id = this.#nextId();
+    const value = { id, csr: csrDer, podUid };
+    return this.#signatures.ask(id, () => this.#sendToPrimary({ case: 'certificateRequest', value }), signal);
+  }
+
+  /** Resolves when what was being applied is applied and no connection is left. */
+  async close(): Promise<void> {
+    const closed = new Error('the node stream is closed');
+    this.#blocks.rejectAll(closed);
+    this.#signatures.rejectAll(closed);
+    this.#server.forceShutdown();
+    await this.#queue;
+  }
+
+  #accept(call: Call): void {
+    const { trustDomain, log } = this.#options;
+    const names = call.getAuthContext().sslPeerCertificate?.subjectaltname;
+    if (!isOperator(names, trustDomain)) {
+      log.warn('node stream refused: the certificate is not that of an operator', { peer: call.getPeer(), names });
+      refuse(call, status.PERMISSION_DENIED, 'the certificate is not that of an operator');
+      return;
+    }
+    call.on('data', (message: OperatorMessage) => {
+      if (!this.#takeAnswer(call, message)) this.#enqueue(call, () => this.#receive(call, message));
+    });
+    // The client is done, or gone; both may come.
+    call.on('end', () => this.#enqueue(call, () => this.#leave(call, true)));
+    call.on('cancelled', () => this.#enqueue(call, () => this.#leave(call, false)));
+    call.on('error', () => undefined);
+  }
+
+  #enqueue(call: Call, step: () => Promise<void> | void): void {
+    this.#queue = this.#queue.then(step).catch((error: unknown) => {
+      const details = textOf(error);
+      this.#options.log.warn('node stream given up', { peer: call.getPeer(), reason: details });
+      this.#leave(call, false);
+      refuse(call, status.FAILED_PRECONDITION, details);
+    });
+  }
+
+  #leave(call: Call, answer: boolean): void {
+    const replica = this.#replicas.get(call);
+    this.#replicas.delete(call);
+    if (replica !== undefined) this.#election.leave(replica);
+    if (answer && !call.cancelled) call.end();
+  }
+
+  /** Answers do not queue: what is being applied may wait for one. */
+  #takeAnswer(call: Call, { message }: OperatorMessage): boolean {
+    if (message.case !== 'blockGrant' && message.case !== 'certificateGrant') return false;
+    if (!this.#replicas.has(call)) return true;
+    if (message.case === 'blockGrant') {
+      const { id, cidr, problem } = message.value;
+      this.#blocks.answer(id, cidr === '' ? { problem } : { cidr });
+    } else {
+      const { id, chainPem, problem } = message.value;
+      this.#signatures.answer(id, chainPem === '' ? { problem } : { chainPem });
+    }
+    return true;
+  }
+
+  /** @throws when the operator breaks the protocol: its stream is then given up. */
+  async #receive(call: Call, { message }: OperatorMessage): Promise<void> {
+    if (call.cancelled) return;
+    if (message.case === 'hello') return this.#welcome(call, message.value);
+    const replica = this.#replicas.get(call);
+    if (replica === undefined) throw new Error('the operator spoke before its hello');
+    switch (message.case) {
+      case 'claim':
+        this.#election.claim(replica, message.value.watermark);
+        break;
+      case 'update':
+        await this.#update(replica, message.value);
+        break;
+      case 'teardown': {
+        const { id, force } = message.value;
+        this.#options.log.info('teardown asked for', { replica: replica.id, force });
+        const errors = await this.#options.teardown({ force }).catch((error: unknown) => [textOf(error)]);
+        send(call, { case: 'teardownResult', value: { id, errors: [...errors] } });
+        break;
+      }
+      default:
+        // A newer operator's message that this agent does not know.
+        break;
+    }
+  }
+
+  async #welcome(call: Call, { replicaId, protocol, watermark }: OperatorHello): Promise<void> {
+    const { nodeName, bootId, features, sink, token, log } = this.#options;
+    if (protocol !== PROTOCOL) throw new Error(`the operator speaks protocol ${protocol}, this agent ${PROTOCOL}`);
+    if (this.#replicas.has(call)) throw new Error('the operator said hello twice');
+    const value = { node: nodeName, bootId, token: await token(), features: [...features] };
+    if (call.cancelled) return;
+    // A connection that broke without a word: its replica has dialled again.
+    for (const old of [...this.#replicas.values()]) if (old.id === replicaId) this.#leave(old.call, true);
+    const held = [...sink.held()].filter(({ kind }) => isResourceKind(kind));
+    const replica: Replica = {
+      id: replicaId,
+      call,
+      tell: (standing) => send(call, { case: 'primary', value: { ...standing, watermark: { ...sink.watermark() } } }),
+    };
+    send(call, {
+      case: 'hello',
+      value: {
+        ...value,
+        held: held.map(({ kind, key, version }) => ({ kind, key, version })),
+        watermark: { ...sink.watermark() },
+      },
+    });
+    this.#replicas.set(call, replica);
+    log.info('operator connected', { replica: replicaId, peer: call.getPeer() });
+    for (const payload of this.#reported.everything()) send(call, payload);
+    this.#election.join(replica, watermark);
+  }
+
+  #elected(replica: string): void {
+    this.#options.log.info('updates are taken from', { replica });
+    this.#blocks.resend();
+    this.#signatures.resend();
+  }
+
+  async #update(replica: Replica, wire: Update): Promise<void> {
+    const { sink, log } = this.#options;
+    if (replica !== this.#election.primary) {
+      replica.tell({ primary: false, vacant: !this.hasPrimary });
+      return;
+    }
+    if (isBehind(wire.watermark, sink.watermark())) {
+      log.warn('update refused: the replica is behind', { replica: replica.id, seq: wire.seq });
+      this.#election.depose(replica);
+      return;
+    }
+    const { update, errors } = parseUpdate(wire, (ref) => sink.versionOf(ref));
+    const failed = [...errors, ...(await this.#apply(update))];
+    this.#broadcast(ackFor(replica.id, wire, failed, sink.watermark()));
+  }
+
+  async #apply(update: NodeUpdate): Promise<readonly ApplyError[]> {
+    try {
+      return await this.#options.sink.apply(update);
+    } catch (error) {
+      this.#options.log.error('update failed', { reason: textOf(error) });
+      const patched = update.setPatches.map(({ key }) => ({ kind: 'addressSet', key }));
+      return [...update.upserts, ...patched, ...update.removals].map(({ kind, key }) => {
+        return { kind, key, message: textOf(error) };
+      });
+    }
+  }
+
+  #broadcast(payload: AgentPayload): void {
+    for (const { call } of this.#replicas.values()) send(call, payload);
+  }
+
+  /** Without a primary nothing is sent: the next one is asked when it is elected. */
+  #sendToPrimary(payload: AgentPayload): void {
+    const primary = this.#election.primary;
+    if (primary !== undefined) send(primary.call, payload);
+  }
+
+  #nextId(): string {
+    this.#requests += 1;
+    return `${this.#options.bootId}/${this.#requests}`;
+  }
+}
+
+function ackFor(replicaId: string, wire: Update, failed: readonly ApplyError[], watermark: Watermark): AgentPayload {
+  const failures = new Set(failed.map(refId));
+  const worked = (ref: AnyRef) => !failures.has(refId(ref));
+  const patched = wire.setPatches.map(({ key, toVersion }) => ({ kind: 'addressSet', key, version: toVersion }));
+  const upserted = wire.upserts.map(({ kind, key, version }) => ({ kind, key, version }));
+  return {
+    case: 'ack',
+    value: {
+      replicaId,
+      seq: wire.seq,
+      applied: [...upserted, ...patched].filter(worked),
+      removed: wire.removals.filter(worked).map(({ kind, key }) => ({ kind, key })),
+      errors: failed.map(({ kind, key, message }) => ({ kind, key, message })),
+      watermark: { ...watermark },
+    },
+  };
+}
+
+function send(call: Call, payload: AgentPayload): void {
+  if (!call.cancelled && call.writable) call.write(agentMessage(payload));
+}
+
+/** Ends the call with a status; grpc-js takes it from an error event. */
+function refuse(call: Call, code: status, details: string): void {
+  if (!call.cancelled) call.emit('error', Object.assign(new Error(details), { code, details }));
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

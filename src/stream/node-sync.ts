@@ -1,0 +1,124 @@
+import { refId, type AnyRef, type HeldResource, type Watermark } from '../model/node/desired-update.ts';
+import { planUpdate, type DesiredSource, type PlannedUpdate } from './plan-update.ts';
+import { isBehind } from './watermark.ts';
+
+export interface SequencedUpdate extends PlannedUpdate {
+  readonly seq: number;
+  readonly watermark: Watermark;
+  readonly syncDone: boolean;
+}
+
+/** What an agent says became of an update, its own replica's or another's. */
+export interface AckIr {
+  /** The sequence number of this replica's update; undefined: another replica's. */
+  readonly ownSeq: number | undefined;
+  readonly applied: readonly HeldResource[];
+  readonly removed: readonly AnyRef[];
+  readonly failed: readonly AnyRef[];
+}
+
+/**
+ * One connection to one node, without the wire: what the node holds, what may differ from what it should hold, and
+ * what to send next. One update is in flight at a time; all that changes meanwhile is merged into the next one, made
+ * from the state of that later moment.
+ */
+export class NodeSync {
+  readonly #node: string;
+  readonly #desired: DesiredSource;
+  readonly #held = new Map<string, HeldResource>();
+  readonly #versions = new Map<string, string>();
+  /** By `refId`: what may differ. Kept only while primary; a new primary compares everything. */
+  readonly #open = new Map<string, AnyRef>();
+  readonly #failed = new Map<string, AnyRef>();
+  #isPrimary = false;
+  /** What a claim must reach; undefined while somebody is primary, or a claim is under way. */
+  #vacancy: Watermark | undefined;
+  #owesSyncDone = false;
+  #inFlight: number | undefined;
+  #seq = 0;
+
+  constructor(node: string, desired: DesiredSource, held: Iterable<HeldResource>) {
+    this.#node = node;
+    this.#desired = desired;
+    for (const resource of held) this.#hold(resource);
+  }
+
+  get isPrimary(): boolean {
+    return this.#isPrimary;
+  }
+
+  /** The agent's word on who is primary. */
+  setPrimary(isPrimary: boolean, vacancy: Watermark | undefined): void {
+    this.#vacancy = vacancy;
+    if (isPrimary === this.#isPrimary) return;
+    this.#isPrimary = isPrimary;
+    this.#inFlight = undefined;
+    this.#failed.clear();
+    this.#open.clear();
+    this.#owesSyncDone = isPrimary;
+    if (!isPrimary) return;
+    this.mark([...this.#held.values()]);
+    this.mark(this.#desired.resourcesOf(this.#node));
+  }
+
+  /** The watermark to claim with, once for each vacancy, as soon as this replica has caught up with the node. */
+  takeClaim(): Watermark | undefined {
+    const watermark = this.#desired.watermark();
+    if (this.#vacancy === undefined || isBehind(watermark, this.#vacancy)) return undefined;
+    this.#vacancy = undefined;
+    return watermark;
+  }
+
+  mark(refs: Iterable<AnyRef>): void {
+    if (!this.#isPrimary) return;
+    for (const { kind, key } of refs) this.#open.set(refId({ kind, key }), { kind, key });
+  }
+
+  /** What to send now, if anything. */
+  next(): SequencedUpdate | undefined {
+    if (!this.#isPrimary || this.#inFlight !== undefined) return undefined;
+    if (this.#open.size === 0 && !this.#owesSyncDone) return undefined;
+    const plan = planUpdate(this.#node, this.#open.values(), this.#versions, this.#desired);
+    for (const ref of plan.settled) this.#open.delete(refId(ref));
+    const isEmpty = plan.upserts.length + plan.setPatches.length + plan.removals.length === 0;
+    if (isEmpty && !this.#owesSyncDone) return undefined;
+    const syncDone = this.#open.size === 0;
+    if (syncDone) this.#owesSyncDone = false;
+    this.#seq += 1;
+    this.#inFlight = this.#seq;
+    return { ...plan, seq: this.#seq, watermark: this.#desired.watermark(), syncDone };
+  }
+
+  acknowledge({ ownSeq, applied, removed, failed }: AckIr): void {
+    for (const resource of applied) this.#hold(resource);
+    for (const ref of removed) this.#release(ref);
+    for (const { kind, key } of failed) {
+      const ref = { kind, key };
+      // A version that nothing equals: whatever the node has of it, it is sent whole, or removed.
+      this.#hold({ ...ref, version: '' });
+      if (this.#isPrimary) this.#failed.set(refId(ref), ref);
+    }
+    if (ownSeq !== undefined && ownSeq === this.#inFlight) this.#inFlight = undefined;
+  }
+
+  get hasFailed(): boolean {
+    return this.#failed.size > 0;
+  }
+
+  /** Opens again what the node could not apply. */
+  retryFailed(): void {
+    this.mark(this.#failed.values());
+    this.#failed.clear();
+  }
+
+  #hold({ kind, key, version }: HeldResource): void {
+    const id = refId({ kind, key });
+    this.#held.set(id, { kind, key, version });
+    this.#versions.set(id, version);
+  }
+
+  #release(ref: AnyRef): void {
+    this.#held.delete(refId(ref));
+    this.#versions.delete(refId(ref));
+  }
+}

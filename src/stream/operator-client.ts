@@ -1,0 +1,73 @@
+import type { AnyRef } from '../model/node/desired-update.ts';
+import { LeaseView } from './lease-view.ts';
+import { NodeConnection } from './operator-connection.ts';
+import type { OperatorClientOptions } from './operator-ports.ts';
+
+/** The operator's end of the node stream: a connection to every node, each with its own pace. */
+export class OperatorClient {
+  readonly #options: OperatorClientOptions;
+  readonly #connections = new Map<string, NodeConnection>();
+  readonly #leases = new Map<string, LeaseView>();
+  readonly #closing = new Set<Promise<void>>();
+
+  constructor(options: OperatorClientOptions) {
+    this.#options = options;
+  }
+
+  /** All nodes there are: name → `host:port` of the agent. Dials new ones, redials those that moved, keeps others. */
+  setNodes(addresses: ReadonlyMap<string, string>): void {
+    for (const [node, connection] of this.#connections) {
+      if (addresses.get(node) !== connection.address) this.#hangUp(node, connection);
+      if (!addresses.has(node)) this.#forget(node);
+    }
+    for (const [node, address] of addresses) {
+      if (this.#connections.has(node)) continue;
+      const leases = this.#leases.get(node) ?? new LeaseView();
+      this.#leases.set(node, leases);
+      this.#connections.set(node, new NodeConnection(node, address, leases, this.#options));
+    }
+  }
+
+  /**
+   * To be called after the desired state or its watermark moved, with what may have changed for each node
+   * (`DesiredTable.takeDirty`).
+   */
+  changed(dirty: ReadonlyMap<string, readonly AnyRef[]>): void {
+    for (const [node, connection] of this.#connections) connection.changed(dirty.get(node) ?? []);
+  }
+
+  isPrimary(node: string): boolean {
+    return this.#connections.get(node)?.isPrimary === true;
+  }
+
+  /** Sorted. */
+  connectedNodes(): string[] {
+    return [...this.#connections].filter(([, connection]) => connection.isConnected).map(([node]) => node).sort();
+  }
+
+  /** Takes Weft off a node; the agent's complaints, none if all is gone. Rejects when the node cannot be reached. */
+  teardown(node: string, force: boolean): Promise<readonly string[]> {
+    const connection = this.#connections.get(node);
+    if (connection === undefined) return Promise.reject(new Error(`there is no node ${node}`));
+    return connection.teardown(force);
+  }
+
+  /** Resolves when every connection has ended. */
+  async close(): Promise<void> {
+    for (const [node, connection] of this.#connections) this.#hangUp(node, connection);
+    await Promise.all(this.#closing);
+  }
+
+  #hangUp(node: string, connection: NodeConnection): void {
+    this.#connections.delete(node);
+    const closing: Promise<void> = connection.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+
+  /** The addresses of a node that is gone belong to nobody. */
+  #forget(node: string): void {
+    const changes = this.#leases.get(node)?.clear() ?? new Map<string, undefined>();
+    this.#leases.delete(node);
+    if (changes.size > 0) this.#options.reports.leases(node, changes);
+  }
+}

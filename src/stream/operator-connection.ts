@@ -1,0 +1,286 @@
+import { Client, status, type ClientDuplexStream } from '@grpc/grpc-js';
+import { backoffMs } from '../lib/backoff.ts';
+import { sleep } from '../lib/clock.ts';
+import type { AnyRef } from '../model/node/desired-update.ts';
+import { encodeUpdate } from './encode-update.ts';
+import type {
+  Ack,
+  AgentHello,
+  AgentMessage,
+  CertificateRequest,
+  Leases,
+  OperatorMessage,
+} from './generated/wire/weft/node/v1/node_pb.ts';
+import { LeaseView } from './lease-view.ts';
+import { NodeSync } from './node-sync.ts';
+import type { BlockAnswer, CertificateAnswer, OperatorClientOptions } from './operator-ports.ts';
+import { operatorCredentials } from './tls.ts';
+import { CHANNEL_OPTIONS, operatorMessage, PROTOCOL, SYNC, type OperatorPayload } from './wire.ts';
+
+const RECONNECT = { firstMs: 200, maxMs: 10_000 };
+const RETRY_FAILED = { firstMs: 1_000, maxMs: 60_000 };
+/** From dialling to the agent's verified hello. */
+const HELLO_TIMEOUT_MS = 15_000;
+
+type Call = ClientDuplexStream<OperatorMessage, AgentMessage>;
+
+interface Session {
+  readonly call: Call;
+  readonly sync: NodeSync;
+}
+
+interface Outcome {
+  readonly wasReady: boolean;
+  readonly reason: string;
+}
+
+/** Keeps one node connected until `close`: dials, proves, syncs, and dials again. */
+export class NodeConnection {
+  readonly node: string;
+  readonly address: string;
+  readonly #options: OperatorClientOptions;
+  readonly #leases: LeaseView;
+  readonly #stop = new AbortController();
+  readonly #stopped: Promise<void>;
+  readonly #teardowns = new Map<string, PromiseWithResolvers<readonly string[]>>();
+  #session: Session | undefined;
+  #failures = 0;
+  #teardownCount = 0;
+  #cancelRetry: (() => void) | undefined;
+
+  constructor(node: string, address: string, leases: LeaseView, options: OperatorClientOptions) {
+    this.node = node;
+    this.address = address;
+    this.#leases = leases;
+    this.#options = options;
+    this.#stopped = this.#run();
+  }
+
+  get isPrimary(): boolean {
+    return this.#session?.sync.isPrimary === true;
+  }
+
+  get isConnected(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** The desired state, or its watermark, has moved. */
+  changed(refs: Iterable<AnyRef>): void {
+    this.#session?.sync.mark(refs);
+    this.#pump();
+  }
+
+  /** The agent's complaints, none if all is gone. Rejects when the node is not connected, or stops to be. */
+  teardown(force: boolean): Promise<readonly string[]> {
+    const session = this.#session;
+    if (session === undefined) return Promise.reject(new Error(`node ${this.node} is not connected`));
+    this.#teardownCount += 1;
+    const id = String(this.#teardownCount);
+    const answer = Promise.withResolvers<readonly string[]>();
+    this.#teardowns.set(id, answer);
+    send(session.call, { case: 'teardown', value: { id, force } });
+    return answer.promise;
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#stopped;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random, log, reports } = this.#options;
+    const { signal } = this.#stop;
+    let attempt = 0;
+    while (!signal.aborted) {
+      const { wasReady, reason } = await this.#dial().catch((error: unknown): Outcome => {
+        return { wasReady: this.#end(textOf(error)), reason: textOf(error) };
+      });
+      if (wasReady) reports.disconnected(this.node, reason);
+      attempt = wasReady ? 0 : attempt + 1;
+      if (signal.aborted) return;
+      log.debug('node stream ended', { node: this.node, address: this.address, reason });
+      await sleep(clock, backoffMs(RECONNECT, attempt, random()), signal);
+    }
+  }
+
+  /** One connection, from dialling to its end. Rejects when it cannot even be tried. */
+  async #dial(): Promise<Outcome> {
+    const { clock, tls, replicaId, desired } = this.#options;
+    const { signal } = this.#stop;
+    const client = new Client(this.address, operatorCredentials(tls()), {
+      ...CHANNEL_OPTIONS,
+      // A certificate that was renewed must be shown: no connection of an earlier client is taken up.
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.enable_retries': 0,
+      // Sent as SNI, which must not be an address (RFC 6066).
+      'grpc.ssl_target_name_override': 'agent.weft.internal',
+    });
+    const ended = Promise.withResolvers<string>();
+    const call: Call = client.makeBidiStreamRequest(SYNC.path, SYNC.requestSerialize, SYNC.responseDeserialize);
+    let refusal: string | undefined;
+    const refuse = (reason: string) => {
+      refusal ??= reason;
+      call.cancel();
+    };
+    let queue = Promise.resolve();
+    call.on('data', (message: AgentMessage) => {
+      queue = queue
+        .then(() => (refusal === undefined && !signal.aborted ? this.#receive(call, message) : undefined))
+        .catch((error: unknown) => refuse(textOf(error)));
+    });
+    // `status` follows in every case and says the same.
+    call.on('error', () => undefined);
+    call.on('status', ({ code, details }) => ended.resolve(refusal ?? `${status[code] ?? code}: ${details}`));
+    const cancelTimeout = clock.after(HELLO_TIMEOUT_MS, () => {
+      if (this.#session === undefined) refuse(`no hello within ${HELLO_TIMEOUT_MS} ms`);
+    });
+    const stop = () => refuse('closed');
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    send(call, { case: 'hello', value: { replicaId, protocol: PROTOCOL, watermark: { ...desired.watermark() } } });
+
+    const reason = await ended.promise;
+    await queue;
+    signal.removeEventListener('abort', stop);
+    cancelTimeout();
+    client.close();
+    return { wasReady: this.#end(reason), reason };
+  }
+
+  /** Whether there was a session. */
+  #end(reason: string): boolean {
+    const wasReady = this.#session !== undefined;
+    this.#session = undefined;
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+    for (const answer of this.#teardowns.values()) answer.reject(new Error(`node ${this.node}: ${reason}`));
+    this.#teardowns.clear();
+    return wasReady;
+  }
+
+  /** @throws when the agent is not who it should be or breaks the protocol: the connection is then given up. */
+  async #receive(call: Call, { message }: AgentMessage): Promise<void> {
+    if (message.case === 'hello') return this.#welcome(call, message.value);
+    const session = this.#session;
+    if (session === undefined) throw new Error('the agent spoke before its hello');
+    const { reports } = this.#options;
+    switch (message.case) {
+      case 'primary': {
+        const { primary, vacant, watermark } = message.value;
+        session.sync.setPrimary(primary, vacant ? watermark : undefined);
+        break;
+      }
+      case 'ack':
+        this.#acknowledge(session, message.value);
+        break;
+      case 'leases':
+        this.#takeLeases(message.value);
+        break;
+      case 'proxyReport': {
+        const { podUid, gone, resources } = message.value;
+        reports.proxy(this.node, { podUid, gone, resources });
+        break;
+      }
+      case 'blockRequest':
+        void this.#answerBlock(call, message.value.id, message.value.pool);
+        break;
+      case 'certificateRequest':
+        void this.#answerCertificate(call, message.value);
+        break;
+      case 'teardownResult':
+        this.#teardowns.get(message.value.id)?.resolve(message.value.errors);
+        this.#teardowns.delete(message.value.id);
+        break;
+      default:
+        // A newer agent's message that this operator does not know.
+        break;
+    }
+    this.#pump();
+  }
+
+  async #welcome(call: Call, hello: AgentHello): Promise<void> {
+    const { verifyToken, desired, reports, log } = this.#options;
+    if (this.#session !== undefined) throw new Error('the agent said hello twice');
+    const identity = await verifyToken(hello.token);
+    if (typeof identity === 'string') throw this.#refused(identity);
+    if (identity.nodeName !== this.node || hello.node !== this.node) {
+      throw this.#refused(`the agent at ${this.address} is that of node ${identity.nodeName}`);
+    }
+    const held = hello.held.map(({ kind, key, version }) => ({ kind, key, version }));
+    this.#session = { call, sync: new NodeSync(this.node, desired, held) };
+    log.info('node connected', { node: this.node, address: this.address, held: held.length });
+    const { bootId, features, watermark } = hello;
+    reports.connected(this.node, { nodeUid: identity.nodeUid, bootId, features, held, watermark });
+  }
+
+  #refused(reason: string): Error {
+    this.#options.log.warn('agent refused', { node: this.node, address: this.address, reason });
+    return new Error(reason);
+  }
+
+  #acknowledge({ sync }: Session, ack: Ack): void {
+    const applied = ack.applied.map(({ kind, key, version }) => ({ kind, key, version }));
+    const removed = ack.removed.map(({ kind, key }) => ({ kind, key }));
+    const errors = ack.errors.map(({ kind, key, message }) => ({ kind, key, message }));
+    const ownSeq = ack.replicaId === this.#options.replicaId ? ack.seq : undefined;
+    sync.acknowledge({ ownSeq, applied, removed, failed: errors });
+    this.#options.reports.held(this.node, { applied, removed, errors, watermark: ack.watermark });
+    if (ownSeq === undefined) return;
+    if (!sync.hasFailed) this.#failures = 0;
+    else if (this.#cancelRetry === undefined) this.#retryLater(sync);
+  }
+
+  #retryLater(sync: NodeSync): void {
+    const { clock, random } = this.#options;
+    this.#cancelRetry = clock.after(backoffMs(RETRY_FAILED, this.#failures, random()), () => {
+      this.#cancelRetry = undefined;
+      sync.retryFailed();
+      this.#pump();
+    });
+    this.#failures += 1;
+  }
+
+  #takeLeases({ complete, pods }: Leases): void {
+    const changes = this.#leases.take(pods, complete);
+    if (changes.size > 0) this.#options.reports.leases(this.node, changes);
+  }
+
+  async #answerBlock(call: Call, id: string, pool: string): Promise<void> {
+    const { requests } = this.#options;
+    const request = { pool: pool === '' ? undefined : pool };
+    const answer = await answered<BlockAnswer>(() => requests.block(this.node, request));
+    send(call, { case: 'blockGrant', value: { id, ...answer } });
+  }
+
+  async #answerCertificate(call: Call, { id, csr, podUid }: CertificateRequest): Promise<void> {
+    const { requests } = this.#options;
+    const answer = await answered<CertificateAnswer>(() => requests.certificate(this.node, { csrDer: csr, podUid }));
+    send(call, { case: 'certificateGrant', value: { id, ...answer } });
+  }
+
+  #pump(): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    const claim = session.sync.takeClaim();
+    if (claim !== undefined) send(session.call, { case: 'claim', value: { watermark: { ...claim } } });
+    const update = session.sync.next();
+    if (update !== undefined) send(session.call, { case: 'update', value: encodeUpdate(update) });
+  }
+}
+
+function send(call: Call, payload: OperatorPayload): void {
+  if (call.writable) call.write(operatorMessage(payload));
+}
+
+/** A machine's failure is told to the agent too: it asks again. */
+async function answered<T>(answer: () => Promise<T>): Promise<T | { readonly problem: string }> {
+  try {
+    return await answer();
+  } catch (error) {
+    return { problem: textOf(error) };
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,83 @@
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { AnyRef, ApplyError, HeldResource, Watermark } from '../model/node/desired-update.ts';
+import type { DesiredSource } from './plan-update.ts';
+import type { Identity } from './tls.ts';
+
+/** All that the operator's end of the stream asks of others. */
+export interface OperatorClientOptions {
+  /** Unique over replicas and their restarts. */
+  readonly replicaId: string;
+  /** Asked at each dial, so that a renewed certificate is used. */
+  readonly tls: () => Identity;
+  /** Who a token of audience `weft-operator` speaks for; text: why it does not hold. */
+  readonly verifyToken: (token: string) => Promise<NodeIdentity | string>;
+  readonly desired: DesiredSource;
+  readonly reports: NodeReports;
+  readonly requests: NodeRequests;
+  readonly clock: Clock;
+  /** In [0, 1), for jitter. */
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+export interface NodeIdentity {
+  readonly nodeName: string;
+  readonly nodeUid: string;
+}
+
+/** What agents tell. All replicas hear it, whoever is primary. Calls of one node come in order. */
+export interface NodeReports {
+  /** Followed by the node's leases and the reports of its proxies, from the beginning. */
+  connected(node: string, hello: NodeHello): void;
+  disconnected(node: string, reason: string): void;
+  /** What became of an update. */
+  held(node: string, change: HeldChange): void;
+  /** Pod uid → IPv4 address, undefined when the lease is gone. Only what changed: fit for `PolicyChange.leases`. */
+  leases(node: string, changes: ReadonlyMap<string, string | undefined>): void;
+  proxy(node: string, report: ProxyReportIr): void;
+}
+
+export interface NodeHello {
+  readonly nodeUid: string;
+  readonly bootId: string;
+  readonly features: readonly string[];
+  readonly held: readonly HeldResource[];
+  readonly watermark: Watermark;
+}
+
+export interface HeldChange {
+  readonly applied: readonly HeldResource[];
+  readonly removed: readonly AnyRef[];
+  readonly errors: readonly ApplyError[];
+  readonly watermark: Watermark;
+}
+
+export interface ProxyReportIr {
+  readonly podUid: string;
+  readonly gone: boolean;
+  /** Since the last report; all of them in the first after `connected`. */
+  readonly resources: readonly ProxyResourceIr[];
+}
+
+export interface ProxyResourceIr extends HeldResource {
+  /** Else the proxy rejected this version, and `message` is its reason. */
+  readonly accepted: boolean;
+  readonly message: string;
+}
+
+export type BlockAnswer = { readonly cidr: string } | { readonly problem: string };
+export type CertificateAnswer = { readonly chainPem: string } | { readonly problem: string };
+
+/** What agents ask of the replica that is primary. The same request may come again, after a failover. */
+export interface NodeRequests {
+  block(node: string, request: { readonly pool: string | undefined }): Promise<BlockAnswer>;
+  /** The CSR is untrusted: whether the pod runs on that node, and what it may be called, is the answerer's to check. */
+  certificate(node: string, request: CertificateAsk): Promise<CertificateAnswer>;
+}
+
+export interface CertificateAsk {
+  /** PKCS #10. */
+  readonly csrDer: Uint8Array;
+  readonly podUid: string;
+}

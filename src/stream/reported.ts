@@ -1,0 +1,50 @@
+import type { LeaseIr } from './agent-ports.ts';
+import type { ProxyReportIr, ProxyResourceIr } from './operator-ports.ts';
+import type { AgentPayload } from './wire.ts';
+
+/** What this node has reported so far: told again from the beginning to a replica that connects. */
+export class Reported {
+  #leases: Map<string, string> | undefined;
+  readonly #proxies = new Map<string, Map<string, ProxyResourceIr>>();
+
+  /** Takes in all leases of the node, and returns what to tell; undefined when nothing changed. */
+  setLeases(leases: readonly LeaseIr[]): AgentPayload | undefined {
+    const old = this.#leases;
+    const now = new Map(leases.map(({ podUid, address }) => [podUid, address]));
+    this.#leases = now;
+    if (old === undefined) return allLeases(now);
+    const up = [...now].filter(([uid, ip]) => old.get(uid) !== ip).map(([uid, ip]) => ({ uid, ip, up: true }));
+    const down = [...old].filter(([uid]) => !now.has(uid)).map(([uid, ip]) => ({ uid, ip, up: false }));
+    if (up.length + down.length === 0) return undefined;
+    return { case: 'leases', value: { complete: false, pods: [...down, ...up] } };
+  }
+
+  setProxy(report: ProxyReportIr): AgentPayload {
+    if (report.gone) {
+      this.#proxies.delete(report.podUid);
+    } else {
+      const known = this.#proxies.get(report.podUid) ?? new Map<string, ProxyResourceIr>();
+      this.#proxies.set(report.podUid, known);
+      for (const resource of report.resources) known.set(`${resource.kind}/${resource.key}`, resource);
+    }
+    return proxyPayload(report.podUid, report.gone, report.resources);
+  }
+
+  /** Leases only once they are known: an empty list would say that there are none. */
+  everything(): AgentPayload[] {
+    const proxies = [...this.#proxies].map(([uid, resources]) => proxyPayload(uid, false, [...resources.values()]));
+    return this.#leases === undefined ? proxies : [allLeases(this.#leases), ...proxies];
+  }
+}
+
+function allLeases(leases: ReadonlyMap<string, string>): AgentPayload {
+  const pods = [...leases].map(([uid, ip]) => ({ uid, ip, up: true }));
+  return { case: 'leases', value: { complete: true, pods } };
+}
+
+function proxyPayload(podUid: string, gone: boolean, resources: readonly ProxyResourceIr[]): AgentPayload {
+  const plain = resources.map(({ kind, key, version, accepted, message }) => {
+    return { kind, key, version, accepted, message };
+  });
+  return { case: 'proxyReport', value: { podUid, gone, resources: plain } };
+}

@@ -1,0 +1,36 @@
+import type { Watermark } from '../model/node/desired-update.ts';
+
+/**
+ * Raised by a person after etcd was restored from a backup: resourceVersions then begin again further back, and a
+ * higher epoch says that this is meant.
+ */
+const EPOCH = 'epoch';
+
+/**
+ * Whether state computed from `candidate` may be older than what was computed from `held`. resourceVersions of one
+ * kind are decimal numbers and comparable (Kubernetes 1.35, KEP-5504). A kind that only one side knows says nothing:
+ * operators of another version watch other kinds.
+ */
+export function isBehind(candidate: Watermark, held: Watermark): boolean {
+  const epochs = epochOf(candidate) - epochOf(held);
+  if (epochs !== 0n) return epochs < 0n;
+  return Object.entries(held).some(([kind, version]) => kind !== EPOCH && isLess(candidate[kind], version));
+}
+
+/** What is held after state computed from `next`, which is not behind, was taken over `held`. */
+export function advanceWatermark(held: Watermark, next: Watermark): Watermark {
+  return epochOf(next) === epochOf(held) ? { ...held, ...next } : { ...next };
+}
+
+function epochOf(watermark: Watermark): bigint {
+  return parseVersion(watermark[EPOCH]) ?? 0n;
+}
+
+function isLess(a: string | undefined, b: string): boolean {
+  const [left, right] = [parseVersion(a), parseVersion(b)];
+  return left !== undefined && right !== undefined && left < right;
+}
+
+function parseVersion(text: string | undefined): bigint | undefined {
+  return text !== undefined && /^\d+$/.test(text) ? BigInt(text) : undefined;
+}

@@ -1,0 +1,85 @@
+import path from 'node:path';
+import { kubectl } from '../../lab/cluster/cluster.ts';
+import { TEST_CLUSTER } from '../../lab/cluster/config.ts';
+import { eventually, execInPod } from '../../lab/cluster/install.ts';
+import { runOnNode } from '../../lab/cluster/node.ts';
+import { BUSYBOX_IMAGE, ECHO_IMAGE } from '../../lab/images/images.ts';
+
+const MANIFESTS = path.join(import.meta.dirname, 'manifests');
+
+export const kube = (...args: string[]): Promise<string> => kubectl(TEST_CLUSTER, args);
+
+export async function applyManifests(...files: readonly string[]): Promise<void> {
+  for (const file of files) await kube('apply', '-f', path.join(MANIFESTS, file));
+}
+
+export async function applyObjects(...objects: readonly object[]): Promise<string> {
+  return kubectl(TEST_CLUSTER, ['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+}
+
+export async function getObject<T>(...args: string[]): Promise<T> {
+  return JSON.parse(await kube('get', ...args, '-o', 'json')) as T;
+}
+
+interface PodOptions {
+  readonly node?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly image?: 'echo' | 'busybox';
+  readonly hostNetwork?: boolean;
+  readonly probe?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A pod manifest: `echo` serves HTTP on 8080 and echoes TCP on 7000; `busybox` sleeps. */
+export function pod(name: string, { node, labels = {}, image = 'echo', hostNetwork, probe, env = {} }: PodOptions = {}): object {
+  const [namespace, shortName] = name.split('/');
+  const container =
+    image === 'echo'
+      ? { image: ECHO_IMAGE, args: ['-port', '8080', '-tcp', '7000'], ports: [{ name: 'http', containerPort: 8080 }] }
+      : { image: BUSYBOX_IMAGE, command: ['/bin/sh', '-c', 'trap exit TERM; while :; do sleep 1; done'] };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: shortName, namespace, labels: { app: shortName, ...labels } },
+    spec: {
+      terminationGracePeriodSeconds: 0,
+      ...(node === undefined ? {} : { nodeName: node }),
+      ...(hostNetwork === true ? { hostNetwork } : {}),
+      containers: [
+        {
+          name: 'main',
+          imagePullPolicy: 'Never',
+          env: Object.entries(env).map(([key, value]) => ({ name: key, value })),
+          ...container,
+          ...(probe === true ? { readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 } } : {}),
+        },
+      ],
+    },
+  };
+}
+
+export function namespace(name: string, labels: Readonly<Record<string, string>> = {}): object {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+}
+
+export async function podsReady(where: string): Promise<void> {
+  await kube('-n', where, 'wait', 'pod', '--all', '--for=condition=Ready', '--timeout=90s');
+}
+
+export async function podAddress(name: string): Promise<string> {
+  const [where = '', shortName = ''] = name.split('/');
+  return kube('-n', where, 'get', 'pod', shortName, '-o', 'jsonpath={.status.podIP}');
+}
+
+/** Whether `from` gets an HTTP answer (or a TCP connection, for another port than 8080) from `address`. One try of 2 s. */
+export async function reaches(from: string, address: string, port = 8080): Promise<boolean> {
+  const command = port === 8080 ? ['wget', '-q', '-T', '2', '-O', '-', `http://${address}:8080/`] : ['nc', '-w', '2', '-z', address, String(port)];
+  return (await execInPod(TEST_CLUSTER, from, command)).code === 0;
+}
+
+export async function hostReaches(node: string, address: string, port = 8080): Promise<boolean> {
+  const { code } = await runOnNode(TEST_CLUSTER, node, ['nc', '-w', '2', '-z', address, String(port)], { allowFailure: true });
+  return code === 0;
+}
+
+export { eventually, execInPod, runOnNode, TEST_CLUSTER };

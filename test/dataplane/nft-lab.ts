@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import type { Netns } from '../../src/agent/dataplane/netns.ts';
+import { wirePod } from '../../src/agent/dataplane/pod-link.ts';
+import { applySysctls, FORWARDING } from '../../src/agent/dataplane/sysctl.ts';
+import type { NodeFacts, PodBinding } from '../../src/agent/dataplane/nft/policy-table.ts';
+import type { ChainIr, RuleIr } from '../../src/model/node/ir.ts';
+import { NetnsLab } from './netns-lab.ts';
+import { Traffic } from './traffic.ts';
+
+export const NODE_ADDRESS = '192.0.2.1';
+export const OUTSIDE_ADDRESS = '192.0.2.9';
+export const SERVER_PORT = 8080;
+export const OTHER_PORT = 9090;
+
+export const FACTS: NodeFacts = {
+  localAddress: NODE_ADDRESS,
+  vxlanPeers: ['192.0.2.2'],
+  vxlanPort: 4789,
+  podCidrs: ['10.42.0.0/16'],
+  natCidrs: [],
+  ownBlocks: ['10.42.1.0/26'],
+};
+
+export interface LabPod {
+  readonly hostInterface: string;
+  readonly address: string;
+  readonly netnsPath: string;
+  readonly traffic: Traffic;
+}
+
+/** A node with three pods, and a machine outside; each has TCP servers on SERVER_PORT and OTHER_PORT. */
+export interface NftLab {
+  readonly netns: NetnsLab;
+  readonly node: Netns;
+  readonly nodeTraffic: Traffic;
+  readonly outside: Traffic;
+  readonly pods: readonly [LabPod, LabPod, LabPod];
+  /** nft in the node's namespace; what it printed. */
+  nft(text: string): string;
+  close(): Promise<void>;
+}
+
+export async function openNftLab(): Promise<NftLab> {
+  const netns = new NetnsLab();
+  const node = netns.addNode('node');
+  const outsidePath = netns.add('outside');
+  netns.ip(node.path, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', path.basename(outsidePath));
+  netns.ip(node.path, 'link', 'set', 'eth0', 'up');
+  netns.ip(node.path, 'address', 'add', `${NODE_ADDRESS}/24`, 'dev', 'eth0');
+  netns.ip(outsidePath, 'link', 'set', 'eth0', 'up');
+  netns.ip(outsidePath, 'address', 'add', `${OUTSIDE_ADDRESS}/24`, 'dev', 'eth0');
+  netns.ip(outsidePath, 'route', 'add', '10.42.0.0/16', 'via', NODE_ADDRESS);
+  applySysctls(node, FORWARDING);
+  const started: Traffic[] = [];
+  const start = async (at: string) => {
+    const traffic = await Traffic.start(at);
+    started.push(traffic);
+    for (const port of [SERVER_PORT, OTHER_PORT]) await traffic.listenTcp(port);
+    return traffic;
+  };
+  const addPod = async (name: string, host: number): Promise<LabPod> => {
+    const netnsPath = netns.add(name);
+    const [hostInterface, address] = [`weft0000000000${name}`, `10.42.1.${host}`];
+    wirePod(node, { netnsPath, ifname: 'eth0', hostInterface, address, mtu: 1450 });
+    return { hostInterface, address, netnsPath, traffic: await start(netnsPath) };
+  };
+  return {
+    netns,
+    node,
+    pods: [await addPod('a', 2), await addPod('b', 3), await addPod('c', 4)],
+    nodeTraffic: await start(node.path),
+    outside: await start(outsidePath),
+    nft: (text) =>
+      execFileSync('ip', ['netns', 'exec', path.basename(node.path), 'nft', ...text.split(' ')], {
+        encoding: 'utf8',
+        maxBuffer: 2 ** 28,
+      }),
+    async close() {
+      for (const traffic of started) await traffic.stop();
+      netns.close();
+    },
+  };
+}
+
+/** The pod's binding: which chains it passes. */
+export function bound({ hostInterface, address }: LabPod, chains: { ingress?: string; egress?: string } = {}): PodBinding {
+  return {
+    hostInterface,
+    address,
+    ...(chains.ingress === undefined ? {} : { ingressChain: chains.ingress }),
+    ...(chains.egress === undefined ? {} : { egressChain: chains.egress }),
+  };
+}
+
+export function chain(otherwise: ChainIr['otherwise'], ...rules: Partial<RuleIr>[]): ChainIr {
+  return { rules: rules.map((rule) => ({ action: 'allow', peers: 'any', ports: 'any', origin: 'test', ...rule })), otherwise };
+}

@@ -1,0 +1,198 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { PolicyTable } from '../../src/agent/dataplane/nft/policy-table.ts';
+import type { PolicyState } from '../../src/agent/dataplane/nft/policy-table.ts';
+import type { AddressSetIr, ChainIr } from '../../src/model/node/ir.ts';
+import { bound, chain, FACTS, type LabPod, type NftLab, NODE_ADDRESS, openNftLab, OTHER_PORT, OUTSIDE_ADDRESS, SERVER_PORT } from './nft-lab.ts';
+
+let lab: NftLab;
+let table: PolicyTable;
+let a: LabPod;
+let b: LabPod;
+let c: LabPod;
+
+beforeAll(async () => {
+  lab = await openNftLab();
+  [a, b, c] = lab.pods;
+}, 60_000);
+afterAll(() => lab.close());
+beforeEach(() => {
+  table = new PolicyTable(lab.node.path);
+});
+afterEach(async () => {
+  await table.remove();
+  await table.close();
+});
+
+const TCP_SERVER = [{ protocol: 'TCP', from: SERVER_PORT, to: SERVER_PORT }] as const;
+const ALLOW_ALL = () => lab.pods.map((pod) => bound(pod));
+
+function state(
+  pods: PolicyState['pods'],
+  chains: Readonly<Record<string, ChainIr>> = {},
+  sets: Readonly<Record<string, AddressSetIr>> = {},
+): PolicyState {
+  return { pods, chains: new Map(Object.entries(chains)), sets: new Map(Object.entries(sets)) };
+}
+
+function ips(...members: string[]): AddressSetIr {
+  return { type: 'ip', members };
+}
+
+describe('an interface that the table does not know', () => {
+  test('is dropped from the first moment, in both directions', async () => {
+    await table.open();
+    expect(await a.traffic.reaches(OUTSIDE_ADDRESS, SERVER_PORT)).toBe(false);
+    expect(await a.traffic.reaches(NODE_ADDRESS, SERVER_PORT)).toBe(false);
+    expect(await lab.outside.reaches(a.address, SERVER_PORT)).toBe(false);
+    expect(await lab.nodeTraffic.dial(a.address, SERVER_PORT)).not.toEqual(expect.any(Number));
+  });
+
+  test('is let through once bound, and dropped again once unbound, open connections too', async () => {
+    await table.reset(FACTS, state(ALLOW_ALL()));
+    const open = await a.traffic.dial(b.address, SERVER_PORT);
+    expect(await a.traffic.talk(open)).toBe(`you are ${a.address};`);
+    expect(await lab.outside.reaches(b.address, SERVER_PORT)).toBe(true);
+    await table.apply({ pods: { unbind: [b.hostInterface] } });
+    expect(await a.traffic.talk(open)).toBe('silence');
+    expect(await lab.outside.reaches(b.address, SERVER_PORT)).toBe(false);
+  });
+});
+
+describe('policy', () => {
+  test.each([
+    { egress: 'open', ingress: 'open', passes: true },
+    { egress: 'open', ingress: 'shut', passes: false },
+    { egress: 'shut', ingress: 'open', passes: false },
+    { egress: 'shut', ingress: 'shut', passes: false },
+  ])('asks both ends on one node: egress $egress, ingress $ingress', async ({ egress, ingress, passes }) => {
+    const chains = {
+      open: chain('deny', { peers: ['ab'], ports: TCP_SERVER }),
+      shut: chain('deny', { peers: ['c'], ports: TCP_SERVER }),
+    };
+    const sets = { ab: ips(a.address, b.address), c: ips(c.address) };
+    await table.reset(FACTS, state([bound(a, { egress }), bound(b, { ingress })], chains, sets));
+    expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(passes);
+    expect(await a.traffic.reaches(b.address, OTHER_PORT)).toBe(false);
+  });
+
+  test('denies first when the deny comes first, and not when it comes second', async () => {
+    const deny = { action: 'deny', peers: ['a'] } as const;
+    const sets = { a: ips(a.address) };
+    await table.reset(FACTS, state([bound(a), bound(b, { ingress: 'x' }), bound(c, { ingress: 'y' })], { x: chain('deny', deny, {}), y: chain('deny', {}, deny) }, sets));
+    expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(false);
+    expect(await a.traffic.reaches(c.address, SERVER_PORT)).toBe(true);
+  });
+
+  test('takes prefixes, the whole of IPv4 and ranges of ports', async () => {
+    const sets = { out: { type: 'cidr', members: ['192.0.2.8/29'] }, all: { type: 'cidr', members: ['0.0.0.0/0'] } } as const;
+    const chains = {
+      x: chain('deny', { peers: ['out'], ports: [{ protocol: 'TCP', from: 8000, to: 8100 }, { protocol: 'TCP', from: 80, to: 80 }] }),
+      y: chain('deny', { peers: ['all'], ports: [{ protocol: 'TCP', from: 0, to: 65_535 }] }),
+    };
+    await table.reset(FACTS, state([bound(a), bound(b, { ingress: 'x' }), bound(c, { ingress: 'y' })], chains, sets));
+    expect(await lab.outside.reaches(b.address, SERVER_PORT)).toBe(true);
+    expect(await lab.outside.reaches(b.address, OTHER_PORT)).toBe(false);
+    expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(false);
+    expect(await a.traffic.reaches(c.address, OTHER_PORT)).toBe(true);
+    await table.apply({ sets: { patch: [['out', { add: ['10.42.1.2/32'], remove: ['192.0.2.8/29'] }], ['all', { add: [], remove: ['0.0.0.0/0'] }]] } });
+    expect(await lab.outside.reaches(b.address, SERVER_PORT)).toBe(false);
+    expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(true);
+    expect(await a.traffic.reaches(c.address, OTHER_PORT)).toBe(false);
+  });
+
+  test('lets a node reach its pods whatever their policy, and holds pods to theirs towards the node', async () => {
+    const shut = { ingress: 'shut', egress: 'shut' };
+    await table.reset(FACTS, state([bound(a, shut), bound(b)], { shut: chain('deny') }));
+    expect(await lab.nodeTraffic.reaches(a.address, SERVER_PORT)).toBe(true);
+    expect(await a.traffic.reaches(NODE_ADDRESS, SERVER_PORT)).toBe(false);
+    expect(await b.traffic.reaches(NODE_ADDRESS, SERVER_PORT)).toBe(true);
+  });
+
+  test('sees pods behind a Service address, and lets a pod reach itself through one', async () => {
+    lab.nft('add table ip lb');
+    lab.nft('add chain ip lb pre { type nat hook prerouting priority dstnat; }');
+    lab.nft('add chain ip lb post { type nat hook postrouting priority srcnat; }');
+    lab.nft(`add rule ip lb pre ip daddr 10.96.0.1 tcp dport 80 dnat to ${b.address}:${SERVER_PORT}`);
+    lab.nft(`add rule ip lb post ip saddr ${b.address} ip daddr ${b.address} masquerade`);
+    const chains = { toB: chain('deny', { peers: ['b'], ports: TCP_SERVER }), shut: chain('deny') };
+    const pods = [bound(a, { egress: 'toB' }), bound(b, { egress: 'shut', ingress: 'fromA' }), bound(c)];
+    await table.reset(FACTS, state(pods, { ...chains, fromA: chain('deny', { peers: ['a'] }) }, { a: ips(a.address), b: ips(b.address) }));
+    expect(await a.traffic.reaches('10.96.0.1', 80)).toBe(true);
+    expect(await c.traffic.reaches('10.96.0.1', 80)).toBe(false);
+    expect(await b.traffic.reaches('10.96.0.1', 80)).toBe(true);
+    lab.nft('delete table ip lb');
+  });
+});
+
+describe('a policy that is tightened', () => {
+  test('cuts the open connection that it forbids, and leaves the one that it allows', async () => {
+    await table.reset(FACTS, state(ALLOW_ALL()));
+    const [toB, toC] = [await a.traffic.dial(b.address, SERVER_PORT), await a.traffic.dial(c.address, SERVER_PORT)];
+    expect(await a.traffic.talk(toB)).toBe(`you are ${a.address};`);
+    expect(await a.traffic.talk(toC)).toBe(`you are ${a.address};`);
+    await table.apply({
+      sets: { upsert: [['c', ips(c.address)]] },
+      chains: { upsert: [['onlyC', chain('deny', { peers: ['c'] })]] },
+      pods: { bind: [bound(a, { egress: 'onlyC' })] },
+    });
+    expect(await a.traffic.talk(toB)).toBe('silence');
+    expect(await a.traffic.talk(toC)).toBe(`you are ${a.address};`);
+    // Nor does the cut connection come back from its other end.
+    await b.traffic.speakFromServer();
+    expect(await a.traffic.hear(toB)).toBe('silence');
+    expect(await a.traffic.talk(toB)).toBe('silence');
+  });
+
+  test('cuts by a member that left a set, through a Service address, and towards the node', async () => {
+    lab.nft('add table ip lb');
+    lab.nft('add chain ip lb pre { type nat hook prerouting priority dstnat; }');
+    lab.nft(`add rule ip lb pre ip daddr 10.96.0.1 tcp dport 80 dnat to ${b.address}:${SERVER_PORT}`);
+    const pods = [bound(a, { egress: 'x' }), bound(b), bound(c)];
+    const sets = { peers: ips(b.address, c.address, NODE_ADDRESS) };
+    await table.reset(FACTS, state(pods, { x: chain('deny', { peers: ['peers'] }) }, sets));
+    const [service, direct, node] = [
+      await a.traffic.dial('10.96.0.1', 80),
+      await a.traffic.dial(c.address, SERVER_PORT),
+      await a.traffic.dial(NODE_ADDRESS, SERVER_PORT),
+    ];
+    await table.apply({ sets: { patch: [['peers', { add: [], remove: [b.address] }]] } });
+    expect(await a.traffic.talk(service)).toBe('silence');
+    expect(await a.traffic.talk(node)).toBe(`you are ${a.address};`);
+    await table.apply({ sets: { patch: [['peers', { add: [], remove: [NODE_ADDRESS] }]] } });
+    expect(await a.traffic.talk(node)).toBe('silence');
+    expect(await a.traffic.talk(direct)).toBe(`you are ${a.address};`);
+    lab.nft('delete table ip lb');
+  });
+
+  test('does not cut what the node itself opened, nor what the far end opened and may', async () => {
+    await table.reset(FACTS, state(ALLOW_ALL()));
+    const [fromNode, fromB] = [await lab.nodeTraffic.dial(a.address, SERVER_PORT), await b.traffic.dial(a.address, SERVER_PORT)];
+    // a may say nothing of its own, and be dialled by b alone.
+    const chains = { upsert: [['shut', chain('deny')], ['fromB', chain('deny', { peers: ['b'] })]] as const };
+    await table.apply({ sets: { upsert: [['b', ips(b.address)]] }, chains, pods: { bind: [bound(a, { egress: 'shut', ingress: 'fromB' })] } });
+    expect(await b.traffic.talk(fromB)).toBe(`you are ${b.address};`);
+    expect(String(await lab.nodeTraffic.talk(fromNode))).toContain('you are');
+    await a.traffic.speakFromServer();
+    expect(await b.traffic.hear(fromB)).toBe('unasked;');
+  });
+
+  test('holds for a chain that changes under its key', async () => {
+    await table.reset(FACTS, state([bound(a, { egress: 'x' }), bound(b)], { x: chain('deny', {}) }));
+    const open = await a.traffic.dial(b.address, SERVER_PORT);
+    await table.apply({ chains: { upsert: [['x', chain('deny', { ports: [{ protocol: 'TCP', from: OTHER_PORT, to: OTHER_PORT }] })]] } });
+    expect(await a.traffic.talk(open)).toBe('silence');
+    expect(await a.traffic.reaches(b.address, OTHER_PORT)).toBe(true);
+  });
+
+  test('holds over a restart of the agent, which breaks nothing else', async () => {
+    await table.reset(FACTS, state(ALLOW_ALL()));
+    const [toB, toC] = [await a.traffic.dial(b.address, SERVER_PORT), await a.traffic.dial(c.address, SERVER_PORT)];
+    const successor = new PolicyTable(lab.node.path);
+    await successor.open();
+    expect(await a.traffic.talk(toB)).toBe(`you are ${a.address};`);
+    await successor.reset(FACTS, state([bound(a, { egress: 'onlyC' }), bound(b), bound(c)], { onlyC: chain('deny', { peers: ['c'] }) }, { c: ips(c.address) }));
+    expect(await a.traffic.talk(toB)).toBe('silence');
+    expect(await a.traffic.talk(toC)).toBe(`you are ${a.address};`);
+    await successor.close();
+  });
+});

@@ -1,0 +1,159 @@
+import type { NetworkPolicy } from '../../../src/api/generated/networkpolicy.ts';
+import type {
+  KubernetesNetworkPolicy,
+  KubernetesPolicyPeer,
+  KubernetesPolicyPort,
+  LabelSelector,
+  Pod,
+} from '../../../src/api/kubernetes.ts';
+import { thingsOf, type PolicyWorld } from './policy-world.ts';
+
+/**
+ * What the specifications say, read off sentence by sentence and without regard to speed: the documentation of
+ * networking.k8s.io/v1 NetworkPolicy, and of weft.dev NetworkPolicy. Shares no code with what it judges.
+ */
+export interface Packet {
+  readonly direction: 'ingress' | 'egress';
+  /** IPv4 address of the far end. */
+  readonly peer: string;
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+  /** Destination port. */
+  readonly port: number;
+}
+
+/** Who the far end may be: a pod that has the address, or just the address. */
+interface FarEnd {
+  readonly address: string;
+  readonly pod?: Pod;
+}
+
+/** "All ingress and egress of pods on their own network": others are not selected, neither as subject nor as peer. */
+export function onPodNetwork(pod: Pod): boolean {
+  const phase = pod.status?.phase;
+  return pod.spec.hostNetwork !== true && phase !== 'Succeeded' && phase !== 'Failed';
+}
+
+export function addressesOf(world: PolicyWorld, pod: Pod): string[] {
+  const lease = thingsOf(world, 'lease').find(({ podUid }) => podUid === pod.metadata.uid);
+  if (lease !== undefined) return [lease.address];
+  return (pod.status?.podIPs ?? []).map(({ ip }) => ip).filter((ip) => !ip.includes(':'));
+}
+
+export function oracle(world: PolicyWorld, subject: Pod, packet: Packet): 'allow' | 'deny' {
+  const { direction } = packet;
+  const applies = (namespace: string | undefined, selector: LabelSelector | undefined) =>
+    namespace === subject.metadata.namespace && labelsMatch(selector ?? {}, subject.metadata.labels ?? {});
+  const weft = thingsOf(world, 'policy')
+    .map(({ object }) => object)
+    .filter(({ metadata, spec }) => applies(metadata.namespace, spec.podSelector) && spec[direction] !== undefined)
+    .sort((a, b) => (a.spec.priority ?? 500) - (b.spec.priority ?? 500) || (a.metadata.name < b.metadata.name ? -1 : 1));
+  const kubernetes = thingsOf(world, 'kubernetesPolicy')
+    .map(({ object }) => object)
+    .filter((policy) => applies(policy.metadata.namespace, policy.spec.podSelector) && isolates(policy, direction));
+  if (weft.length + kubernetes.length === 0) return 'allow';
+
+  const farEnds: FarEnd[] = [{ address: packet.peer }];
+  for (const { object: pod } of thingsOf(world, 'pod')) {
+    if (onPodNetwork(pod) && addressesOf(world, pod).includes(packet.peer)) farEnds.push({ address: packet.peer, pod });
+  }
+  const matches = ({ peers, ports }: Rule) =>
+    farEnds.some(
+      (farEnd) =>
+        (peers.length === 0 || peers.some((peer) => peerMatches(world, subject, peer, farEnd))) &&
+        (ports.length === 0 || ports.some((port) => portMatches(subject, port, packet, farEnd))),
+    );
+  for (const policy of weft) {
+    for (const { action, ...rule } of weftRules(policy, direction)) {
+      if (matches(rule)) return action === 'Allow' ? 'allow' : 'deny';
+    }
+  }
+  for (const policy of kubernetes) {
+    if (kubernetesRules(policy, direction).some(matches)) return 'allow';
+  }
+  return 'deny';
+}
+
+/** "If no policyTypes are specified then by default Ingress will always be set and Egress will be set if the policy has any egress rules." */
+function isolates({ spec }: KubernetesNetworkPolicy, direction: Packet['direction']): boolean {
+  const types = spec.policyTypes ?? [];
+  if (types.length > 0) return types.includes(direction === 'ingress' ? 'Ingress' : 'Egress');
+  return direction === 'ingress' || (spec.egress ?? []).length > 0;
+}
+
+/** "If this field is empty or missing, this rule matches all"; else the traffic must match at least one of the list. */
+interface Rule {
+  readonly peers: readonly KubernetesPolicyPeer[];
+  readonly ports: readonly KubernetesPolicyPort[];
+}
+
+function kubernetesRules({ spec }: KubernetesNetworkPolicy, direction: Packet['direction']): Rule[] {
+  if (direction === 'ingress') return (spec.ingress ?? []).map(({ from = [], ports = [] }) => ({ peers: from, ports }));
+  return (spec.egress ?? []).map(({ to = [], ports = [] }) => ({ peers: to, ports }));
+}
+
+function weftRules({ spec }: NetworkPolicy, direction: Packet['direction']): (Rule & { readonly action: string })[] {
+  if (direction === 'ingress') {
+    return (spec.ingress ?? []).map(({ action, from = [], ports = [] }) => ({ action, peers: from, ports }));
+  }
+  return (spec.egress ?? []).map(({ action, to = [], ports = [] }) => ({ action, peers: to, ports }));
+}
+
+function peerMatches(world: PolicyWorld, subject: Pod, peer: KubernetesPolicyPeer, { address, pod }: FarEnd): boolean {
+  if (peer.ipBlock !== undefined) {
+    const { cidr, except = [] } = peer.ipBlock;
+    return contains(cidr, address) && !except.some((hole) => contains(hole, address));
+  }
+  if (pod === undefined) return false;
+  const namespace = pod.metadata.namespace ?? '';
+  const inScope =
+    peer.namespaceSelector === undefined
+      ? namespace === subject.metadata.namespace
+      : labelsMatch(peer.namespaceSelector, namespaceLabels(world, namespace));
+  return inScope && labelsMatch(peer.podSelector ?? {}, pod.metadata.labels ?? {});
+}
+
+function portMatches(subject: Pod, spec: KubernetesPolicyPort, packet: Packet, farEnd: FarEnd): boolean {
+  if ((spec.protocol ?? 'TCP') !== packet.protocol) return false;
+  if (spec.port === undefined) return true;
+  if (typeof spec.port === 'string') {
+    const destination = packet.direction === 'ingress' ? subject : farEnd.pod;
+    return destination !== undefined && namedPort(destination, spec.port, packet.protocol) === packet.port;
+  }
+  return packet.port >= spec.port && packet.port <= (spec.endPort ?? spec.port);
+}
+
+function namedPort(pod: Pod, name: string, protocol: string): number | undefined {
+  const all = pod.spec.containers.flatMap(({ ports = [] }) => ports);
+  return all.find((port) => port.name === name && (port.protocol ?? 'TCP') === protocol)?.containerPort;
+}
+
+/** A namespace always has the label of its own name. */
+function namespaceLabels(world: PolicyWorld, name: string): Readonly<Record<string, string>> {
+  const known = thingsOf(world, 'namespace').find(({ object }) => object.metadata.name === name);
+  return known?.object.metadata.labels ?? { 'kubernetes.io/metadata.name': name };
+}
+
+function labelsMatch(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
+  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (labels[key] !== value) return false;
+  for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
+    const value = labels[key];
+    if (operator === 'Exists' && value === undefined) return false;
+    if (operator === 'DoesNotExist' && value !== undefined) return false;
+    if (operator === 'In' && (value === undefined || !values.includes(value))) return false;
+    if (operator === 'NotIn' && value !== undefined && values.includes(value)) return false;
+  }
+  return true;
+}
+
+function contains(cidr: string, address: string): boolean {
+  const [base = '', length = ''] = cidr.split('/');
+  if (base.includes(':')) return false;
+  return bits(base).slice(0, Number(length)) === bits(address).slice(0, Number(length));
+}
+
+function bits(address: string): string {
+  return address
+    .split('.')
+    .map((octet) => Number(octet).toString(2).padStart(8, '0'))
+    .join('');
+}
