@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 
-/** Bundles every entry point to `dist/NAME.js` and compiles the shim to `dist/weft-cni`. About a second. */
+/** Bundles every entry point to `dist/NAME.js` and compiles the CNI programs. About a second. */
 export async function buildProduct(): Promise<void> {
   rmSync(path.join(ROOT, 'dist'), { recursive: true, force: true });
   mkdirSync(path.join(ROOT, 'dist'));
@@ -27,8 +27,10 @@ export async function buildProduct(): Promise<void> {
     logLevel: 'warning',
   });
   copyFileSync(path.join(ROOT, 'package.json'), path.join(ROOT, 'dist/package.json'));
-  const shim = path.join(ROOT, 'dist/weft-cni');
-  execFileSync('gcc', ['-Os', '-static', '-s', '-Wall', '-Wextra', '-Werror', '-o', shim, path.join(ROOT, 'shim/weft-cni.c')]);
+  for (const name of ['weft-cni', 'loopback']) {
+    const files = ['-o', path.join(ROOT, 'dist', name), path.join(ROOT, `shim/${name}.c`)];
+    execFileSync('gcc', ['-Os', '-static', '-s', '-Wall', '-Wextra', '-Werror', ...files]);
+  }
 }
 
 if (import.meta.main) await buildProduct();

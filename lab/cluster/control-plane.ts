@@ -21,7 +21,7 @@ export async function startControlPlane(config: ClusterConfig): Promise<Map<stri
   });
   startProcess(folder, 'kube-controller-manager', 'kube-controller-manager', [
     `--kubeconfig=${file('system:kube-controller-manager.kubeconfig')}`,
-    '--controllers=*,-nodeipam,-node-route-controller',
+    '--controllers=*,-nodeipam',
     `--root-ca-file=${file('ca.crt')}`,
     `--service-account-private-key-file=${file('service-account.key')}`,
     '--use-service-account-credentials=true',

@@ -16,14 +16,14 @@ export async function installWeft(config: ClusterConfig, set: readonly string[] 
       `kubernetesApi.host=${apiAddress(config)}`,
       `kubernetesApi.port=${API_PORT}`,
       `image.repository=${repository}`,
-      `image.tag=${tag}`,
+
       'image.pullPolicy=Never',
       `proxy.image=${ENVOY_IMAGE}`,
       ...set,
     ];
     await helm(config, [
       ...['upgrade', '--install', 'weft', path.join(ROOT, 'charts/weft'), '--namespace', WEFT_NAMESPACE],
-      ...['--create-namespace', '--set', values.join(',')],
+      ...['--create-namespace', '--set', values.join(','), '--set-string', `image.tag=${tag}`],
     ]);
     await waitForRollout(config, WEFT_NAMESPACE, 'deployment/weft-operator');
     await waitForRollout(config, WEFT_NAMESPACE, 'daemonset/weft-agent');

@@ -59,6 +59,7 @@ async function images(): Promise<ImageConfig[]> {
       layers: [
         {
           ...shell,
+          links: { ...shell.links, '/var/run': '/run' },
           files: {
             ...shell.files,
             '/usr/bin/node': node,

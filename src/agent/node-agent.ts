@@ -7,7 +7,7 @@ import type { ResourceKind } from '../model/node/ir.ts';
 import type { Lease } from '../model/ipam/lease-state.ts';
 import { UpdateApplier } from './apply-update.ts';
 import { Attacher } from './cni/attach.ts';
-import { type CniFolders, installConflist, installShim, uninstallCni } from './cni/install.ts';
+import { type CniFolders, type CniPrograms, installConflist, installPrograms, uninstallCni } from './cni/install.ts';
 import { doPendingDeletes } from './cni/pending.ts';
 import { PodWaiter } from './cni/pods.ts';
 import { type CniServer, serveCni } from './cni/server.ts';
@@ -32,8 +32,7 @@ export interface NodeAgentOptions {
   /** /run/weft: the shim's socket. */
   readonly runFolder: string;
   readonly cni: CniFolders;
-  /** The shim inside of the image. */
-  readonly shim: string;
+  readonly programs: CniPrograms;
   readonly mesh: (resources: ResourceStore) => PodMesh & { readonly changed: (kinds: ReadonlySet<ResourceKind>) => void };
   readonly clock: Clock;
   readonly logger: Logger;
@@ -62,6 +61,7 @@ export class NodeAgent {
   #fault: string | undefined = 'the agent is starting';
   #isServing = false;
   #isAskingForBlock = false;
+  #blockProblem: string | undefined;
   #isStopped = false;
 
   constructor(options: NodeAgentOptions) {
@@ -98,11 +98,11 @@ export class NodeAgent {
    * @throws when the kernel refuses the node's basic set-up.
    */
   async start(): Promise<void> {
-    const { cni, shim, runFolder, logger } = this.#options;
+    const { cni, programs, runFolder, logger } = this.#options;
     applySysctls(this.#host, FORWARDING);
     await this.#policy.open();
     await this.#restore();
-    installShim(cni, shim);
+    installPrograms(cni, programs);
     await doPendingDeletes(path.join(this.#options.stateFolder, 'pending-del'), this.#attacher.handle, logger);
     this.#cni = await serveCni(path.join(runFolder, 'cni.sock'), this.#attacher.handle, logger);
     this.#fault = undefined;
@@ -124,10 +124,9 @@ export class NodeAgent {
     return this.resources.versions();
   }
 
-  /** Why the node cannot serve pods now; empty when it can. */
+  /** Why agent or data plane is broken; empty when they work. A missing pool is the cluster's state, not a fault. */
   notReady(): readonly string[] {
-    if (this.#fault !== undefined) return [this.#fault];
-    return this.#isServing ? [] : ['no state or no address block yet: see kubectl get ippools'];
+    return this.#fault === undefined ? [] : [this.#fault];
   }
 
   /** Takes everything of Weft's off this node. Refused (as text) while pods hold addresses, unless forced. */
@@ -136,7 +135,7 @@ export class NodeAgent {
     if (pods > 0 && !force) return [`${pods} pods of this node are on Weft's network; delete them or force`];
     this.#isStopped = true;
     this.#fault = 'Weft is being removed from this node';
-    uninstallCni(this.#options.cni);
+    uninstallCni(this.#options.cni, this.#options.programs);
     await this.#cni?.close();
     for (const attachment of this.#leases.all()) this.#mesh.close(attachment);
     await removeAll(this.#host);
@@ -210,8 +209,9 @@ export class NodeAgent {
     };
     this.#operators.requestBlock().then(
       (answer) => {
-        if ('problem' in answer) logger.warn('no block', { reason: answer.problem });
-        else logger.info('block granted', { block: answer.cidr });
+        if ('cidr' in answer) logger.info('block granted', { block: answer.cidr });
+        else if (answer.problem !== this.#blockProblem) logger.warn('no block', { reason: answer.problem });
+        this.#blockProblem = 'problem' in answer ? answer.problem : undefined;
         clock.after(BLOCK_RETRY_MS, again);
       },
       () => clock.after(BLOCK_RETRY_MS, again),

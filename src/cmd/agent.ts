@@ -35,7 +35,7 @@ await runUntilSignal(logger, async (signal) => {
     stateFolder: '/var/lib/weft',
     runFolder: '/run/weft',
     cni: config.cni,
-    shim: '/app/dist/weft-cni',
+    programs: { shim: '/app/dist/weft-cni', loopback: '/app/dist/loopback' },
     mesh: () => ({ open: () => undefined, close: () => undefined, changed: () => undefined }),
     clock: systemClock,
     logger,

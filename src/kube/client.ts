@@ -33,7 +33,7 @@ export interface KubeApi {
 }
 
 /** A watch with bookmarks says something about each minute (kube-apiserver, bookmarkFrequency); then 15 s of grace. */
-const WATCH_INACTIVITY_MS = 75_000;
+const WATCH_INACTIVITY_MS = 150_000;
 
 export class KubeClient implements KubeApi {
   readonly #connection: Connection;
@@ -124,7 +124,7 @@ export class KubeClient implements KubeApi {
         method,
         headers: {
           ...credentials.headers,
-          accept: 'application/json',
+          accept: 'application/json, application/jwk-set+json',
           'user-agent': 'weft',
           ...(contentType === undefined ? {} : { 'content-type': contentType }),
         },

@@ -8,7 +8,7 @@ import { isResourceKind, parseUpdate } from './parse-update.ts';
 import { PrimaryElection } from './primary-election.ts';
 import { Reported } from './reported.ts';
 import { AgentCertificates, isOperator, type AgentTls } from './tls.ts';
-import { isBehind } from './watermark.ts';
+import { advanceWatermark, isBehind } from './watermark.ts';
 import { agentMessage, CHANNEL_OPTIONS, PROTOCOL, SYNC, type AgentPayload } from './wire.ts';
 
 type Call = ServerDuplexStream<OperatorMessage, AgentMessage>;
@@ -232,7 +232,8 @@ export class AgentServer {
       return;
     }
     const { update, errors } = parseUpdate(wire, (ref) => sink.versionOf(ref));
-    const failed = [...errors, ...(await this.#apply(update))];
+    const watermark = advanceWatermark(sink.watermark(), update.watermark);
+    const failed = [...errors, ...(await this.#apply({ ...update, watermark }))];
     this.#broadcast(ackFor(replica.id, wire, failed, sink.watermark()));
   }
 

@@ -178,7 +178,10 @@ export class NodeConnection {
         break;
       case 'proxyReport': {
         const { podUid, gone, resources } = message.value;
-        reports.proxy(this.node, { podUid, gone, resources });
+        const plain = resources.map(({ kind, key, version, accepted, message: text }) => {
+          return { kind, key, version, accepted, message: text };
+        });
+        reports.proxy(this.node, { podUid, gone, resources: plain });
         break;
       }
       case 'blockRequest':

@@ -28,7 +28,7 @@ export interface PlannedUpdate {
 }
 
 /** A larger state is sent in several updates, each acknowledged before the next. */
-export const UPDATE_LIMIT_BYTES = 1_000_000;
+const UPDATE_LIMIT_BYTES = 1_000_000;
 
 /**
  * The next step towards what the node should hold: referents before those who refer to them, as much as fits, at least

@@ -8,13 +8,17 @@ const EPOCH = 'epoch';
 
 /**
  * Whether state computed from `candidate` may be older than what was computed from `held`. resourceVersions of one
- * kind are decimal numbers and comparable (Kubernetes 1.35, KEP-5504). A kind that only one side knows says nothing:
- * operators of another version watch other kinds.
+ * kind are decimal numbers and comparable (Kubernetes 1.35, KEP-5504). A kind that only one side knows says nothing, as
+ * operators of another version watch other kinds; but one kind at least must be known to both, and a kind that the
+ * candidate names without a number has not been read yet.
  */
 export function isBehind(candidate: Watermark, held: Watermark): boolean {
   const epochs = epochOf(candidate) - epochOf(held);
   if (epochs !== 0n) return epochs < 0n;
-  return Object.entries(held).some(([kind, version]) => kind !== EPOCH && isLess(candidate[kind], version));
+  const kinds = Object.keys(held).filter((kind) => kind !== EPOCH && parseVersion(held[kind]) !== undefined);
+  const common = kinds.filter((kind) => candidate[kind] !== undefined);
+  if (kinds.length > 0 && common.length === 0) return true;
+  return common.some((kind) => (parseVersion(candidate[kind]) ?? -1n) < (parseVersion(held[kind]) ?? 0n));
 }
 
 /** What is held after state computed from `next`, which is not behind, was taken over `held`. */
@@ -24,11 +28,6 @@ export function advanceWatermark(held: Watermark, next: Watermark): Watermark {
 
 function epochOf(watermark: Watermark): bigint {
   return parseVersion(watermark[EPOCH]) ?? 0n;
-}
-
-function isLess(a: string | undefined, b: string): boolean {
-  const [left, right] = [parseVersion(a), parseVersion(b)];
-  return left !== undefined && right !== undefined && left < right;
 }
 
 function parseVersion(text: string | undefined): bigint | undefined {

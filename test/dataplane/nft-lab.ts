@@ -45,7 +45,19 @@ export async function openNftLab(): Promise<NftLab> {
   const netns = new NetnsLab();
   const node = netns.addNode('node');
   const outsidePath = netns.add('outside');
-  netns.ip(node.path, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', path.basename(outsidePath));
+  netns.ip(
+    node.path,
+    'link',
+    'add',
+    'eth0',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'eth0',
+    'netns',
+    path.basename(outsidePath),
+  );
   netns.ip(node.path, 'link', 'set', 'eth0', 'up');
   netns.ip(node.path, 'address', 'add', `${NODE_ADDRESS}/24`, 'dev', 'eth0');
   netns.ip(outsidePath, 'link', 'set', 'eth0', 'up');
@@ -84,7 +96,10 @@ export async function openNftLab(): Promise<NftLab> {
 }
 
 /** The pod's binding: which chains it passes. */
-export function bound({ hostInterface, address }: LabPod, chains: { ingress?: string; egress?: string } = {}): PodBinding {
+export function bound(
+  { hostInterface, address }: LabPod,
+  chains: { ingress?: string; egress?: string } = {},
+): PodBinding {
   return {
     hostInterface,
     address,
@@ -94,5 +109,8 @@ export function bound({ hostInterface, address }: LabPod, chains: { ingress?: st
 }
 
 export function chain(otherwise: ChainIr['otherwise'], ...rules: Partial<RuleIr>[]): ChainIr {
-  return { rules: rules.map((rule) => ({ action: 'allow', peers: 'any', ports: 'any', origin: 'test', ...rule })), otherwise };
+  return {
+    rules: rules.map((rule) => ({ action: 'allow', peers: 'any', ports: 'any', origin: 'test', ...rule })),
+    otherwise,
+  };
 }

@@ -2,7 +2,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { NftError } from '../../src/agent/dataplane/nft/nft-error.ts';
 import { PolicyTable } from '../../src/agent/dataplane/nft/policy-table.ts';
 import type { AddressSetIr } from '../../src/model/node/ir.ts';
-import { bound, chain, FACTS, type LabPod, type NftLab, NODE_ADDRESS, openNftLab, OUTSIDE_ADDRESS, SERVER_PORT } from './nft-lab.ts';
+import {
+  bound,
+  chain,
+  FACTS,
+  type LabPod,
+  type NftLab,
+  NODE_ADDRESS,
+  openNftLab,
+  OUTSIDE_ADDRESS,
+  SERVER_PORT,
+} from './nft-lab.ts';
 import type { Traffic } from './traffic.ts';
 
 let lab: NftLab;
@@ -49,7 +59,10 @@ describe('who a pod says it is', () => {
 
   test('is masked when it dials out of a pool with natOutgoing, and not towards pods', async () => {
     await table.reset({ ...FACTS, natCidrs: ['10.42.0.0/16'] }, ALL_BOUND());
-    const [outside, pod] = [await a.traffic.dial(OUTSIDE_ADDRESS, SERVER_PORT), await a.traffic.dial(b.address, SERVER_PORT)];
+    const [outside, pod] = [
+      await a.traffic.dial(OUTSIDE_ADDRESS, SERVER_PORT),
+      await a.traffic.dial(b.address, SERVER_PORT),
+    ];
     expect(await a.traffic.talk(outside)).toBe(`you are ${NODE_ADDRESS};`);
     expect(await a.traffic.talk(pod)).toBe(`you are ${a.address};`);
     await table.apply({ facts: FACTS });
@@ -78,9 +91,14 @@ describe('VXLAN', () => {
     lab.netns.ip(lab.node.path, 'link', 'add', 'vxlan.weft', 'type', 'veth', 'peer', 'name', 'wire');
     const far = lab.netns.add('far');
     lab.netns.ip(lab.node.path, 'link', 'set', 'wire', 'netns', far.slice('/run/netns/'.length));
-    for (const [netns, device] of [[lab.node.path, 'vxlan.weft'], [far, 'wire']] as const) lab.netns.ip(netns, 'link', 'set', device, 'up');
+    for (const [netns, device] of [
+      [lab.node.path, 'vxlan.weft'],
+      [far, 'wire'],
+    ] as const)
+      lab.netns.ip(netns, 'link', 'set', device, 'up');
     lab.netns.ip(lab.node.path, 'address', 'add', '198.51.100.1/24', 'dev', 'vxlan.weft');
-    for (const address of ['198.51.100.2/24', '10.42.1.50/32']) lab.netns.ip(far, 'address', 'add', address, 'dev', 'wire');
+    for (const address of ['198.51.100.2/24', '10.42.1.50/32'])
+      lab.netns.ip(far, 'address', 'add', address, 'dev', 'wire');
     lab.netns.ip(far, 'route', 'add', 'default', 'via', '198.51.100.1');
     await table.reset(FACTS, ALL_BOUND());
     expect(lab.netns.pings(far, b.address, '-I', '198.51.100.2')).toBe(true);
@@ -94,28 +112,38 @@ describe('what others do to nftables', () => {
   test('a drop policy on the forward hook is reported with its table and chain, and ours is not', async () => {
     await table.reset(FACTS, ALL_BOUND());
     expect(table.foreignForwardDrop()).toEqual([]);
+    lab.nft('add table ip6 filter');
+    lab.nft('add chain ip6 filter FORWARD { type filter hook forward priority filter; policy drop; }');
     lab.nft('add table ip filter');
+    lab.nft('add chain ip filter INPUT { type filter hook input priority filter; policy drop; }');
+    expect(table.foreignForwardDrop()).toEqual([]);
+    lab.nft('delete chain ip filter INPUT');
     lab.nft('add chain ip filter FORWARD { type filter hook forward priority filter; policy drop; }');
     expect(table.foreignForwardDrop()).toEqual([{ family: 'ip', table: 'filter', chain: 'FORWARD' }]);
     lab.nft('delete table ip filter');
+    lab.nft('delete table ip6 filter');
   });
 
-  test.each(['flush ruleset', 'flush table inet weft', 'delete table inet weft', 'flush chain inet weft from_pod', 'flush chain inet weft e_x', 'flush map inet weft pods_out'])(
-    '%s is noticed, and repaired',
-    async (harm) => {
-      await table.reset(FACTS, DENY_B());
-      expect(table.verify()).toBe(true);
-      lab.nft('add table ip unrelated');
-      expect(table.verify()).toBe(true);
-      lab.nft(harm);
-      expect(table.verify()).toBe(false);
-      await table.repair();
-      expect(table.verify()).toBe(true);
-      expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(false);
-      expect(await a.traffic.reaches(OUTSIDE_ADDRESS, SERVER_PORT)).toBe(true);
-      lab.nft('flush ruleset');
-    },
-  );
+  test.each([
+    'flush ruleset',
+    'flush table inet weft',
+    'delete table inet weft',
+    'flush chain inet weft from_pod',
+    'flush chain inet weft e_x',
+    'flush map inet weft pods_out',
+  ])('%s is noticed, and repaired', async (harm) => {
+    await table.reset(FACTS, DENY_B());
+    expect(table.verify()).toBe(true);
+    lab.nft('add table ip unrelated');
+    expect(table.verify()).toBe(true);
+    lab.nft(harm);
+    expect(table.verify()).toBe(false);
+    await table.repair();
+    expect(table.verify()).toBe(true);
+    expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(false);
+    expect(await a.traffic.reaches(OUTSIDE_ADDRESS, SERVER_PORT)).toBe(true);
+    lab.nft('flush ruleset');
+  });
 
   test('is repaired by the next change too', async () => {
     await table.reset(FACTS, DENY_B());
@@ -136,7 +164,10 @@ describe('a change that cannot be made', () => {
       sets: { upsert: [['bad', overlapping]], patch: [['b', { add: [], remove: [b.address] }]] },
       pods: { bind: [bound(a)] },
     });
-    await expect(change).rejects.toMatchObject({ code: 'Refused', culprit: { kind: 'set', key: 'bad' } } satisfies Partial<NftError>);
+    await expect(change).rejects.toMatchObject({
+      code: 'Refused',
+      culprit: { kind: 'set', key: 'bad' },
+    } satisfies Partial<NftError>);
     await expectOldTable();
   });
 
@@ -144,7 +175,12 @@ describe('a change that cannot be made', () => {
     await table.reset(FACTS, DENY_B());
     const impossible = chain('deny', { ports: [{ protocol: 'TCP', from: 70_000, to: 70_000 }] });
     const change = table.apply({
-      chains: { upsert: [['good', chain('allow')], ['bad', impossible]] },
+      chains: {
+        upsert: [
+          ['good', chain('allow')],
+          ['bad', impossible],
+        ],
+      },
       pods: { bind: [bound(a, { egress: 'good', ingress: 'bad' })] },
     });
     await expect(change).rejects.toMatchObject({ code: 'Refused', culprit: { kind: 'chain', key: 'bad' } });
@@ -152,12 +188,28 @@ describe('a change that cannot be made', () => {
   });
 
   test.each([
-    ['a pod without its chain', { pods: { bind: [{ hostInterface: 'weft1', address: '10.42.1.8', egressChain: 'none' }] } }, 'DanglingReference'],
-    ['a chain without its set', { chains: { upsert: [['x', chain('deny', { peers: ['none'] })]] as const } }, 'DanglingReference'],
+    [
+      'a pod without its chain',
+      { pods: { bind: [{ hostInterface: 'weft1', address: '10.42.1.8', egressChain: 'none' }] } },
+      'DanglingReference',
+    ],
+    [
+      'a chain without its set',
+      { chains: { upsert: [['x', chain('deny', { peers: ['none'] })]] as const } },
+      'DanglingReference',
+    ],
     ['a set that chains still use', { sets: { remove: ['b'] } }, 'DanglingReference'],
     ['an interface that is no pod’s', { pods: { bind: [{ hostInterface: 'eth0', address: '10.42.1.8' }] } }, 'BadName'],
-    ['a key with a line break', { sets: { upsert: [['x\nflush ruleset', { type: 'ip', members: ['10.0.0.1'] }]] as const } }, 'BadName'],
-    ['a member that is no address', { sets: { upsert: [['x', { type: 'ip', members: ['10.0.0.1, 10.0.0.2'] }]] as const } }, 'BadName'],
+    [
+      'a key with a line break',
+      { sets: { upsert: [['x\nflush ruleset', { type: 'ip', members: ['10.0.0.1'] }]] as const } },
+      'BadName',
+    ],
+    [
+      'a member that is no address',
+      { sets: { upsert: [['x', { type: 'ip', members: ['10.0.0.1, 10.0.0.2'] }]] as const } },
+      'BadName',
+    ],
   ] as const)('is refused before the kernel hears of it: %s', async (_, change, code) => {
     await table.reset(FACTS, DENY_B());
     const before = lab.nft('list table inet weft');
@@ -215,7 +267,9 @@ test('counters name the origin of the rule, harmless in text', async () => {
   await table.reset(FACTS, DENY_B());
   await a.traffic.reaches(b.address, SERVER_PORT);
   const counted = table.counters().filter(({ chain: of }) => of === 'e_x');
-  expect(counted).toEqual([{ chain: 'e_x', origin: 'NetworkPolicy shop/no b', packets: expect.any(Number), bytes: expect.any(Number) }]);
+  expect(counted).toEqual([
+    { chain: 'e_x', origin: 'NetworkPolicy shop/no b', packets: expect.any(Number), bytes: expect.any(Number) },
+  ]);
   expect(counted[0]?.packets).toBeGreaterThan(0);
 });
 

@@ -1,8 +1,20 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { PolicyTable } from '../../src/agent/dataplane/nft/policy-table.ts';
 import type { PolicyState } from '../../src/agent/dataplane/nft/policy-table.ts';
+import { renderEstablished } from '../../src/agent/dataplane/nft/render-table.ts';
 import type { AddressSetIr, ChainIr } from '../../src/model/node/ir.ts';
-import { bound, chain, FACTS, type LabPod, type NftLab, NODE_ADDRESS, openNftLab, OTHER_PORT, OUTSIDE_ADDRESS, SERVER_PORT } from './nft-lab.ts';
+import {
+  bound,
+  chain,
+  FACTS,
+  type LabPod,
+  type NftLab,
+  NODE_ADDRESS,
+  openNftLab,
+  OTHER_PORT,
+  OUTSIDE_ADDRESS,
+  SERVER_PORT,
+} from './nft-lab.ts';
 
 let lab: NftLab;
 let table: PolicyTable;
@@ -78,15 +90,31 @@ describe('policy', () => {
   test('denies first when the deny comes first, and not when it comes second', async () => {
     const deny = { action: 'deny', peers: ['a'] } as const;
     const sets = { a: ips(a.address) };
-    await table.reset(FACTS, state([bound(a), bound(b, { ingress: 'x' }), bound(c, { ingress: 'y' })], { x: chain('deny', deny, {}), y: chain('deny', {}, deny) }, sets));
+    await table.reset(
+      FACTS,
+      state(
+        [bound(a), bound(b, { ingress: 'x' }), bound(c, { ingress: 'y' })],
+        { x: chain('deny', deny, {}), y: chain('deny', {}, deny) },
+        sets,
+      ),
+    );
     expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(false);
     expect(await a.traffic.reaches(c.address, SERVER_PORT)).toBe(true);
   });
 
   test('takes prefixes, the whole of IPv4 and ranges of ports', async () => {
-    const sets = { out: { type: 'cidr', members: ['192.0.2.8/29'] }, all: { type: 'cidr', members: ['0.0.0.0/0'] } } as const;
+    const sets = {
+      out: { type: 'cidr', members: ['192.0.2.8/29'] },
+      all: { type: 'cidr', members: ['0.0.0.0/0'] },
+    } as const;
     const chains = {
-      x: chain('deny', { peers: ['out'], ports: [{ protocol: 'TCP', from: 8000, to: 8100 }, { protocol: 'TCP', from: 80, to: 80 }] }),
+      x: chain('deny', {
+        peers: ['out'],
+        ports: [
+          { protocol: 'TCP', from: 8000, to: 8100 },
+          { protocol: 'TCP', from: 80, to: 80 },
+        ],
+      }),
       y: chain('deny', { peers: ['all'], ports: [{ protocol: 'TCP', from: 0, to: 65_535 }] }),
     };
     await table.reset(FACTS, state([bound(a), bound(b, { ingress: 'x' }), bound(c, { ingress: 'y' })], chains, sets));
@@ -94,7 +122,14 @@ describe('policy', () => {
     expect(await lab.outside.reaches(b.address, OTHER_PORT)).toBe(false);
     expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(false);
     expect(await a.traffic.reaches(c.address, OTHER_PORT)).toBe(true);
-    await table.apply({ sets: { patch: [['out', { add: ['10.42.1.2/32'], remove: ['192.0.2.8/29'] }], ['all', { add: [], remove: ['0.0.0.0/0'] }]] } });
+    await table.apply({
+      sets: {
+        patch: [
+          ['out', { add: ['10.42.1.2/32'], remove: ['192.0.2.8/29'] }],
+          ['all', { add: [], remove: ['0.0.0.0/0'] }],
+        ],
+      },
+    });
     expect(await lab.outside.reaches(b.address, SERVER_PORT)).toBe(false);
     expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(true);
     expect(await a.traffic.reaches(c.address, OTHER_PORT)).toBe(false);
@@ -116,11 +151,32 @@ describe('policy', () => {
     lab.nft(`add rule ip lb post ip saddr ${b.address} ip daddr ${b.address} masquerade`);
     const chains = { toB: chain('deny', { peers: ['b'], ports: TCP_SERVER }), shut: chain('deny') };
     const pods = [bound(a, { egress: 'toB' }), bound(b, { egress: 'shut', ingress: 'fromA' }), bound(c)];
-    await table.reset(FACTS, state(pods, { ...chains, fromA: chain('deny', { peers: ['a'] }) }, { a: ips(a.address), b: ips(b.address) }));
+    await table.reset(
+      FACTS,
+      state(pods, { ...chains, fromA: chain('deny', { peers: ['a'] }) }, { a: ips(a.address), b: ips(b.address) }),
+    );
     expect(await a.traffic.reaches('10.96.0.1', 80)).toBe(true);
     expect(await c.traffic.reaches('10.96.0.1', 80)).toBe(false);
     expect(await b.traffic.reaches('10.96.0.1', 80)).toBe(true);
     lab.nft('delete table ip lb');
+  });
+});
+
+describe('an address in recheck, before conntrack entries are deleted', () => {
+  test('has the packets of its forbidden connection dropped, and every other one passes', async () => {
+    await table.reset(FACTS, state(ALLOW_ALL()));
+    const [toB, toC] = [await a.traffic.dial(b.address, SERVER_PORT), await a.traffic.dial(c.address, SERVER_PORT)];
+    const fromB = await b.traffic.dial(a.address, SERVER_PORT);
+    lab.nft(`insert rule inet weft from_pod ip saddr ${a.address} ip daddr ${b.address} drop`);
+    expect(await a.traffic.talk(toB)).toBe(`you are ${a.address};`);
+    lab.nft(`add element inet weft recheck { ${a.address} }`);
+    for (const { text } of renderEstablished('recheck')) lab.nft(text);
+    expect(await a.traffic.talk(toB)).toBe('silence');
+    expect(await a.traffic.talk(toC)).toBe(`you are ${a.address};`);
+    // Here a replies, which its rule about b does not speak of.
+    expect(await b.traffic.talk(fromB)).toBe(`you are ${b.address};`);
+    await b.traffic.speakFromServer();
+    expect(await a.traffic.hear(toB)).toBe('unasked;');
   });
 });
 
@@ -166,10 +222,22 @@ describe('a policy that is tightened', () => {
 
   test('does not cut what the node itself opened, nor what the far end opened and may', async () => {
     await table.reset(FACTS, state(ALLOW_ALL()));
-    const [fromNode, fromB] = [await lab.nodeTraffic.dial(a.address, SERVER_PORT), await b.traffic.dial(a.address, SERVER_PORT)];
+    const [fromNode, fromB] = [
+      await lab.nodeTraffic.dial(a.address, SERVER_PORT),
+      await b.traffic.dial(a.address, SERVER_PORT),
+    ];
     // a may say nothing of its own, and be dialled by b alone.
-    const chains = { upsert: [['shut', chain('deny')], ['fromB', chain('deny', { peers: ['b'] })]] as const };
-    await table.apply({ sets: { upsert: [['b', ips(b.address)]] }, chains, pods: { bind: [bound(a, { egress: 'shut', ingress: 'fromB' })] } });
+    const chains = {
+      upsert: [
+        ['shut', chain('deny')],
+        ['fromB', chain('deny', { peers: ['b'] })],
+      ] as const,
+    };
+    await table.apply({
+      sets: { upsert: [['b', ips(b.address)]] },
+      chains,
+      pods: { bind: [bound(a, { egress: 'shut', ingress: 'fromB' })] },
+    });
     expect(await b.traffic.talk(fromB)).toBe(`you are ${b.address};`);
     expect(String(await lab.nodeTraffic.talk(fromNode))).toContain('you are');
     await a.traffic.speakFromServer();
@@ -179,7 +247,9 @@ describe('a policy that is tightened', () => {
   test('holds for a chain that changes under its key', async () => {
     await table.reset(FACTS, state([bound(a, { egress: 'x' }), bound(b)], { x: chain('deny', {}) }));
     const open = await a.traffic.dial(b.address, SERVER_PORT);
-    await table.apply({ chains: { upsert: [['x', chain('deny', { ports: [{ protocol: 'TCP', from: OTHER_PORT, to: OTHER_PORT }] })]] } });
+    await table.apply({
+      chains: { upsert: [['x', chain('deny', { ports: [{ protocol: 'TCP', from: OTHER_PORT, to: OTHER_PORT }] })]] },
+    });
     expect(await a.traffic.talk(open)).toBe('silence');
     expect(await a.traffic.reaches(b.address, OTHER_PORT)).toBe(true);
   });
@@ -190,7 +260,14 @@ describe('a policy that is tightened', () => {
     const successor = new PolicyTable(lab.node.path);
     await successor.open();
     expect(await a.traffic.talk(toB)).toBe(`you are ${a.address};`);
-    await successor.reset(FACTS, state([bound(a, { egress: 'onlyC' }), bound(b), bound(c)], { onlyC: chain('deny', { peers: ['c'] }) }, { c: ips(c.address) }));
+    await successor.reset(
+      FACTS,
+      state(
+        [bound(a, { egress: 'onlyC' }), bound(b), bound(c)],
+        { onlyC: chain('deny', { peers: ['c'] }) },
+        { c: ips(c.address) },
+      ),
+    );
     expect(await a.traffic.talk(toB)).toBe('silence');
     expect(await a.traffic.talk(toC)).toBe(`you are ${a.address};`);
     await successor.close();

@@ -14,7 +14,7 @@ const accepted: net.Socket[] = [];
 function answer(request: TrafficRequest): Promise<unknown> {
   switch (request.what) {
     case 'listenTcp':
-      return listenTcp(request.port);
+      return listenTcp(request.port, request.name);
     case 'dial':
       return dial(request.address, request.port, request.waitMs);
     case 'talk':
@@ -33,11 +33,11 @@ function answer(request: TrafficRequest): Promise<unknown> {
   }
 }
 
-function listenTcp(port: number): Promise<void> {
+function listenTcp(port: number, name?: string): Promise<void> {
   const server = net.createServer((socket) => {
     accepted.push(socket);
     socket.on('error', () => undefined);
-    socket.on('data', () => socket.write(`you are ${socket.remoteAddress?.replace('::ffff:', '')};`));
+    socket.on('data', () => socket.write(name ?? `you are ${socket.remoteAddress?.replace('::ffff:', '')};`));
   });
   return new Promise((resolve) => server.listen(port, () => resolve()));
 }

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 
 export type TrafficRequest =
-  | { readonly what: 'listenTcp' | 'listenUdp' | 'heardUdp'; readonly port: number }
+  | { readonly what: 'listenUdp' | 'heardUdp'; readonly port: number }
+  | { readonly what: 'listenTcp'; readonly port: number; readonly name?: string | undefined }
   | { readonly what: 'dial'; readonly address: string; readonly port: number; readonly waitMs: number }
   | { readonly what: 'talk' | 'hear'; readonly connection: number; readonly waitMs: number }
   | { readonly what: 'speakFromServer' }
@@ -47,8 +48,9 @@ export class Traffic {
     return traffic;
   }
 
-  listenTcp(port: number): Promise<unknown> {
-    return this.#ask({ what: 'listenTcp', port });
+  /** @param name what the server answers instead of who asks. */
+  listenTcp(port: number, name?: string): Promise<unknown> {
+    return this.#ask({ what: 'listenTcp', port, name });
   }
 
   /** A connection to talk on, or the error's code, or `silence`. */
@@ -65,10 +67,15 @@ export class Traffic {
     return this.#ask({ what: 'hear', connection: Number(connection), waitMs });
   }
 
+  /** What a new connection is answered; the error's code, or `silence`. */
+  async answerOf(address: string, port: number): Promise<unknown> {
+    const connection = await this.dial(address, port);
+    return typeof connection === 'number' ? this.talk(connection) : connection;
+  }
+
   /** Whether a new connection is answered. */
   async reaches(address: string, port: number): Promise<boolean> {
-    const connection = await this.dial(address, port);
-    return typeof connection === 'number' && String(await this.talk(connection)).startsWith('you are');
+    return String(await this.answerOf(address, port)).startsWith('you are');
   }
 
   speakFromServer(): Promise<unknown> {

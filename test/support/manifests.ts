@@ -3,7 +3,7 @@ import type { KubeObject } from '../../src/api/meta.ts';
 
 /** The objects of a YAML stream, in order; empty documents are passed over. */
 export function parseManifests(text: string): KubeObject[] {
-  return parseAllDocuments(text).flatMap((document) => {
+  return [...parseAllDocuments(text)].flatMap((document) => {
     const [error] = document.errors;
     if (error !== undefined) throw error;
     const object = document.toJS() as KubeObject | null;

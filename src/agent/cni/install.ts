@@ -14,12 +14,27 @@ export interface CniFolders {
   readonly programs: string;
 }
 
+/** The CNI programs inside of the image. */
+export interface CniPrograms {
+  readonly shim: string;
+  /** containerd 1.x wants a plugin of this name for every pod; it is put there only where a node has none. */
+  readonly loopback: string;
+}
+
 /** Puts the shim into place; a runtime that is just running the old one is not disturbed. */
-export function installShim(folders: CniFolders, shim: string): void {
-  const target = path.join(folders.programs, 'weft');
-  if (existsSync(target) && readFileSync(target).equals(readFileSync(shim))) return;
-  copyFileSync(shim, `${target}.new`);
+export function installPrograms(folders: CniFolders, { shim, loopback }: CniPrograms): void {
+  install(shim, path.join(folders.programs, 'weft'));
+  if (!existsSync(path.join(folders.programs, 'loopback'))) install(loopback, path.join(folders.programs, 'loopback'));
+}
+
+function install(source: string, target: string): void {
+  if (isSame(source, target)) return;
+  copyFileSync(source, `${target}.new`);
   renameSync(`${target}.new`, target);
+}
+
+function isSame(a: string, b: string): boolean {
+  return existsSync(b) && readFileSync(b).equals(readFileSync(a));
 }
 
 /** Makes the node Ready: call it only when an ADD can be served. Atomic, so that no runtime reads half a file. */
@@ -30,7 +45,9 @@ export function installConflist(folders: CniFolders): void {
 }
 
 /** Removes conflist, then shim: a runtime that still finds the conflist also finds the program. */
-export function uninstallCni(folders: CniFolders): void {
+export function uninstallCni(folders: CniFolders, programs: CniPrograms): void {
   rmSync(path.join(folders.config, CONFLIST_NAME), { force: true });
   rmSync(path.join(folders.programs, 'weft'), { force: true });
+  const loopback = path.join(folders.programs, 'loopback');
+  if (isSame(programs.loopback, loopback)) rmSync(loopback);
 }

@@ -67,9 +67,9 @@ export class HeldResources {
     return ids.map((id) => id.slice(kind.length + 1)).sort();
   }
 
-  /** The connected node that says it owns this block. */
+  /** The node that said last it owns this block: a machine may outlive its Node object. */
   holderOf(cidr: string): string | undefined {
-    for (const [node, { held, connected }] of this.#nodes) if (connected && held.has(`block/${cidr}`)) return node;
+    for (const [node, { held }] of this.#nodes) if (held.has(`block/${cidr}`)) return node;
     return undefined;
   }
 }

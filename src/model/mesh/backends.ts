@@ -9,7 +9,7 @@ export function clusterKey(serviceKey: string, port: number, subset?: string): s
   return `${serviceKey}:${port}${subset === undefined ? '' : `|${subset}`}`;
 }
 
-export interface BackendRef {
+interface BackendRef {
   readonly serviceKey: string;
   readonly port: number;
   readonly subset?: string;

@@ -57,8 +57,12 @@ function readyEndpoints(index: MeshIndex, slices: readonly EndpointSlice[], port
       if (address === undefined || order === undefined) continue;
       if (conditions?.ready === false || conditions?.terminating === true) continue;
       const pod = podBehind(index, slice, targetRef);
-      const id = pod !== undefined && isServing(pod) ? { spiffeId: spiffeIdOf(pod, index.trustDomain) } : {};
-      found.set(`${address}:${target.port}`, { ir: { address, port: target.port, ...id }, pod, order });
+      const ir: EndpointIr = {
+        address,
+        port: target.port,
+        ...(pod !== undefined && isServing(pod) ? { spiffeId: spiffeIdOf(pod, index.trustDomain) } : {}),
+      };
+      found.set(`${address}:${ir.port}`, { ir, pod, order });
     }
   }
   return [...found.values()].sort((a, b) => a.order - b.order || a.ir.port - b.ir.port);

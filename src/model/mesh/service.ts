@@ -54,7 +54,7 @@ function routedRules(index: MeshIndex, serviceKey: string, port: number, protoco
 }
 
 /** Who routes a port; at most one of both kinds. */
-export interface Routing {
+interface Routing {
   readonly split?: TrafficSplit;
   /** Oldest first; their rules are met together. */
   readonly routes: readonly HTTPRoute[];

@@ -37,10 +37,6 @@ export class NodeUsage {
     return true;
   }
 
-  nodesOf(key: string): string[] {
-    return [...(this.#counts.get(key)?.keys() ?? [])].sort();
-  }
-
   isUsed(key: string): boolean {
     return this.#counts.has(key);
   }

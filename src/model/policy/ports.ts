@@ -19,7 +19,7 @@ export interface PortSpec {
   readonly endPort?: number;
 }
 
-export const LAST_PORT = 65_535;
+const LAST_PORT = 65_535;
 
 export function isNamedPort(port: PortForm): port is NamedPort {
   return 'name' in port;

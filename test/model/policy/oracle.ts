@@ -73,7 +73,7 @@ export function oracle(world: PolicyWorld, subject: Pod, packet: Packet): 'allow
   return 'deny';
 }
 
-/** "If no policyTypes are specified then by default Ingress will always be set and Egress will be set if the policy has any egress rules." */
+/** "If no policyTypes are specified then by default Ingress will always be set and Egress if it has any egress rules." */
 function isolates({ spec }: KubernetesNetworkPolicy, direction: Packet['direction']): boolean {
   const types = spec.policyTypes ?? [];
   if (types.length > 0) return types.includes(direction === 'ingress' ? 'Ingress' : 'Egress');

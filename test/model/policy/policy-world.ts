@@ -142,7 +142,9 @@ const kubernetesPolicy = fc
       optional,
     ),
   })
-  .map(({ namespace, name, spec }): Thing => ({ kind: 'kubernetesPolicy', object: { metadata: { namespace, name }, spec } }));
+  .map(({ namespace, name, spec }): Thing => {
+    return { kind: 'kubernetesPolicy', object: { metadata: { namespace, name }, spec } };
+  });
 
 const action = fc.constantFrom('Allow' as const, 'Deny' as const);
 const numberedPorts = fc.array(numberedPort, { maxLength: 2 });
@@ -194,16 +196,17 @@ const pod = fc
     ),
     ports: fc.array(containerPort, { maxLength: 2 }),
   })
-  .map(
-    ({ namespace, name, incarnation, labels, nodeName, hostNetwork, phase, ips, ports }): Thing => ({
+  .map(({ namespace, name, incarnation, labels, nodeName, hostNetwork, phase, ips, ports }): Thing => {
+    const uid = `${namespace}-${name}-${incarnation}`;
+    return {
       kind: 'pod',
       object: {
-        metadata: { namespace, name, uid: `${namespace}-${name}-${incarnation}`, ...(labels === undefined ? {} : { labels }) },
+        metadata: { namespace, name, uid, ...(labels === undefined ? {} : { labels }) },
         spec: { hostNetwork, containers: [{ name: 'main', ports }], ...(nodeName === undefined ? {} : { nodeName }) },
         status: { phase, podIPs: ips.map((ip) => ({ ip })) },
       },
-    }),
-  );
+    };
+  });
 
 const namespaceThing = fc
   .record({ name: namespace, team: fc.option(fc.constantFrom('x', 'y'), { nil: undefined }) })

@@ -81,7 +81,12 @@ export class Conntrack {
   }
 
   #dump(attributes: readonly Attribute[]): Flow[] {
-    const request = { what: 'list conntrack entries', type: IPCTNL_MSG_CT_GET, header: nfgenmsg(NFPROTO_IPV4), attributes };
+    const request = {
+      what: 'list conntrack entries',
+      type: IPCTNL_MSG_CT_GET,
+      header: nfgenmsg(NFPROTO_IPV4),
+      attributes,
+    };
     return this.#socket.dump(request).flatMap(({ body }) => parseFlow(body) ?? []);
   }
 }

@@ -1,6 +1,13 @@
 import { parseCidr4 } from '../../../lib/ipv4.ts';
 import { coalesceCidrs, formatCidrs } from '../../../model/policy/cidr-sets.ts';
-import { type SetElement, addressElement, cidrElements, interfaceAddressElement, interfaceElement, type Verdict } from './elements.ts';
+import {
+  type SetElement,
+  addressElement,
+  cidrElements,
+  interfaceAddressElement,
+  interfaceElement,
+  type Verdict,
+} from './elements.ts';
 import { chainName, checkedAddress, checkedCidr } from './names.ts';
 import type { NodeFacts, PodBinding } from './policy-state.ts';
 import type { FIXED_SETS } from './render-table.ts';
@@ -27,7 +34,8 @@ export function factElements(facts: NodeFacts): FixedElement[] {
 
 /** What the sets and verdict maps say of one pod. */
 export function podElements({ hostInterface, address, ingressChain, egressChain }: PodBinding): FixedElement[] {
-  const verdict = (chain: string | undefined): Verdict => (chain === undefined ? { kind: 'return' } : { kind: 'goto', chain });
+  const verdict = (chain: string | undefined): Verdict =>
+    chain === undefined ? { kind: 'return' } : { kind: 'goto', chain };
   const map = (set: 'pods_out' | 'pods_in', chain: string | undefined): FixedElement => ({
     set,
     text: `"${hostInterface}" : ${chain === undefined ? 'return' : `goto ${chain}`}`,

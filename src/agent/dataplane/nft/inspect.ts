@@ -6,7 +6,6 @@ import {
   NETLINK_NETFILTER,
   NFPROTO_INET,
   NFPROTO_IPV4,
-  NFPROTO_IPV6,
   NFPROTO_UNSPEC,
   NFT_MSG_GETCHAIN,
   NFT_MSG_GETGEN,
@@ -18,7 +17,7 @@ import {
 
 /** A base chain of somebody else that drops what nobody accepted. */
 export interface ForeignChain {
-  readonly family: 'ip' | 'ip6' | 'inet';
+  readonly family: 'ip' | 'inet';
   readonly table: string;
   readonly chain: string;
 }
@@ -47,7 +46,8 @@ const NFTA_COUNTER_PACKETS = 2;
 const NFTNL_UDATA_RULE_COMMENT = 0;
 const NF_INET_FORWARD = 2;
 const NF_DROP = 0;
-const FAMILIES = { [NFPROTO_IPV4]: 'ip', [NFPROTO_IPV6]: 'ip6', [NFPROTO_INET]: 'inet' } as const;
+/** Those whose chains meet IPv4. */
+const FAMILIES = { [NFPROTO_IPV4]: 'ip', [NFPROTO_INET]: 'inet' } as const;
 
 /** Reads nf_tables, in the network namespace that was the thread's when this was made. */
 export class Inspector {
@@ -55,7 +55,11 @@ export class Inspector {
 
   /** Goes up by one with each transaction of anybody in this network namespace. */
   generation(): number {
-    const { body } = this.#socket.get({ what: 'read the nftables generation', type: NFT_MSG_GETGEN, header: nfgenmsg(0) });
+    const { body } = this.#socket.get({
+      what: 'read the nftables generation',
+      type: NFT_MSG_GETGEN,
+      header: nfgenmsg(0),
+    });
     return parseAttributes(body, 4).get(NFTA_GEN_ID)?.readUInt32BE() ?? 0;
   }
 

@@ -35,7 +35,9 @@ const TYPE_IPADDR = 7;
 /** Pure. */
 export function kernelSteps(held: HeldPolicy, next: NextState): KernelSteps {
   const [before, after] = [usedChains(held.pods.values()), usedChains(next.pods.values())];
-  const written = [...after].filter(([id, { key }]) => !before.has(id) || held.chains.get(key) !== next.chains.get(key));
+  const written = [...after].filter(
+    ([id, { key }]) => !before.has(id) || held.chains.get(key) !== next.chains.get(key),
+  );
   const dropped = [...before].filter(([id]) => !after.has(id)).map(([, use]) => use);
   return {
     load: next.deltas.flatMap((delta) => [
@@ -45,7 +47,10 @@ export function kernelSteps(held: HeldPolicy, next: NextState): KernelSteps {
     rules: written.flatMap(([id, { direction, key }]) => {
       const verb = before.has(id) ? 'flush' : 'add';
       const chain = next.chains.get(key);
-      const line: NftLine = { text: `${verb} chain inet weft ${chainName(direction, key)}`, culprit: { kind: 'chain', key } };
+      const line: NftLine = {
+        text: `${verb} chain inet weft ${chainName(direction, key)}`,
+        culprit: { kind: 'chain', key },
+      };
       return chain === undefined ? [] : [line, ...renderChain(direction, key, chain)];
     }),
     bindings: [...factMessages(held, next), ...podMessages(held, next)],
@@ -95,11 +100,21 @@ function fixedMessages(before: readonly FixedElement[], after: readonly FixedEle
   const [old, wanted] = [new Set(before.map(id)), new Set(after.map(id))];
   const messages = (action: 'add' | 'delete', elements: readonly FixedElement[]) =>
     [...Map.groupBy(elements, ({ set }) => set)].flatMap(([set, of]) =>
-      elementMessages(action, set, of.flatMap(({ encoded }) => encoded)),
+      elementMessages(
+        action,
+        set,
+        of.flatMap(({ encoded }) => encoded),
+      ),
     );
   return [
-    ...messages('delete', before.filter((element) => !wanted.has(id(element)))),
-    ...messages('add', after.filter((element) => !old.has(id(element)))),
+    ...messages(
+      'delete',
+      before.filter((element) => !wanted.has(id(element))),
+    ),
+    ...messages(
+      'add',
+      after.filter((element) => !old.has(id(element))),
+    ),
   ];
 }
 
@@ -112,7 +127,13 @@ function newSet({ key, type }: SetDelta): BatchMessage {
     [NFTA_SET.keyLength, u32be(4)],
     [NFTA_SET.id, u32be(1)],
   ]);
-  return { type: NFT_MSG_NEWSET, flags: NLM_F_CREATE, attributes, what: 'create an address set', culprit: { kind: 'set', key } };
+  return {
+    type: NFT_MSG_NEWSET,
+    flags: NLM_F_CREATE,
+    attributes,
+    what: 'create an address set',
+    culprit: { kind: 'set', key },
+  };
 }
 
 function deleteSet(key: string): BatchMessage {

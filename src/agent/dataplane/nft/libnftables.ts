@@ -96,7 +96,9 @@ export class NftContext {
    * that are nobody's, in check mode: the first that is refused again is it.
    */
   #blame(lines: readonly NftLine[]): Culprit | undefined {
-    const culprits = new Map(lines.flatMap(({ culprit }) => (culprit ? [[`${culprit.kind} ${culprit.key}`, culprit]] : [])));
+    const culprits = new Map(
+      lines.flatMap(({ culprit }) => (culprit ? [[`${culprit.kind} ${culprit.key}`, culprit]] : [])),
+    );
     this.#library.setDryRun(this.#context, true);
     try {
       for (const { kind, key } of culprits.values()) {

@@ -112,7 +112,8 @@ function requireReferences(held: HeldPolicy, { deltas, removedSets, chains, pods
     if (chain === undefined) throw new NftError('DanglingReference', 'a pod needs a chain that is not there', culprit);
     for (const set of peerKeys(chain)) {
       const exists = added.has(set) || (held.sets.has(set) && !removedSets.includes(set));
-      if (!exists) throw new NftError('DanglingReference', `its rules need the address set ${set}, which is not there`, culprit);
+      if (!exists)
+        throw new NftError('DanglingReference', `its rules need the address set ${set}, which is not there`, culprit);
     }
   }
 }

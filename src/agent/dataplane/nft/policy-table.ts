@@ -41,7 +41,10 @@ export class PolicyTable {
    * @throws NftError `LibraryMissing`, NetnsError, NetlinkError.
    */
   constructor(netnsPath = '/proc/thread-self/ns/net') {
-    const parts = inNetns(netnsPath, () => [new NftContext(), new BatchSocket(), new Inspector(), new Conntrack()] as const);
+    const parts = inNetns(
+      netnsPath,
+      () => [new NftContext(), new BatchSocket(), new Inspector(), new Conntrack()] as const,
+    );
     [this.#nft, this.#batch, this.#inspector, this.#conntrack] = parts;
     this.#localAddresses = () => inNetns(netnsPath, addressesOfThisNamespace);
   }

@@ -49,7 +49,8 @@ export function renderRedirect(redirect: Redirect): string {
     'delete table inet weft_mesh',
     'add table inet weft_mesh',
     'add chain inet weft_mesh inbound { type nat hook prerouting priority dstnat; policy accept; }',
-    'add chain inet weft_mesh outbound { type nat hook output priority dstnat; policy accept; }',
+    // NF_IP_PRI_NAT_DST; nft knows its name on the prerouting hook only.
+    'add chain inet weft_mesh outbound { type nat hook output priority -100; policy accept; }',
     ...rules('inbound', inbound),
     ...rules('outbound', outbound),
     '',

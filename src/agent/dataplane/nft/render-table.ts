@@ -31,7 +31,8 @@ export const FIXED_SETS = {
  * - A pod always reaches itself, through a Service too: iifname with the destination is a pair of `pod_addresses`.
  */
 export function renderTable(vxlanPort: number): NftLine[] {
-  const midStream = 'ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "begins in mid-stream"';
+  const midStream =
+    'ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "begins in mid-stream"';
   const chains: Readonly<Record<string, readonly string[]>> = {
     'guard { type filter hook prerouting priority raw; policy accept; }': [
       `iifname ${PODS} iifname . ip saddr != @pod_addresses counter drop comment "source is not the pod's own"`,
@@ -74,7 +75,7 @@ export function renderTable(vxlanPort: number): NftLine[] {
   const names = Object.keys(chains);
   return [
     ...Object.entries(FIXED_SETS).map(([name, type]) => `add ${type.replace(' ', ` inet weft ${name} `)}`),
-    // From the last to the first: a chain exists before the rules that jump to it, and hooks before any rule at all.
+    // All chains before any rule: rules jump to them.
     ...names.map((name) => `add chain inet weft ${name}`),
     ...names.flatMap((name) => (chains[name] ?? []).map((rule) => `add rule inet weft ${name.split(' ')[0]} ${rule}`)),
     ...ESTABLISHED_PASS,

@@ -1,0 +1,168 @@
+import type { Duplex } from 'node:stream';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type ConnectionInjector, Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
+import type { Logger } from '../lib/logger.ts';
+import {
+  type DeltaDiscoveryRequest,
+  DeltaDiscoveryRequestSchema,
+  DeltaDiscoveryResponseSchema,
+} from './generated/wire/envoy/service/discovery/v3/discovery_pb.js';
+import { ProxyStream } from './proxy-stream.ts';
+import { Rejections, type Snapshot } from './snapshot.ts';
+import type { Batch, Outcome } from './subscription.ts';
+
+export interface AdsServerOptions {
+  /** The proxy has these versions now, by name; after a reconnect it says so for all it kept. */
+  readonly onAck: (ack: {
+    readonly proxyKey: string;
+    readonly typeUrl: string;
+    readonly versions: ReadonlyMap<string, string>;
+  }) => void;
+  /** The proxy refuses exactly this resource; it goes on with what it had of that name. */
+  readonly onNack: (nack: {
+    readonly proxyKey: string;
+    readonly typeUrl: string;
+    readonly name: string;
+    readonly version: string;
+    readonly message: string;
+  }) => void;
+  readonly logger: Logger;
+}
+
+type Call = ServerDuplexStream<DeltaDiscoveryRequest, Buffer>;
+
+const METHOD = {
+  path: '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
+  requestStream: true,
+  responseStream: true,
+  requestDeserialize: (bytes: Buffer) => fromBinary(DeltaDiscoveryRequestSchema, bytes),
+  requestSerialize: (request: DeltaDiscoveryRequest) => Buffer.from(toBinary(DeltaDiscoveryRequestSchema, request)),
+  responseSerialize: (bytes: Buffer) => bytes,
+  responseDeserialize: (bytes: Buffer) => bytes,
+} as const;
+
+const CHANNEL_OPTIONS = {
+  'grpc.max_receive_message_length': 16 * 1024 * 1024,
+  'grpc.max_send_message_length': -1,
+} as const;
+
+interface Proxy {
+  readonly server: Server;
+  readonly injector: ConnectionInjector;
+  readonly rejections: Rejections;
+  readonly streams: Set<ProxyStream>;
+  snapshot: Snapshot;
+}
+
+/** Aggregated discovery (delta) for proxies whose connections somebody else accepts and names. */
+export class AdsServer {
+  readonly #options: AdsServerOptions;
+  readonly #proxies = new Map<string, Proxy>();
+
+  constructor(options: AdsServerOptions) {
+    this.#options = options;
+  }
+
+  /** What the proxy may have from now on; only differences are sent. Before the first call it is told nothing. */
+  setSnapshot(proxyKey: string, snapshot: Snapshot): void {
+    const proxy = this.#proxy(proxyKey);
+    proxy.snapshot = snapshot;
+    proxy.rejections.prune(snapshot);
+    for (const stream of proxy.streams) stream.setSnapshot(snapshot);
+  }
+
+  /** A connection that is known to be this proxy's. */
+  serve(proxyKey: string, connection: Duplex): void {
+    this.#proxy(proxyKey).injector.injectConnection(connection);
+  }
+
+  /** Connections that are open now. */
+  streamsOf(proxyKey: string): number {
+    return this.#proxies.get(proxyKey)?.streams.size ?? 0;
+  }
+
+  /** Forgets the proxy and ends its connections. */
+  remove(proxyKey: string): void {
+    const proxy = this.#proxies.get(proxyKey);
+    if (proxy === undefined) return;
+    this.#proxies.delete(proxyKey);
+    proxy.injector.destroy();
+    proxy.server.forceShutdown();
+  }
+
+  close(): void {
+    for (const proxyKey of [...this.#proxies.keys()]) this.remove(proxyKey);
+  }
+
+  #proxy(proxyKey: string): Proxy {
+    const known = this.#proxies.get(proxyKey);
+    if (known !== undefined) return known;
+    const server = new Server(CHANNEL_OPTIONS);
+    const proxy: Proxy = {
+      server,
+      injector: server.createConnectionInjector(ServerCredentials.createInsecure()),
+      rejections: new Rejections(),
+      streams: new Set(),
+      snapshot: new Map(),
+    };
+    server.addService({ delta: METHOD }, { delta: (call: Call) => this.#accept(proxyKey, proxy, call) });
+    this.#proxies.set(proxyKey, proxy);
+    return proxy;
+  }
+
+  #accept(proxyKey: string, proxy: Proxy, call: Call): void {
+    const { logger } = this.#options;
+    const stream = new ProxyStream(proxy.snapshot, {
+      rejections: proxy.rejections,
+      send: (typeUrl, nonce, batch) => call.write(encodeResponse(typeUrl, nonce, batch)),
+      outcome: (typeUrl, outcome) => this.#tell(proxyKey, typeUrl, outcome),
+    });
+    proxy.streams.add(stream);
+    logger.info('proxy connected', { proxy: proxyKey });
+    const gone = () => {
+      if (proxy.streams.delete(stream)) logger.info('proxy disconnected', { proxy: proxyKey });
+    };
+    call.on('data', (request: DeltaDiscoveryRequest) => {
+      const { resourceNamesSubscribe, resourceNamesUnsubscribe, initialResourceVersions, responseNonce } = request;
+      stream.receive(request.typeUrl, {
+        resourceNamesSubscribe,
+        resourceNamesUnsubscribe,
+        initialResourceVersions,
+        responseNonce,
+        errorMessage: request.errorDetail?.message,
+      });
+    });
+    call.on('error', gone);
+    call.on('cancelled', gone);
+    call.on('end', () => {
+      gone();
+      call.end();
+    });
+  }
+
+  #tell(proxyKey: string, typeUrl: string, outcome: Outcome): void {
+    const { onAck, onNack, logger } = this.#options;
+    if ('accepted' in outcome) {
+      onAck({ proxyKey, typeUrl, versions: outcome.accepted });
+      return;
+    }
+    const { name, version, message } = outcome.rejected;
+    logger.warn('proxy rejects a resource', { proxy: proxyKey, typeUrl, name, version, message });
+    onNack({ proxyKey, typeUrl, name, version, message });
+  }
+}
+
+function encodeResponse(typeUrl: string, nonce: string, { upserts, removals }: Batch): Buffer {
+  const response = create(DeltaDiscoveryResponseSchema, {
+    typeUrl,
+    nonce,
+    systemVersionInfo: nonce,
+    resources: upserts.map(({ name, resource: { version, value } }) => ({
+      name,
+      version,
+      resource: { typeUrl, value },
+    })),
+    removedResources: [...removals],
+  });
+  return Buffer.from(toBinary(DeltaDiscoveryResponseSchema, response));
+}

@@ -1,0 +1,81 @@
+import { NEEDS, neededBy, TYPE_ORDER, TYPE_URL } from './resource-types.ts';
+import type { Rejections, Snapshot, XdsResource } from './snapshot.ts';
+import { type Batch, type Outcome, Subscription, type SubscriptionRequest } from './subscription.ts';
+
+export interface ProxyStreamDeps {
+  readonly rejections: Rejections;
+  send(typeUrl: string, nonce: string, batch: Batch): void;
+  outcome(typeUrl: string, outcome: Outcome): void;
+}
+
+const NOTHING: ReadonlyMap<string, XdsResource> = new Map();
+
+/** One connection of a proxy: all types, told in an order in which nothing refers to what is not there yet. */
+export class ProxyStream {
+  readonly #deps: ProxyStreamDeps;
+  readonly #subscriptions = new Map<string, Subscription>();
+  #snapshot: Snapshot;
+  #nonces = 0;
+
+  constructor(snapshot: Snapshot, deps: ProxyStreamDeps) {
+    this.#snapshot = snapshot;
+    this.#deps = deps;
+  }
+
+  setSnapshot(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    this.#advance();
+  }
+
+  receive(typeUrl: string, request: SubscriptionRequest): void {
+    const outcome = this.#subscription(typeUrl).receive(request);
+    if (outcome !== undefined) this.#deps.outcome(typeUrl, outcome);
+    this.#advance();
+  }
+
+  #advance(): void {
+    for (const [typeUrl, subscription] of this.#inOrder()) {
+      if (!(NEEDS[typeUrl] ?? []).every((needed) => this.#isSettled(needed))) continue;
+      const mayRemove = neededBy(typeUrl).every((other) => this.#isSettled(other));
+      const nonce = String(this.#nonces + 1);
+      const batch = subscription.next(this.#offered(typeUrl), nonce, mayRemove);
+      if (batch === undefined) continue;
+      this.#nonces += 1;
+      this.#deps.send(typeUrl, nonce, batch);
+    }
+  }
+
+  /** The proxy has all news of the type, or has refused it. */
+  #isSettled(typeUrl: string): boolean {
+    if (typeUrl === TYPE_URL.eds && !this.#areEndpointsAskedFor()) return false;
+    const subscription = this.#subscriptions.get(typeUrl);
+    if (subscription === undefined) return true;
+    return !subscription.isWaiting && !subscription.hasNews(this.#offered(typeUrl));
+  }
+
+  /** A proxy asks for the endpoints of a new cluster a moment after it has accepted the cluster. */
+  #areEndpointsAskedFor(): boolean {
+    if (!this.#deps.rejections.isEmpty(TYPE_URL.cds) || !this.#subscriptions.has(TYPE_URL.cds)) return true;
+    const endpoints = this.#subscriptions.get(TYPE_URL.eds);
+    const offered = this.#offered(TYPE_URL.eds);
+    return offered.size === 0 || endpoints?.wants(offered.keys()) === true;
+  }
+
+  #offered(typeUrl: string): ReadonlyMap<string, XdsResource> {
+    return this.#snapshot.get(typeUrl) ?? NOTHING;
+  }
+
+  #inOrder(): [string, Subscription][] {
+    const rank = (typeUrl: string) => TYPE_ORDER.indexOf(typeUrl);
+    return [...this.#subscriptions].sort(([a], [b]) => rank(a) - rank(b));
+  }
+
+  #subscription(typeUrl: string): Subscription {
+    let subscription = this.#subscriptions.get(typeUrl);
+    if (subscription === undefined) {
+      subscription = new Subscription(typeUrl, this.#deps.rejections);
+      this.#subscriptions.set(typeUrl, subscription);
+    }
+    return subscription;
+  }
+}

@@ -1,0 +1,160 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Flow } from '../../../../src/agent/dataplane/nft/conntrack.ts';
+import { HeldPolicy } from '../../../../src/agent/dataplane/nft/held-policy.ts';
+import { nextState } from '../../../../src/agent/dataplane/nft/next-state.ts';
+import { NO_FACTS, type PodBinding, type PolicyChange } from '../../../../src/agent/dataplane/nft/policy-state.ts';
+import { addressesToPurge, addressesToRecheck, isForbidden } from '../../../../src/agent/dataplane/nft/recheck.ts';
+import type { AddressSetIr, ChainIr } from '../../../../src/model/node/ir.ts';
+
+const A: PodBinding = { hostInterface: 'wefta', address: '10.42.1.2', egressChain: 'mixed' };
+const B: PodBinding = { hostInterface: 'weftb', address: '10.42.1.3', ingressChain: 'shut' };
+const OPEN: PodBinding = { hostInterface: 'weftc', address: '10.42.1.4' };
+const MIXED: ChainIr = {
+  rules: [
+    { action: 'deny', peers: ['bad'], ports: 'any', origin: 'test' },
+    { action: 'allow', peers: ['good', 'wide'], ports: 'any', origin: 'test' },
+  ],
+  otherwise: 'deny',
+};
+const SETS = new Map<string, AddressSetIr>([
+  ['good', { type: 'ip', members: ['10.42.1.3', '10.42.9.9', '10.42.1.4'] }],
+  ['bad', { type: 'ip', members: ['10.42.9.8'] }],
+  ['wide', { type: 'cidr', members: ['192.0.2.0/24'] }],
+  ['unused', { type: 'ip', members: ['10.42.9.7'] }],
+]);
+
+function held(): HeldPolicy {
+  const chains = new Map<string, ChainIr>([
+    ['mixed', MIXED],
+    ['shut', { rules: [], otherwise: 'deny' }],
+  ]);
+  return new HeldPolicy(NO_FACTS, { sets: SETS, chains, pods: [A, B, OPEN] });
+}
+
+function rechecked(change: PolicyChange): string[] {
+  const policy = held();
+  return [...addressesToRecheck(policy, nextState(policy, change))].sort();
+}
+
+describe('open connections are looked at again', () => {
+  test.each<[string, PolicyChange, string[]]>([
+    [
+      'of a member that leaves an allowing set',
+      { sets: { patch: [['good', { add: [], remove: ['10.42.9.9'] }]] } },
+      ['10.42.9.9'],
+    ],
+    [
+      'of a member that joins a denying set',
+      { sets: { patch: [['bad', { add: ['10.42.9.9'], remove: [] }]] } },
+      ['10.42.9.9'],
+    ],
+    [
+      'of pods whose prefixes shrink',
+      { sets: { patch: [['wide', { add: [], remove: ['192.0.2.0/24'] }]] } },
+      [A.address],
+    ],
+    [
+      'of members that a replaced set lacks',
+      { sets: { upsert: [['good', { type: 'ip', members: ['10.42.1.3', '10.42.1.4'] }]] } },
+      ['10.42.9.9'],
+    ],
+    ['of a pod that gets another chain', { pods: { bind: [{ ...OPEN, ingressChain: 'shut' }] } }, [OPEN.address]],
+    [
+      'of pods whose chain has other rules',
+      { chains: { upsert: [['mixed', { rules: [], otherwise: 'deny' }]] } },
+      [A.address],
+    ],
+    [
+      'of a pod that is new and not open',
+      { pods: { bind: [{ hostInterface: 'weftd', address: '10.42.1.9', egressChain: 'shut' }] } },
+      ['10.42.1.9'],
+    ],
+  ])('%s', (_, change, expected) => {
+    expect(rechecked(change)).toEqual(expected);
+  });
+
+  test.each<[string, PolicyChange]>([
+    ['a member joins an allowing set', { sets: { patch: [['good', { add: ['10.42.9.1'], remove: [] }]] } }],
+    ['a member leaves a denying set', { sets: { patch: [['bad', { add: [], remove: ['10.42.9.8'] }]] } }],
+    ['a set that no pod uses changes', { sets: { patch: [['unused', { add: [], remove: ['10.42.9.7'] }]] } }],
+    ['what leaves was not there', { sets: { patch: [['good', { add: [], remove: ['10.42.9.1'] }]] } }],
+    ['a pod is opened', { pods: { bind: [{ hostInterface: 'wefta', address: A.address }] } }],
+    ['a pod is bound as it was', { pods: { bind: [{ ...A }] } }],
+    ['a chain is told again', { chains: { upsert: [['mixed', structuredClone(MIXED)]] } }],
+  ])('but not when %s', (_, change) => {
+    expect(rechecked(change)).toEqual([]);
+  });
+
+  test('an address that its pod left is purged, unless another interface has it', () => {
+    const before = held();
+    expect([...addressesToPurge(before, nextState(before, { pods: { unbind: ['wefta'] } }))]).toEqual([A.address]);
+    const moved = { pods: { unbind: ['wefta'], bind: [{ ...A, hostInterface: 'weftz' }] } };
+    expect([...addressesToPurge(before, nextState(before, moved))]).toEqual([]);
+  });
+});
+
+describe('a connection is forbidden', () => {
+  const flow = (source: string, destination: string): Flow => ({
+    source,
+    destination,
+    dialled: destination,
+    protocol: 'TCP',
+    port: 80,
+    identity: [],
+  });
+  const forbidden = (of: Flow) => isForbidden(held(), (address) => address === '192.0.2.1', of);
+
+  test.each([
+    ['when the sender may not send there', flow(A.address, '10.42.9.8'), true],
+    ['when the receiver takes from nobody', flow(OPEN.address, B.address), true],
+    ['when the sender may but the receiver takes from nobody', flow(A.address, B.address), true],
+    ['not when both may', flow(A.address, OPEN.address), false],
+    ['not when a prefix allows it', flow(A.address, '192.0.2.200'), false],
+    ['not for being answered by a pod that may not send', flow(OPEN.address, A.address), false],
+    ['not when the node opened it', flow('192.0.2.1', B.address), false],
+    ['not when a pod talks to itself', flow(B.address, B.address), false],
+    ['not when no pod of the node is in it', flow('10.42.7.1', '10.42.7.2'), false],
+  ])('%s', (_, of, expected) => {
+    expect(forbidden(of)).toBe(expected);
+  });
+});
+
+describe('what is held', () => {
+  test('comes back whole when a change is taken back', () => {
+    const policy = held();
+    const seen = () =>
+      JSON.stringify([
+        [...policy.sets].map(([key, { members }]) => [key, [...members].sort()]).sort(),
+        [...policy.pods],
+        [...policy.chains],
+      ]);
+    const before = seen();
+    const change: PolicyChange = {
+      sets: {
+        upsert: [
+          ['new', { type: 'ip', members: ['10.0.0.1'] }],
+          ['bad', { type: 'ip', members: [] }],
+        ],
+        patch: [['good', { add: ['10.0.0.2'], remove: ['10.42.9.9'] }]],
+        remove: ['unused'],
+      },
+      pods: { unbind: ['wefta'] },
+    };
+    const takeBack = policy.commit(nextState(policy, change));
+    expect(seen()).not.toBe(before);
+    takeBack();
+    expect(seen()).toBe(before);
+  });
+
+  test('puts a patch on top of an upsert of the same set', () => {
+    const change: PolicyChange = {
+      sets: {
+        upsert: [['good', { type: 'ip', members: ['10.0.0.1', '10.0.0.2'] }]],
+        patch: [['good', { add: ['10.0.0.3'], remove: ['10.0.0.1'] }]],
+      },
+    };
+    const policy = held();
+    policy.commit(nextState(policy, change));
+    expect([...(policy.sets.get('good')?.members ?? [])].sort()).toEqual(['10.0.0.2', '10.0.0.3']);
+  });
+});

@@ -1,0 +1,77 @@
+import { describe, expect, test } from '@jest/globals';
+import { renderChain } from '../../../../src/agent/dataplane/nft/render-chain.ts';
+import type { ChainIr, RuleIr } from '../../../../src/model/node/ir.ts';
+
+function rendered(direction: 'ingress' | 'egress', chain: ChainIr): string[] {
+  return renderChain(direction, 'k', chain).map(({ text }) => text);
+}
+
+function rule(more: Partial<RuleIr>): RuleIr {
+  return { action: 'allow', peers: 'any', ports: 'any', origin: 'NetworkPolicy a/b', ...more };
+}
+
+describe('renderChain', () => {
+  test('returns on allow, drops on deny, and drops at the end of an isolated direction', () => {
+    expect(rendered('ingress', { rules: [rule({}), rule({ action: 'deny' })], otherwise: 'deny' })).toEqual([
+      'add rule inet weft i_k counter return comment "NetworkPolicy a/b"',
+      'add rule inet weft i_k counter drop comment "NetworkPolicy a/b"',
+      'add rule inet weft i_k counter drop comment "no rule allows it"',
+    ]);
+    expect(rendered('ingress', { rules: [], otherwise: 'allow' })).toEqual([]);
+  });
+
+  test('makes a line for each far end and protocol: source on the way in, destination on the way out', () => {
+    const of = rule({
+      peers: ['p', 'q'],
+      ports: [
+        { protocol: 'UDP', from: 53, to: 53 },
+        { protocol: 'TCP', from: 8000, to: 8010 },
+        { protocol: 'TCP', from: 443, to: 443 },
+      ],
+    });
+    expect(rendered('egress', { rules: [of], otherwise: 'allow' })).toEqual([
+      'add rule inet weft e_k ip daddr @s_p tcp dport { 443, 8000-8010 } counter return comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k ip daddr @s_p udp dport 53 counter return comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k ip daddr @s_q tcp dport { 443, 8000-8010 } counter return comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k ip daddr @s_q udp dport 53 counter return comment "NetworkPolicy a/b"',
+    ]);
+    expect(rendered('ingress', { rules: [rule({ peers: ['p'] })], otherwise: 'allow' })[0]).toContain(
+      'ip saddr @s_p counter',
+    );
+  });
+
+  test('makes no line for a rule about nobody', () => {
+    expect(rendered('ingress', { rules: [rule({ peers: [] })], otherwise: 'allow' })).toEqual([]);
+  });
+
+  test('joins ports that overlap or touch, which nft would refuse', () => {
+    const ports = [
+      { protocol: 'TCP', from: 80, to: 90 },
+      { protocol: 'TCP', from: 85, to: 85 },
+      { protocol: 'TCP', from: 91, to: 95 },
+    ] as const;
+    expect(rendered('ingress', { rules: [rule({ ports })], otherwise: 'allow' })[0]).toContain(
+      ' tcp dport 80-95 counter',
+    );
+  });
+
+  test('writes every port of a protocol as the protocol', () => {
+    const ports = [{ protocol: 'SCTP', from: 0, to: 65_535 }] as const;
+    expect(rendered('ingress', { rules: [rule({ ports })], otherwise: 'allow' })[0]).toContain(
+      ' meta l4proto sctp counter',
+    );
+  });
+
+  test('keeps comments short and within their quotes', () => {
+    const origin = `a"; drop\n\\${'x'.repeat(200)}`;
+    const [line = ''] = rendered('ingress', { rules: [rule({ origin })], otherwise: 'allow' });
+    const comment = /comment "([^"]*)"$/.exec(line)?.[1];
+    expect(comment).toBe(`a; drop${'x'.repeat(113)}`);
+  });
+
+  test('refuses keys that are more than a name', () => {
+    expect(() => renderChain('ingress', 'k', { rules: [rule({ peers: ['x; drop'] })], otherwise: 'deny' })).toThrow(
+      expect.objectContaining({ code: 'BadName', culprit: { kind: 'set', key: 'x; drop' } }),
+    );
+  });
+});

@@ -1,0 +1,89 @@
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { applyNftInNetns, type Redirect, renderRedirect } from '../../src/agent/dataplane/nft/redirect.ts';
+import { NetnsLab } from './netns-lab.ts';
+import { Traffic } from './traffic.ts';
+
+const POD = '192.0.2.2';
+const HOST = '192.0.2.1';
+const ELSEWHERE = '192.0.2.9';
+const PROXY_UID = 1337;
+const REDIRECT: Redirect = {
+  proxyUid: PROXY_UID,
+  inboundPort: 15006,
+  outboundPort: 15001,
+  hostAddresses: [HOST],
+  probePorts: [8081],
+  excludedInboundPorts: [15020, 15021, 15090],
+};
+
+const lab = new NetnsLab();
+let pod: string;
+let app: Traffic;
+let proxy: Traffic;
+let host: Traffic;
+
+/** A pod's namespace with an application and a proxy in it, and a host with servers and two addresses. */
+beforeAll(async () => {
+  pod = lab.add('pod');
+  const node = lab.add('host');
+  lab.ip(pod, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', path.basename(node));
+  for (const netns of [pod, node]) for (const link of ['lo', 'eth0']) lab.ip(netns, 'link', 'set', link, 'up');
+  lab.ip(pod, 'address', 'add', `${POD}/24`, 'dev', 'eth0');
+  for (const address of [HOST, ELSEWHERE]) lab.ip(node, 'address', 'add', `${address}/24`, 'dev', 'eth0');
+  [app, proxy, host] = [await Traffic.start(pod, 1000), await Traffic.start(pod, PROXY_UID), await Traffic.start(node)];
+  for (const port of [8080, 8081]) await app.listenTcp(port, 'application');
+  await proxy.listenTcp(15006, 'inbound proxy');
+  await proxy.listenTcp(15001, 'outbound proxy');
+  await proxy.listenTcp(15021, 'proxy health');
+  await host.listenTcp(8080, 'remote');
+  applyNftInNetns(pod, renderRedirect(REDIRECT));
+}, 60_000);
+afterAll(async () => {
+  for (const traffic of [app, proxy, host]) await traffic.stop();
+  lab.close();
+});
+
+describe('a redirected pod', () => {
+  test('takes what comes in through the proxy, whatever the port', async () => {
+    expect(await host.answerOf(POD, 8080)).toBe('inbound proxy');
+    expect(await host.answerOf(POD, 12_345)).toBe('inbound proxy');
+  });
+
+  test('sends what the application dials through the proxy, its own address too', async () => {
+    expect(await app.answerOf(HOST, 8080)).toBe('outbound proxy');
+    expect(await app.answerOf(POD, 8080)).toBe('outbound proxy');
+  });
+
+  test('leaves the proxy itself and loopback alone', async () => {
+    expect(await proxy.answerOf(HOST, 8080)).toBe('remote');
+    expect(await proxy.answerOf(POD, 8080)).toBe('application');
+    expect(await proxy.answerOf('127.0.0.1', 8080)).toBe('application');
+    expect(await app.answerOf('127.0.0.1', 8080)).toBe('application');
+  });
+
+  test('answers probes of the node, and of nobody else, past the proxy', async () => {
+    expect(await host.answerOf(POD, 8081)).toBe('application');
+    expect(await host.answerOf(POD, 15_021)).toBe('proxy health');
+    const node = await Traffic.start('/run/netns/'.concat(path.basename(pod).replace(/pod$/, 'host')));
+    applyNftInNetns(pod, renderRedirect({ ...REDIRECT, hostAddresses: [ELSEWHERE] }));
+    expect(await node.answerOf(POD, 8081)).toBe('inbound proxy');
+    applyNftInNetns(pod, renderRedirect(REDIRECT));
+    await node.stop();
+  });
+
+  test('shuts the capturing ports to those who dial them', async () => {
+    expect(await host.dial(POD, 15_006)).toBe('silence');
+    expect(await host.dial(POD, 15_001)).toBe('silence');
+  });
+
+  test('has one table, however often it is applied', () => {
+    for (let times = 0; times < 3; times += 1) applyNftInNetns(pod, renderRedirect(REDIRECT));
+    const ruleset = execFileSync('ip', ['netns', 'exec', path.basename(pod), 'nft', 'list', 'ruleset'], {
+      encoding: 'utf8',
+    });
+    expect(ruleset.match(/redirect to :15006/g)).toHaveLength(1);
+    expect(ruleset.match(/^table/gm)).toHaveLength(1);
+  });
+});

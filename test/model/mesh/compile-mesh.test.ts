@@ -1,0 +1,44 @@
+import path from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { compileMesh } from '../../../src/model/mesh/compile-mesh.ts';
+import type { MeshInput } from '../../../src/model/mesh/mesh-index.ts';
+import { expectGolden, goldenCases, goldenInput } from '../../support/golden.ts';
+import { ofKind, parseManifests } from '../../support/manifests.ts';
+
+const DIR = path.join(import.meta.dirname, 'compile-mesh');
+
+function meshInput(text: string, isReversed = false): MeshInput {
+  const objects = isReversed ? parseManifests(text).reverse() : parseManifests(text);
+  return {
+    services: ofKind(objects, 'Service'),
+    endpointSlices: ofKind(objects, 'EndpointSlice'),
+    pods: ofKind(objects, 'Pod'),
+    meshServices: ofKind(objects, 'MeshService'),
+    trafficSplits: ofKind(objects, 'TrafficSplit'),
+    httpRoutes: ofKind(objects, 'HTTPRoute'),
+    trustDomain: 'cluster.local',
+  };
+}
+
+function plain(mesh: ReturnType<typeof compileMesh>) {
+  const { services, endpoints, problems } = mesh;
+  return {
+    services: Object.fromEntries(services),
+    endpoints: Object.fromEntries(endpoints),
+    problems: Object.fromEntries(problems),
+  };
+}
+
+describe('compileMesh', () => {
+  test.each(goldenCases(DIR))('%s', (name) => {
+    const input = meshInput(goldenInput(DIR, name));
+    const before = structuredClone(input);
+    expectGolden(DIR, name, plain(compileMesh(input)));
+    expect(input).toEqual(before);
+  });
+
+  test.each(goldenCases(DIR))('%s, with its objects in another order', (name) => {
+    const text = goldenInput(DIR, name);
+    expect(compileMesh(meshInput(text, true))).toEqual(compileMesh(meshInput(text)));
+  });
+});
