@@ -8,7 +8,7 @@ const shared = {
       { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' },
     ],
   },
-  transformIgnorePatterns: ['/node_modules/', '/generated/wire/'],
+  transformIgnorePatterns: ['/node_modules/', '/xds/generated/wire/'],
 };
 const tier = (name, testMatch, more = {}) => ({ ...shared, displayName: name, testMatch, ...more });
 

@@ -55,7 +55,8 @@ function bareSchema(schema: Schema, seen: Map<Schema, Schema>): Schema {
   const bare: Schema = { description };
   seen.set(schema, bare);
   if (title !== undefined && title in IMPORTED) return Object.assign(bare, { tsType: title });
-  if (additionalProperties?.type === 'string') return Object.assign(bare, { tsType: 'Readonly<Record<string, string>>' });
+  if (additionalProperties?.type === 'string')
+    return Object.assign(bare, { tsType: 'Readonly<Record<string, string>>' });
   return Object.assign(bare, {
     type,
     ...(title === undefined ? {} : { title }),
@@ -73,6 +74,9 @@ function readonly(text: string): string {
     .replace(/^(\s+readonly \w+\??: )(.+\[\];)$/gm, '$1readonly $2');
 }
 
-function mapValues(record: Readonly<Record<string, Schema>>, change: (value: Schema) => Schema): Record<string, Schema> {
+function mapValues(
+  record: Readonly<Record<string, Schema>>,
+  change: (value: Schema) => Schema,
+): Record<string, Schema> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 }

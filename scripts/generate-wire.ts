@@ -52,7 +52,11 @@ export async function generateWire(root: string): Promise<void> {
 
 /** As TypeScript that Node runs as it is: the protocol has no enums. */
 function generateNode(root: string): void {
-  runBuf(root, path.join(root, 'proto'), { out: WIRE.node, options: ['target=ts', 'import_extension=ts'], entries: [] });
+  runBuf(root, path.join(root, 'proto'), {
+    out: WIRE.node,
+    options: ['target=ts', 'import_extension=ts'],
+    entries: [],
+  });
 }
 
 /** As JavaScript with declarations, because Envoy's enums are not erasable. */
@@ -80,16 +84,30 @@ function allowIgnoreEmpty(file: string): void {
 function runBuf(
   root: string,
   input: string,
-  { out, options, entries }: { readonly out: string; readonly options: readonly string[]; readonly entries: readonly string[] },
+  {
+    out,
+    options,
+    entries,
+  }: { readonly out: string; readonly options: readonly string[]; readonly entries: readonly string[] },
 ): void {
-  const plugin = { local: 'protoc-gen-es', out: path.join(root, out), opt: options, strategy: 'all', include_imports: true };
+  const plugin = {
+    local: 'protoc-gen-es',
+    out: path.join(root, out),
+    opt: options,
+    strategy: 'all',
+    include_imports: true,
+  };
   const template = JSON.stringify({ version: 'v2', plugins: [plugin] });
   const bin = path.join(root, 'node_modules/.bin');
-  execFileSync(path.join(bin, 'buf'), ['generate', input, '--template', template, ...entries.flatMap((entry) => ['--path', entry])], {
-    cwd: input,
-    env: { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+  execFileSync(
+    path.join(bin, 'buf'),
+    ['generate', input, '--template', template, ...entries.flatMap((entry) => ['--path', entry])],
+    {
+      cwd: input,
+      env: { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  );
 }
 
 if (import.meta.main) await generateWire(path.resolve(import.meta.dirname, '..'));

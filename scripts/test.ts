@@ -28,7 +28,15 @@ for (const tier of only === undefined ? TIERS : [only]) {
   const inBand = tier === 'unit' ? [] : ['--runInBand'];
   const { status } = spawnSync(
     'node',
-    ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/.bin/jest', '--selectProjects', tier, ...inBand, ...rest],
+    [
+      '--experimental-vm-modules',
+      '--disable-warning=ExperimentalWarning',
+      'node_modules/.bin/jest',
+      '--selectProjects',
+      tier,
+      ...inBand,
+      ...rest,
+    ],
     { stdio: 'inherit', env: { ...process.env, PATH: `${BIN}:${process.env['PATH'] ?? ''}` } },
   );
   console.error(`━━ ${tier}: ${((performance.now() - started) / 1000).toFixed(0)} s`);

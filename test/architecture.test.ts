@@ -75,7 +75,10 @@ describe('the rooms of the code', () => {
   test('keep each third-party package in its home', () => {
     const wrong = imports().flatMap(({ file, target }) => {
       if (target.startsWith('.') || target.startsWith('node:')) return [];
-      const name = target.split('/').slice(0, target.startsWith('@') ? 2 : 1).join('/');
+      const name = target
+        .split('/')
+        .slice(0, target.startsWith('@') ? 2 : 1)
+        .join('/');
       const homes = HOMES[name] ?? [];
       return homes.some((home) => file.startsWith(`${home}/`)) ? [] : [`${file} must not import ${name}`];
     });
@@ -83,10 +86,14 @@ describe('the rooms of the code', () => {
   });
 
   test('model is pure: no node: module, no clock, no randomness', () => {
-    const files = readdirSync(path.join(SRC, 'model'), { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts'));
+    const files = readdirSync(path.join(SRC, 'model'), { recursive: true, encoding: 'utf8' }).filter((f) =>
+      f.endsWith('.ts'),
+    );
     const wrong = files.flatMap((file) => {
       const text = readFileSync(path.join(SRC, 'model', file), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
-      const found = text.match(/from 'node:|lib\/clock|Date\.now|new Date|Math\.random|\bprocess\.|setTimeout|performance\./);
+      const found = text.match(
+        /from 'node:|lib\/clock|Date\.now|new Date|Math\.random|\bprocess\.|setTimeout|performance\./,
+      );
       return found === null ? [] : [`model/${file}: ${found[0]}`];
     });
     expect(wrong).toEqual([]);
@@ -103,7 +110,9 @@ describe('the rooms of the code', () => {
         [/Date\.now\(|performance\.now\(/, file === 'lib/clock.ts'],
         [/child_process/, false],
       ];
-      return rules.flatMap(([pattern, allowed]) => (!allowed && pattern.test(text) ? [`${file}: ${pattern.source}`] : []));
+      return rules.flatMap(([pattern, allowed]) =>
+        !allowed && pattern.test(text) ? [`${file}: ${pattern.source}`] : [],
+      );
     });
     expect(wrong).toEqual([]);
   });

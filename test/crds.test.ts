@@ -22,7 +22,12 @@ interface Definition {
   readonly spec: {
     readonly group: string;
     readonly scope: string;
-    readonly names: { readonly kind: WeftKindName; readonly plural: string; readonly shortNames: string[]; readonly categories: string[] };
+    readonly names: {
+      readonly kind: WeftKindName;
+      readonly plural: string;
+      readonly shortNames: string[];
+      readonly categories: string[];
+    };
     readonly versions: readonly {
       readonly name: string;
       readonly subresources?: { readonly status?: object };
@@ -85,37 +90,50 @@ describe.each(DEFINITIONS)('the CRD of %s', (kind, definition) => {
   });
 
   test('bounds every list and says how it merges', () => {
-    expect(lacking(definition, 'array', (schema) => 'maxItems' in schema && 'x-kubernetes-list-type' in schema)).toEqual([]);
+    expect(
+      lacking(definition, 'array', (schema) => 'maxItems' in schema && 'x-kubernetes-list-type' in schema),
+    ).toEqual([]);
   });
 
   test('bounds every number: from below, and in spec from above too', () => {
-    const isBounded = (schema: Schema, at: string) => 'minimum' in schema && (at.startsWith('status') || 'maximum' in schema);
+    const isBounded = (schema: Schema, at: string) =>
+      'minimum' in schema && (at.startsWith('status') || 'maximum' in schema);
     expect(lacking(definition, 'integer', isBounded)).toEqual([]);
   });
 
   test('bounds every map', () => {
-    expect(lacking(definition, 'object', (schema) => schema.additionalProperties === undefined || 'maxProperties' in schema)).toEqual([]);
+    expect(
+      lacking(definition, 'object', (schema) => schema.additionalProperties === undefined || 'maxProperties' in schema),
+    ).toEqual([]);
   });
 
   test('explains every field', () => {
-    const silent = schemasOf(definition).filter(([at, schema]) => !/(\[\]|\{\})$/.test(at) && !('description' in schema));
+    const silent = schemasOf(definition).filter(
+      ([at, schema]) => !/(\[\]|\{\})$/.test(at) && !('description' in schema),
+    );
     expect(silent.map(([at]) => at)).toEqual([]);
   });
 
   test('is structural: no keyword that the API server refuses', () => {
     const refused = ['$ref', 'definitions', 'patternProperties', 'uniqueItems', 'dependencies', 'nullable'];
-    const found = schemasOf(definition).flatMap(([at, schema]) => refused.filter((word) => word in schema).map((word) => `${at} ${word}`));
+    const found = schemasOf(definition).flatMap(([at, schema]) =>
+      refused.filter((word) => word in schema).map((word) => `${at} ${word}`),
+    );
     expect(found).toEqual([]);
   });
 
   test('every rule has a message of its own', () => {
-    const rules = schemasOf(definition).flatMap(([, schema]) => (schema['x-kubernetes-validations'] ?? []) as { message?: string }[]);
+    const rules = schemasOf(definition).flatMap(
+      ([, schema]) => (schema['x-kubernetes-validations'] ?? []) as { message?: string }[],
+    );
     expect(rules.filter(({ message }) => message === undefined || message === '')).toEqual([]);
   });
 
   test('has types and a schema made from it', () => {
     expect(SCHEMAS[kind]).toBeDefined();
-    expect(readFileSync(path.join(ROOT, `src/api/generated/${kind.toLowerCase()}.ts`), 'utf8')).toContain(`export interface ${kind} {`);
+    expect(readFileSync(path.join(ROOT, `src/api/generated/${kind.toLowerCase()}.ts`), 'utf8')).toContain(
+      `export interface ${kind} {`,
+    );
   });
 });
 
@@ -130,7 +148,9 @@ describe('the schemas for use without an API server', () => {
   function faults(kind: string, object: unknown): string[] {
     const validate = validators.get(kind);
     if (validate === undefined) throw new Error(`no schema of ${kind}`);
-    return validate(object) ? [] : (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message ?? ''}`);
+    return validate(object)
+      ? []
+      : (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message ?? ''}`);
   }
 
   const examples = readdirSync(path.join(ROOT, 'examples')).flatMap((file) =>
@@ -144,7 +164,9 @@ describe('the schemas for use without an API server', () => {
   });
 
   test('are tried with every kind that people write', () => {
-    expect(new Set(examples.map(([, kind]) => kind))).toEqual(new Set(['IPPool', 'MeshService', 'NetworkPolicy', 'TrafficSplit']));
+    expect(new Set(examples.map(([, kind]) => kind))).toEqual(
+      new Set(['IPPool', 'MeshService', 'NetworkPolicy', 'TrafficSplit']),
+    );
   });
 
   const source = { service: { name: 'web' } };
@@ -157,13 +179,28 @@ describe('the schemas for use without an API server', () => {
     ['a field that does not exist', 'IPPool', { cidr: '10.0.0.0/16', blocksize: 26 }, '/spec'],
     ['an action that does not exist', 'NetworkPolicy', { ingress: [{ action: 'Drop' }] }, '/spec/ingress/0/action'],
     ['a priority out of bounds', 'NetworkPolicy', { priority: 1001, ingress: [] }, '/spec/priority'],
-    ['a label that cannot be', 'NetworkPolicy', { podSelector: { matchLabels: { a: 'b c' } }, ingress: [] }, '/spec/podSelector/matchLabels/a'],
+    [
+      'a label that cannot be',
+      'NetworkPolicy',
+      { podSelector: { matchLabels: { a: 'b c' } }, ingress: [] },
+      '/spec/podSelector/matchLabels/a',
+    ],
     ['no ports', 'MeshService', { source, ports: [] }, '/spec/ports'],
-    ['a subset without labels', 'MeshService', { source, ports, subsets: [{ name: 'v1', labels: {} }] }, '/spec/subsets/0/labels'],
+    [
+      'a subset without labels',
+      'MeshService',
+      { source, ports, subsets: [{ name: 'v1', labels: {} }] },
+      '/spec/subsets/0/labels',
+    ],
     ['too many tries', 'MeshService', { source, ports, retry: { attempts: 11 } }, '/spec/retry/attempts'],
     ['a port out of bounds', 'TrafficSplit', { ...split, port: 0, rules: [rule] }, '/spec/port'],
     ['a rule without backends', 'TrafficSplit', { ...split, rules: [{ backends: [] }] }, '/spec/rules/0/backends'],
-    ['a weight out of bounds', 'TrafficSplit', { ...split, rules: [{ backends: [{ weight: 1_000_001 }] }] }, '/spec/rules/0/backends/0/weight'],
+    [
+      'a weight out of bounds',
+      'TrafficSplit',
+      { ...split, rules: [{ backends: [{ weight: 1_000_001 }] }] },
+      '/spec/rules/0/backends/0/weight',
+    ],
     [
       'a path that does not begin with a slash',
       'TrafficSplit',

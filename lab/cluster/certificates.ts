@@ -16,7 +16,19 @@ export async function createCredentials(config: ClusterConfig): Promise<Map<stri
   const folder = stateOf(config);
   const openssl = (...args: string[]) => run('openssl', args, { cwd: folder });
   const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  await openssl('req', '-x509', ...ec, '-keyout', 'ca.key', '-out', 'ca.crt', '-days', '30', '-subj', '/CN=weft-lab-ca');
+  await openssl(
+    'req',
+    '-x509',
+    ...ec,
+    '-keyout',
+    'ca.key',
+    '-out',
+    'ca.crt',
+    '-days',
+    '30',
+    '-subj',
+    '/CN=weft-lab-ca',
+  );
   const names = `IP:${apiAddress(config)},IP:127.0.0.1,IP:10.96.0.1,DNS:kubernetes,DNS:kubernetes.default.svc,DNS:localhost`;
   const issue = async (name: string, subject: string, extension: string) => {
     await openssl('req', ...ec, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject);

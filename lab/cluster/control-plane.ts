@@ -16,7 +16,9 @@ export async function startControlPlane(config: ClusterConfig): Promise<Map<stri
   startEtcd(config);
   startApiServer(config);
   await until('the API server is ready', 60_000, async () => {
-    const { code } = await run('kubectl', ['--kubeconfig', kubeconfigOf(config), 'get', '--raw', '/readyz'], { allowFailure: true });
+    const { code } = await run('kubectl', ['--kubeconfig', kubeconfigOf(config), 'get', '--raw', '/readyz'], {
+      allowFailure: true,
+    });
     return code === 0 ? true : undefined;
   });
   startProcess(folder, 'kube-controller-manager', 'kube-controller-manager', [

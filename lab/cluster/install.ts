@@ -43,7 +43,12 @@ export function helm(config: ClusterConfig, args: readonly string[]): Promise<st
   return run('helm', ['--kubeconfig', kubeconfigOf(config), ...args]).then(({ stdout }) => stdout);
 }
 
-export async function waitForRollout(config: ClusterConfig, namespace: string, what: string, timeoutSeconds = 90): Promise<void> {
+export async function waitForRollout(
+  config: ClusterConfig,
+  namespace: string,
+  what: string,
+  timeoutSeconds = 90,
+): Promise<void> {
   await kubectl(config, ['-n', namespace, 'rollout', 'status', what, `--timeout=${timeoutSeconds}s`]);
 }
 

@@ -16,8 +16,12 @@ export async function startNode(config: ClusterConfig, node: string): Promise<vo
   mkdirSync(folder, { recursive: true });
   const file = (name: string) => path.join(folder, name);
   writeFileSync(file('containerd.toml'), CONTAINERD_CONFIG);
-  writeFileSync(file('kubelet.kubeconfig'), readFileSync(kubeconfigFileOf(config, `system:node:${node}`)), { mode: 0o600 });
-  writeFileSync(file('kube-proxy.kubeconfig'), readFileSync(kubeconfigFileOf(config, 'system:kube-proxy')), { mode: 0o600 });
+  writeFileSync(file('kubelet.kubeconfig'), readFileSync(kubeconfigFileOf(config, `system:node:${node}`)), {
+    mode: 0o600,
+  });
+  writeFileSync(file('kube-proxy.kubeconfig'), readFileSync(kubeconfigFileOf(config, 'system:kube-proxy')), {
+    mode: 0o600,
+  });
   writeFileSync(file('kubelet.json'), JSON.stringify(kubeletConfig(config)));
   writeFileSync(file('kube-proxy.json'), JSON.stringify(kubeProxyConfig(file('kube-proxy.kubeconfig'))));
   const init = path.join(import.meta.dirname, 'node-init.sh');

@@ -16,11 +16,17 @@ export function startProcess(folder: string, name: string, command: string, args
 }
 
 /** Ends the process that `startProcess` wrote down, if it still is that one, and waits for its end. */
-export async function stopProcess(folder: string, name: string, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+export async function stopProcess(
+  folder: string,
+  name: string,
+  signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM',
+): Promise<void> {
   const pid = runningPid(folder, name);
   if (pid !== undefined) {
     process.kill(pid, signal);
-    await until(`process ${name} ends`, 20_000, async () => (runningPid(folder, name) === undefined ? true : undefined));
+    await until(`process ${name} ends`, 20_000, async () =>
+      runningPid(folder, name) === undefined ? true : undefined,
+    );
   }
   rmSync(path.join(folder, `${name}.pid`), { force: true });
 }

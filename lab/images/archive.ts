@@ -64,7 +64,15 @@ export async function writeImage(image: ImageConfig, target: string): Promise<vo
   writeFileSync(path.join(work, configFile), config);
   const manifest = [{ Config: configFile, RepoTags: [image.name], Layers: layers.map(({ file }) => file) }];
   writeFileSync(path.join(work, 'manifest.json'), JSON.stringify(manifest));
-  await run('tar', ['-C', work, '-cf', `${target}.part`, 'manifest.json', configFile, ...layers.map(({ file }) => file)]);
+  await run('tar', [
+    '-C',
+    work,
+    '-cf',
+    `${target}.part`,
+    'manifest.json',
+    configFile,
+    ...layers.map(({ file }) => file),
+  ]);
   renameSync(`${target}.part`, target);
   rmSync(work, { recursive: true });
 }

@@ -34,18 +34,21 @@ async function images(): Promise<ImageConfig[]> {
   const envoy = path.join(BIN, 'envoy');
   const node = realpathSync(path.join(ROOT, 'node_modules/.bin/node'));
   const busybox = existsSync('/bin/busybox') ? '/bin/busybox' : '/usr/bin/busybox';
-  const applets = (await run(busybox, ['--list'])).stdout.split('\n').filter((name) => name !== '' && name !== 'busybox');
+  const applets = (await run(busybox, ['--list'])).stdout
+    .split('\n')
+    .filter((name) => name !== '' && name !== 'busybox');
   const shell = {
     files: { '/bin/busybox': busybox },
     links: Object.fromEntries(applets.map((name) => [`/bin/${name}`, 'busybox'])),
     folders: ['/tmp', '/etc', '/proc', '/sys', '/dev'],
   };
+  const application = { files: { '/bin/echo-app': path.join(BIN, 'echo') } };
   return [
     { name: PAUSE_IMAGE, layers: [{ files: { '/pause': pause } }], entrypoint: ['/pause'] },
-    { name: BUSYBOX_IMAGE, layers: [shell], entrypoint: ['/bin/sh'] },
+    { name: BUSYBOX_IMAGE, layers: [shell, application], entrypoint: ['/bin/sh'] },
     {
       name: ECHO_IMAGE,
-      layers: [shell, { files: { '/bin/echo-app': path.join(BIN, 'echo') } }],
+      layers: [shell, application],
       entrypoint: ['/bin/echo-app', 'serve'],
     },
     { name: COREDNS_IMAGE, layers: [{ files: { '/coredns': path.join(BIN, 'coredns') } }], entrypoint: ['/coredns'] },

@@ -35,7 +35,12 @@ export async function installBinaries(): Promise<void> {
   mkdirSync(BIN, { recursive: true });
   const missing = KUBERNETES_PROGRAMS.filter((name) => !linkFromMachine(name));
   if (missing.length > 0) {
-    const built = await build('kubernetes', '.', `Kubernetes ${KUBERNETES_VERSION} from source`, 'about 11 minutes on 2 cores, once');
+    const built = await build(
+      'kubernetes',
+      '.',
+      `Kubernetes ${KUBERNETES_VERSION} from source`,
+      'about 11 minutes on 2 cores, once',
+    );
     for (const name of missing) link(built, name);
   }
   for (const [name, pkg] of Object.entries(TOOLS)) {

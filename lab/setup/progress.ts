@@ -20,6 +20,10 @@ export async function step<T>(what: string, work: () => Promise<T>, estimate?: s
 export function renderTable(heading: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [heading, ...rows];
   const widths = heading.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
-  const line = (row: readonly string[]) => widths.map((width, i) => (row[i] ?? '').padEnd(width)).join('  ').trimEnd();
+  const line = (row: readonly string[]) =>
+    widths
+      .map((width, i) => (row[i] ?? '').padEnd(width))
+      .join('  ')
+      .trimEnd();
   return [line(heading), widths.map((width) => '─'.repeat(width)).join('  '), ...rows.map(line)].join('\n');
 }

@@ -46,7 +46,9 @@ export function run(command: string, args: readonly string[], options: RunOption
       if (result.code === 0 || options.allowFailure === true) resolve(result);
       else
         reject(
-          new Error(`${command} ${args.join(' ')} ended with ${result.code}:\n${(stderr || stdout).trim().slice(-3000)}`),
+          new Error(
+            `${command} ${args.join(' ')} ended with ${result.code}:\n${(stderr || stdout).trim().slice(-3000)}`,
+          ),
         );
     });
   });

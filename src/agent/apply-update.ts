@@ -69,7 +69,11 @@ export class UpdateApplier {
     const all = [sets, chains, bind, goneSets, goneChains, setPatches];
     if (all.every(({ length }) => length === 0)) return undefined;
     const patch = setPatches.map(({ key, add, remove }) => [key, { add, remove }] as const);
-    return { sets: { upsert: sets, patch, remove: goneSets }, chains: { upsert: chains, remove: goneChains }, pods: { bind } };
+    return {
+      sets: { upsert: sets, patch, remove: goneSets },
+      chains: { upsert: chains, remove: goneChains },
+      pods: { bind },
+    };
   }
 
   /** Of attached pods only: the others are bound by their ADD. */
@@ -101,9 +105,15 @@ function keysOf(removals: readonly ResourceRef[], kind: ResourceKind): string[] 
   return removals.filter((ref) => ref.kind === kind).map(({ key }) => key);
 }
 
-function failures({ upserts, setPatches, removals }: NodeUpdate, kinds: ReadonlySet<string>, message: string): ApplyError[] {
+function failures(
+  { upserts, setPatches, removals }: NodeUpdate,
+  kinds: ReadonlySet<string>,
+  message: string,
+): ApplyError[] {
   const patched = setPatches.map(({ key }) => ({ kind: 'addressSet', key }));
-  return [...upserts, ...patched, ...removals].flatMap(({ kind, key }) => (kinds.has(kind) ? [{ kind, key, message }] : []));
+  return [...upserts, ...patched, ...removals].flatMap(({ kind, key }) =>
+    kinds.has(kind) ? [{ kind, key, message }] : [],
+  );
 }
 
 async function attempt(work: () => Promise<void>): Promise<string | undefined> {

@@ -54,7 +54,8 @@ export class NodeNetwork implements PodDataplane {
       }),
       ...applyOwnBlocks(host, this.#ownBlocks()),
     ];
-    if (written.length > 0) logger.info('node network changed', { written: written.slice(0, 20), count: written.length });
+    if (written.length > 0)
+      logger.info('node network changed', { written: written.slice(0, 20), count: written.length });
   }
 
   nodeFacts(node: NodeIr): NodeFacts {
@@ -64,7 +65,10 @@ export class NodeNetwork implements PodDataplane {
       vxlanPeers: this.#peers().map(({ address }) => address),
       vxlanPort: VXLAN_PORT,
       podCidrs: pools.map(({ cidr }) => cidr).sort(),
-      natCidrs: pools.filter(({ natOutgoing }) => natOutgoing).map(({ cidr }) => cidr).sort(),
+      natCidrs: pools
+        .filter(({ natOutgoing }) => natOutgoing)
+        .map(({ cidr }) => cidr)
+        .sort(),
       ownBlocks: this.#ownBlocks(),
     };
   }

@@ -33,7 +33,9 @@ export interface NodeAgentOptions {
   readonly runFolder: string;
   readonly cni: CniFolders;
   readonly programs: CniPrograms;
-  readonly mesh: (resources: ResourceStore) => PodMesh & { readonly changed: (kinds: ReadonlySet<ResourceKind>) => void };
+  readonly mesh: (
+    resources: ResourceStore,
+  ) => PodMesh & { readonly changed: (kinds: ReadonlySet<ResourceKind>) => void };
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -22,7 +22,9 @@ export function renderStatus(view: ClusterView): string {
   const nodes = view.nodes.map((node) => [
     node.metadata.name,
     conditionText(node, 'Ready'),
-    blocksOf(node.metadata.name).map(({ spec }) => String(spec?.['cidr'])).join(' ') || '-',
+    blocksOf(node.metadata.name)
+      .map(({ spec }) => String(spec?.['cidr']))
+      .join(' ') || '-',
   ]);
   const pools = view.pools.map((pool) => [
     pool.metadata.name,

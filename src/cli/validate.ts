@@ -41,11 +41,20 @@ export function validateManifests(text: string): ValidationReport {
   for (const document of parseAllDocuments(text)) {
     const line = lineOf(text, document.contents?.range?.[0] ?? document.range?.[0] ?? 0);
     for (const error of document.errors) {
-      findings.push({ line: lineOf(text, error.pos[0]), object: 'document', path: '', message: error.message.split('\n')[0] ?? '' });
+      findings.push({
+        line: lineOf(text, error.pos[0]),
+        object: 'document',
+        path: '',
+        message: error.message.split('\n')[0] ?? '',
+      });
     }
     const object: unknown = document.errors.length > 0 ? undefined : document.toJS();
     if (typeof object !== 'object' || object === null) continue;
-    const { apiVersion, kind, metadata } = object as { apiVersion?: string; kind?: string; metadata?: { name?: string } };
+    const { apiVersion, kind, metadata } = object as {
+      apiVersion?: string;
+      kind?: string;
+      metadata?: { name?: string };
+    };
     const schema = apiVersion === 'weft.dev/v1alpha1' ? SCHEMAS[kind as keyof typeof SCHEMAS] : undefined;
     if (schema === undefined) {
       skipped += 1;
@@ -60,10 +69,18 @@ export function validateManifests(text: string): ValidationReport {
   return { checked, skipped, findings };
 }
 
-function findingOf({ instancePath, message = 'is not valid', params, keyword }: ErrorObject): { path: string; message: string } {
-  const path = instancePath.slice(1).replaceAll(/\/(\d+)/g, '[$1]').replaceAll('/', '.');
-  if (keyword === 'additionalProperties') return { path, message: `must not have field '${String(params['additionalProperty'])}'` };
-  if (keyword === 'enum') return { path, message: `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}` };
+function findingOf({ instancePath, message = 'is not valid', params, keyword }: ErrorObject): {
+  path: string;
+  message: string;
+} {
+  const path = instancePath
+    .slice(1)
+    .replaceAll(/\/(\d+)/g, '[$1]')
+    .replaceAll('/', '.');
+  if (keyword === 'additionalProperties')
+    return { path, message: `must not have field '${String(params['additionalProperty'])}'` };
+  if (keyword === 'enum')
+    return { path, message: `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}` };
   return { path, message };
 }
 

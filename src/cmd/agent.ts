@@ -88,7 +88,13 @@ function ownCertificate(node: string): { certificatePem: string; privateKeyPem: 
   const key = generateKey();
   const now = systemClock.now();
   const certificatePem = issueCertificate(
-    { commonName: '', publicKey: key.publicKey, altNames: [{ dns: node }], notBeforeMs: now - 300_000, notAfterMs: now + 3650 * 86_400_000 },
+    {
+      commonName: '',
+      publicKey: key.publicKey,
+      altNames: [{ dns: node }],
+      notBeforeMs: now - 300_000,
+      notAfterMs: now + 3650 * 86_400_000,
+    },
     { commonName: 'weft agent', key },
   );
   return { certificatePem, privateKeyPem: privateKeyPem(key) };

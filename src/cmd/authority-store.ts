@@ -33,7 +33,13 @@ export function authorityInSecret(api: KubeApi, namespace: string): AuthoritySto
         [FIELDS.intermediate]: intermediateCertificatePem,
         [FIELDS.key]: intermediateKeyPem.reveal(),
       };
-      const body = { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name: SECRET_NAME }, type: 'Opaque', stringData };
+      const body = {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { namespace, name: SECRET_NAME },
+        type: 'Opaque',
+        stringData,
+      };
       try {
         await api.request('POST', collectionPath(KINDS.secret, namespace), { body });
         return 'created';
@@ -46,6 +52,11 @@ export function authorityInSecret(api: KubeApi, namespace: string): AuthoritySto
 }
 
 /** Shows agents the root to believe in; their pods wait for this ConfigMap. */
-export async function publishTrust(api: KubeApi, namespace: string, rootPem: string, signal: AbortSignal): Promise<void> {
+export async function publishTrust(
+  api: KubeApi,
+  namespace: string,
+  rootPem: string,
+  signal: AbortSignal,
+): Promise<void> {
   await compareAndSwapConfigMap(api, { namespace, name: TRUST_NAME, field: 'ca.crt' }, () => rootPem, signal);
 }

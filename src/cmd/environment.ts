@@ -19,7 +19,8 @@ export class Environment {
 
   port(name: string): number {
     const value = Number(this.text(name));
-    if (!Number.isInteger(value) || value < 1 || value > 65535) this.#problems.push(`${name} must be a port, 1 to 65535`);
+    if (!Number.isInteger(value) || value < 1 || value > 65535)
+      this.#problems.push(`${name} must be a port, 1 to 65535`);
     return value;
   }
 

@@ -27,12 +27,12 @@ export interface KubeApi {
   /**
    * Reads a watch, one line of JSON at a time and in order; resolves when the server ends it.
    *
-   * @throws what `onLine` throws; KubeError as in `request`, with reason `WatchInactive` when nothing came for 75 s.
+   * @throws what `onLine` throws; KubeError as in `request`, with reason `WatchInactive` when nothing came for 150 s.
    */
   watch(path: string, query: Query, onLine: (line: string) => void, signal: AbortSignal): Promise<void>;
 }
 
-/** A watch with bookmarks says something about each minute (kube-apiserver, bookmarkFrequency); then 15 s of grace. */
+/** A watch with bookmarks says something about each minute (kube-apiserver, bookmarkFrequency), two at the latest. */
 const WATCH_INACTIVITY_MS = 150_000;
 
 export class KubeClient implements KubeApi {

@@ -21,7 +21,9 @@ export type SigningKeys = ReadonlyMap<string, KeyObject>;
 
 /** Reads a JSON Web Key Set (RFC 7517); keys of unknown types are left out. */
 export function parseSigningKeys(jwks: unknown): SigningKeys {
-  const { keys } = jwks as { keys?: readonly (JsonWebKeyInput['key'] & { readonly kid?: string; readonly kty?: string })[] };
+  const { keys } = jwks as {
+    keys?: readonly (JsonWebKeyInput['key'] & { readonly kid?: string; readonly kty?: string })[];
+  };
   const found = new Map<string, KeyObject>();
   for (const key of keys ?? []) {
     if (key.kid !== undefined && (key.kty === 'RSA' || key.kty === 'EC')) {
@@ -44,7 +46,8 @@ export function verifyToken(token: string, keys: SigningKeys, expected: TokenExp
   const key = keys.get(kid ?? '');
   if (key === undefined) return 'the token is signed by a key that the cluster does not list';
   const ecdsa = key.asymmetricKeyType === 'ec';
-  if (alg !== (ecdsa ? 'ES256' : 'RS256')) return `the token's algorithm '${String(alg)}' does not fit the cluster's key`;
+  if (alg !== (ecdsa ? 'ES256' : 'RS256'))
+    return `the token's algorithm '${String(alg)}' does not fit the cluster's key`;
   const options = ecdsa ? { key, dsaEncoding: 'ieee-p1363' as const } : key;
   if (!verify('sha256', Buffer.from(`${header}.${payload}`), options, Buffer.from(signature, 'base64url'))) {
     return "the token's signature does not verify";
@@ -72,7 +75,8 @@ function checkClaims(claims: Claims, expected: TokenExpectation): TokenIdentity 
   if (namespace !== expected.namespace || serviceaccount?.name !== expected.serviceAccount) {
     return `the token must be of service account ${expected.namespace}/${expected.serviceAccount}`;
   }
-  if (node?.name === undefined || node.uid === undefined) return 'the token names no node: Kubernetes 1.32 or newer is needed';
+  if (node?.name === undefined || node.uid === undefined)
+    return 'the token names no node: Kubernetes 1.32 or newer is needed';
   return { namespace, serviceAccount: serviceaccount.name, nodeName: node.name, nodeUid: node.uid };
 }
 

@@ -1,7 +1,14 @@
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
-import { Secret } from '../lib/secret.ts';
-import { type AltName, generateKey, issueCertificate, type KeyPair, parsePrivateKey, privateKeyPem } from './certificate.ts';
+import type { Secret } from '../lib/secret.ts';
+import {
+  type AltName,
+  generateKey,
+  issueCertificate,
+  type KeyPair,
+  parsePrivateKey,
+  privateKeyPem,
+} from './certificate.ts';
 
 const YEAR_MS = 365 * 24 * 3600_000;
 const ROOT_LIFE_MS = 10 * YEAR_MS;
@@ -64,7 +71,8 @@ export async function ensureAuthority(store: AuthorityStore, clock: Clock): Prom
   const made = createAuthority(clock.now());
   if ((await store.create(made)) === 'created') return new Authority(made, clock);
   const theirs = await store.read();
-  if (theirs === undefined) throw new Error('the certificate authority was created by another replica and is gone again');
+  if (theirs === undefined)
+    throw new Error('the certificate authority was created by another replica and is gone again');
   return new Authority(theirs, clock);
 }
 
@@ -74,11 +82,25 @@ function createAuthority(now: number): StoredAuthority {
   const notBeforeMs = now - BACKDATED_MS;
   return {
     rootCertificatePem: issueCertificate(
-      { commonName: ROOT_NAME, publicKey: root.key.publicKey, altNames: [], authorityDepth: 1, notBeforeMs, notAfterMs: now + ROOT_LIFE_MS },
+      {
+        commonName: ROOT_NAME,
+        publicKey: root.key.publicKey,
+        altNames: [],
+        authorityDepth: 1,
+        notBeforeMs,
+        notAfterMs: now + ROOT_LIFE_MS,
+      },
       root,
     ),
     intermediateCertificatePem: issueCertificate(
-      { commonName: INTERMEDIATE_NAME, publicKey: intermediate.publicKey, altNames: [], authorityDepth: 0, notBeforeMs, notAfterMs: now + INTERMEDIATE_LIFE_MS },
+      {
+        commonName: INTERMEDIATE_NAME,
+        publicKey: intermediate.publicKey,
+        altNames: [],
+        authorityDepth: 0,
+        notBeforeMs,
+        notAfterMs: now + INTERMEDIATE_LIFE_MS,
+      },
       root,
     ),
     intermediateKeyPem: privateKeyPem(intermediate),

@@ -1,6 +1,31 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+} from 'node:crypto';
 import { Secret } from '../lib/secret.ts';
-import { bits, boolean, decode, type Der, encode, implicit, integer, OID, octets, oid, pem, sequence, set, tagged, time, utf8 } from './der.ts';
+import {
+  bits,
+  boolean,
+  decode,
+  type Der,
+  encode,
+  implicit,
+  integer,
+  OID,
+  octets,
+  oid,
+  pem,
+  sequence,
+  set,
+  tagged,
+  time,
+  utf8,
+} from './der.ts';
 
 export interface KeyPair {
   readonly privateKey: KeyObject;
@@ -71,7 +96,9 @@ function extensions(request: CertificateRequestIr, issuer: Issuer): Der[] {
     extension(OID.keyUsage, true, usage),
     extension(OID.subjectKeyIdentifier, false, octets(keyIdentifier(request.publicKey))),
     extension(OID.authorityKeyIdentifier, false, sequence(implicit(0, keyIdentifier(issuer.key.publicKey)))),
-    ...(isAuthority ? [] : [extension(OID.extendedKeyUsage, false, sequence(oid(OID.serverAuth), oid(OID.clientAuth)))]),
+    ...(isAuthority
+      ? []
+      : [extension(OID.extendedKeyUsage, false, sequence(oid(OID.serverAuth), oid(OID.clientAuth)))]),
     ...(request.altNames.length === 0
       ? []
       : [extension(OID.subjectAltName, request.commonName === '', sequence(...request.altNames.map(altName)))]),
@@ -101,6 +128,7 @@ function serialNumber(): Buffer {
 
 /** SHA-1 of the public key (RFC 5280, 4.2.1.2, method 1): a name, not a protection. */
 function keyIdentifier(key: KeyObject): Buffer {
-  return createHash('sha1').update(key.export({ type: 'spki', format: 'der' }).subarray(-65)).digest();
+  return createHash('sha1')
+    .update(key.export({ type: 'spki', format: 'der' }).subarray(-65))
+    .digest();
 }
-

@@ -42,7 +42,10 @@ export class OperatorClient {
 
   /** Sorted. */
   connectedNodes(): string[] {
-    return [...this.#connections].filter(([, connection]) => connection.isConnected).map(([node]) => node).sort();
+    return [...this.#connections]
+      .filter(([, connection]) => connection.isConnected)
+      .map(([node]) => node)
+      .sort();
   }
 
   /** Takes Weft off a node; the agent's complaints, none if all is gone. Rejects when the node cannot be reached. */

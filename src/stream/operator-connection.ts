@@ -11,7 +11,7 @@ import type {
   Leases,
   OperatorMessage,
 } from './generated/wire/weft/node/v1/node_pb.ts';
-import { LeaseView } from './lease-view.ts';
+import type { LeaseView } from './lease-view.ts';
 import { NodeSync } from './node-sync.ts';
 import type { BlockAnswer, CertificateAnswer, OperatorClientOptions } from './operator-ports.ts';
 import { operatorCredentials } from './tls.ts';

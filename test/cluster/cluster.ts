@@ -14,7 +14,11 @@ export async function applyManifests(...files: readonly string[]): Promise<void>
 }
 
 export async function applyObjects(...objects: readonly object[]): Promise<string> {
-  return kubectl(TEST_CLUSTER, ['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+  return kubectl(
+    TEST_CLUSTER,
+    ['apply', '-f', '-'],
+    JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }),
+  );
 }
 
 export async function getObject<T>(...args: string[]): Promise<T> {
@@ -31,7 +35,10 @@ interface PodOptions {
 }
 
 /** A pod manifest: `echo` serves HTTP on 8080 and echoes TCP on 7000; `busybox` sleeps. */
-export function pod(name: string, { node, labels = {}, image = 'echo', hostNetwork, probe, env = {} }: PodOptions = {}): object {
+export function pod(
+  name: string,
+  { node, labels = {}, image = 'echo', hostNetwork, probe, env = {} }: PodOptions = {},
+): object {
   const [namespace, shortName] = name.split('/');
   const container =
     image === 'echo'
@@ -73,13 +80,24 @@ export async function podAddress(name: string): Promise<string> {
 
 /** Whether `from` gets an HTTP answer (or a TCP connection, for another port than 8080) from `address`. One try of 2 s. */
 export async function reaches(from: string, address: string, port = 8080): Promise<boolean> {
-  const command = port === 8080 ? ['wget', '-q', '-T', '2', '-O', '-', `http://${address}:8080/`] : ['nc', '-w', '2', '-z', address, String(port)];
+  const command = port === 8080 ? httpGet(`http://${address}:8080/`) : dial(address, port);
   return (await execInPod(TEST_CLUSTER, from, command)).code === 0;
 }
 
 export async function hostReaches(node: string, address: string, port = 8080): Promise<boolean> {
-  const { code } = await runOnNode(TEST_CLUSTER, node, ['nc', '-w', '2', '-z', address, String(port)], { allowFailure: true });
+  const command = ['timeout', '2', 'bash', '-c', `: </dev/tcp/${address}/${port}`];
+  const { code } = await runOnNode(TEST_CLUSTER, node, command, { allowFailure: true });
   return code === 0;
+}
+
+/** Connects by TCP within 2 s and hangs up, in a pod. */
+export function dial(address: string, port: number): string[] {
+  return ['/bin/echo-app', 'dial', '-to', `${address}:${port}`];
+}
+
+/** Prints one answer within 2 s, in a pod. */
+export function httpGet(url: string): string[] {
+  return ['/bin/echo-app', 'get', '-url', url];
 }
 
 export { eventually, execInPod, runOnNode, TEST_CLUSTER };

@@ -2,7 +2,18 @@ import { afterEach, beforeAll, describe, expect, jest, test } from '@jest/global
 import { spawn } from 'node:child_process';
 import { kubeconfigOf } from '../../lab/cluster/config.ts';
 import { labEnv } from '../../lab/setup/shell.ts';
-import { applyObjects, eventually, getObject, kube, namespace, pod, podAddress, podsReady, reaches, TEST_CLUSTER } from './cluster.ts';
+import {
+  applyObjects,
+  eventually,
+  getObject,
+  kube,
+  namespace,
+  pod,
+  podAddress,
+  podsReady,
+  reaches,
+  TEST_CLUSTER,
+} from './cluster.ts';
 
 jest.setTimeout(180_000);
 
@@ -51,7 +62,12 @@ const server = { podSelector: { matchLabels: { role: 'server' } } };
 
 describe('Kubernetes NetworkPolicy', () => {
   test('isolates the pods it selects, from both nodes, and lets in whom it names', async () => {
-    await applyObjects(kubernetesPolicy('clients-only', { ...server, ingress: [{ from: [{ podSelector: { matchLabels: { role: 'client' } } }] }] }));
+    await applyObjects(
+      kubernetesPolicy('clients-only', {
+        ...server,
+        ingress: [{ from: [{ podSelector: { matchLabels: { role: 'client' } } }] }],
+      }),
+    );
     await eventually('strangers are refused', async () => !(await open('other')));
     expect(await verdicts('near', 'far', 'other', `${OTHER}/visitor`)).toEqual({
       near: true,
@@ -72,13 +88,24 @@ describe('Kubernetes NetworkPolicy', () => {
   test('limits where a pod may go (egress, ipBlock with except)', async () => {
     const address = await podAddress(`${NS}/server`);
     const to = [{ ipBlock: { cidr: '10.244.0.0/16', except: [`${address}/32`] } }];
-    await applyObjects(kubernetesPolicy('not-there', { podSelector: { matchLabels: { role: 'stranger' } }, policyTypes: ['Egress'], egress: [{ to }] }));
+    await applyObjects(
+      kubernetesPolicy('not-there', {
+        podSelector: { matchLabels: { role: 'stranger' } },
+        policyTypes: ['Egress'],
+        egress: [{ to }],
+      }),
+    );
     await eventually('the server is out of reach', async () => !(await open('other')));
     expect(await reaches(`${NS}/other`, await podAddress(`${NS}/near`))).toBe(true);
   });
 
   test('follows a pod that changes its labels', async () => {
-    await applyObjects(kubernetesPolicy('clients-only', { ...server, ingress: [{ from: [{ podSelector: { matchLabels: { role: 'client' } } }] }] }));
+    await applyObjects(
+      kubernetesPolicy('clients-only', {
+        ...server,
+        ingress: [{ from: [{ podSelector: { matchLabels: { role: 'client' } } }] }],
+      }),
+    );
     await eventually('strangers are refused', async () => !(await open('other')));
     await kube('-n', NS, 'label', 'pod', 'other', 'role=client', '--overwrite');
     await eventually('it is a client now', () => open('other'));
@@ -90,16 +117,27 @@ describe('Kubernetes NetworkPolicy', () => {
 describe("Weft's NetworkPolicy", () => {
   test('denies by priority before it allows, and says in its status that all nodes have it', async () => {
     await applyObjects(
-      weftPolicy('deny-far-node', { priority: 10, ...server, ingress: [{ action: 'Deny', from: [{ ipBlock: { cidr: `${await podAddress(`${NS}/far`)}/32` } }] }] }),
-      weftPolicy('allow-clients', { priority: 20, ...server, ingress: [{ action: 'Allow', from: [{ podSelector: { matchLabels: { role: 'client' } } }] }] }),
+      weftPolicy('deny-far-node', {
+        priority: 10,
+        ...server,
+        ingress: [{ action: 'Deny', from: [{ ipBlock: { cidr: `${await podAddress(`${NS}/far`)}/32` } }] }],
+      }),
+      weftPolicy('allow-clients', {
+        priority: 20,
+        ...server,
+        ingress: [{ action: 'Allow', from: [{ podSelector: { matchLabels: { role: 'client' } } }] }],
+      }),
     );
     await eventually('far is denied', async () => !(await open('far')));
     expect(await verdicts('near', 'far', 'other')).toEqual({ near: true, far: false, other: false });
     await eventually('Programmed', async () => {
-      const { status } = await getObject<{ status?: { conditions?: { type: string; status: string }[]; selectedPods?: number } }>(
-        ...['-n', NS, 'networkpolicies.weft.dev', 'deny-far-node'],
+      const { status } = await getObject<{
+        status?: { conditions?: { type: string; status: string }[]; selectedPods?: number };
+      }>(...['-n', NS, 'networkpolicies.weft.dev', 'deny-far-node']);
+      return (
+        status?.selectedPods === 1 &&
+        status.conditions?.some((c) => c.type === 'Programmed' && c.status === 'True') === true
       );
-      return status?.selectedPods === 1 && status.conditions?.some((c) => c.type === 'Programmed' && c.status === 'True') === true;
     });
   });
 
@@ -108,7 +146,12 @@ describe("Weft's NetworkPolicy", () => {
     const [near, other] = [hold('near', address), hold('other', address)];
     try {
       await eventually('both talk', async () => near.answers() > 3 && other.answers() > 3);
-      await applyObjects(weftPolicy('clients', { ...server, ingress: [{ action: 'Allow', from: [{ podSelector: { matchLabels: { role: 'client' } } }] }] }));
+      await applyObjects(
+        weftPolicy('clients', {
+          ...server,
+          ingress: [{ action: 'Allow', from: [{ podSelector: { matchLabels: { role: 'client' } } }] }],
+        }),
+      );
       await eventually('the forbidden one is cut', async () => other.output().includes('cut:'));
       const before = near.answers();
       await eventually('the allowed one goes on', async () => near.answers() > before + 5);
@@ -123,7 +166,10 @@ describe("Weft's NetworkPolicy", () => {
 /** An open TCP connection of pod `from` to the server that says a word each 100 ms. */
 function hold(from: string, address: string): { answers(): number; output(): string; stop(): void } {
   const command = ['exec', from, '--', '/bin/echo-app', 'hold', '-to', `${address}:7000`, '-for', '60s'];
-  const child = spawn('kubectl', ['--kubeconfig', kubeconfigOf(TEST_CLUSTER), '-n', NS, ...command], { env: labEnv(), stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('kubectl', ['--kubeconfig', kubeconfigOf(TEST_CLUSTER), '-n', NS, ...command], {
+    env: labEnv(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (piece: string) => {
     text += piece;

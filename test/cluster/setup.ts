@@ -1,10 +1,15 @@
+import { existsSync } from 'node:fs';
 import { startCluster } from '../../lab/cluster/cluster.ts';
-import { TEST_CLUSTER } from '../../lab/cluster/config.ts';
+import { kubeconfigOf, TEST_CLUSTER } from '../../lab/cluster/config.ts';
 import { installWeft, waitForNetwork } from '../../lab/cluster/install.ts';
 import { applyManifests } from './cluster.ts';
 
-/** One cluster for the whole tier: started before the first test, removed after the last. */
+/**
+ * One cluster for the whole tier: started before the first test, removed after the last. With WEFT_KEEP_CLUSTER=1 it
+ * stays for a look, and the next run uses it as it is.
+ */
 export default async function setup(): Promise<void> {
+  if (process.env['WEFT_KEEP_CLUSTER'] === '1' && existsSync(kubeconfigOf(TEST_CLUSTER))) return;
   await startCluster(TEST_CLUSTER);
   await installWeft(TEST_CLUSTER);
   await applyManifests('pool.yaml');

@@ -2,6 +2,5 @@ import { stopCluster } from '../../lab/cluster/cluster.ts';
 import { TEST_CLUSTER } from '../../lab/cluster/config.ts';
 
 export default async function teardown(): Promise<void> {
-  // For a look at what a failed test left: WEFT_KEEP_CLUSTER=1 npm run test:cluster
   if (process.env['WEFT_KEEP_CLUSTER'] !== '1') await stopCluster(TEST_CLUSTER);
 }

@@ -114,3 +114,13 @@ export function chain(otherwise: ChainIr['otherwise'], ...rules: Partial<RuleIr>
     otherwise,
   };
 }
+
+/** What arrived, once there is as much as wanted: datagrams on one machine are not lost, only late. */
+export async function heard(traffic: Traffic, port: number, count: number): Promise<unknown> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const texts = await traffic.heardUdp(port);
+    if (Array.isArray(texts) && texts.length >= count) return texts;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return traffic.heardUdp(port);
+}

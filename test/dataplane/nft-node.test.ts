@@ -12,8 +12,8 @@ import {
   openNftLab,
   OUTSIDE_ADDRESS,
   SERVER_PORT,
+  heard,
 } from './nft-lab.ts';
-import type { Traffic } from './traffic.ts';
 
 let lab: NftLab;
 let table: PolicyTable;
@@ -272,13 +272,3 @@ test('counters name the origin of the rule, harmless in text', async () => {
   ]);
   expect(counted[0]?.packets).toBeGreaterThan(0);
 });
-
-/** What arrived, once there is as much as wanted: datagrams on one machine are not lost, only late. */
-async function heard(traffic: Traffic, port: number, count: number): Promise<unknown> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    const texts = await traffic.heardUdp(port);
-    if (Array.isArray(texts) && texts.length >= count) return texts;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  return traffic.heardUdp(port);
-}

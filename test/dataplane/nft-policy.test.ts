@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { PolicyTable } from '../../src/agent/dataplane/nft/policy-table.ts';
 import type { PolicyState } from '../../src/agent/dataplane/nft/policy-table.ts';
-import { renderEstablished } from '../../src/agent/dataplane/nft/render-table.ts';
 import type { AddressSetIr, ChainIr } from '../../src/model/node/ir.ts';
 import {
   bound,
@@ -14,6 +13,7 @@ import {
   OTHER_PORT,
   OUTSIDE_ADDRESS,
   SERVER_PORT,
+  heard,
 } from './nft-lab.ts';
 
 let lab: NftLab;
@@ -57,6 +57,11 @@ describe('an interface that the table does not know', () => {
     expect(await a.traffic.reaches(NODE_ADDRESS, SERVER_PORT)).toBe(false);
     expect(await lab.outside.reaches(a.address, SERVER_PORT)).toBe(false);
     expect(await lab.nodeTraffic.dial(a.address, SERVER_PORT)).not.toEqual(expect.any(Number));
+    await a.traffic.listenUdp(7100);
+    await lab.nodeTraffic.sendUdp(a.address, 7100, 'too early');
+    await table.reset(FACTS, state(ALLOW_ALL()));
+    await lab.nodeTraffic.sendUdp(a.address, 7100, 'in time');
+    expect(await heard(a.traffic, 7100, 1)).toEqual([expect.stringContaining('in time')]);
   });
 
   test('is let through once bound, and dropped again once unbound, open connections too', async () => {
@@ -67,6 +72,29 @@ describe('an interface that the table does not know', () => {
     await table.apply({ pods: { unbind: [b.hostInterface] } });
     expect(await a.traffic.talk(open)).toBe('silence');
     expect(await lab.outside.reaches(b.address, SERVER_PORT)).toBe(false);
+  });
+
+  test('leaves no open connection to who gets its address next', async () => {
+    const shut = { upsert: [['shut', chain('deny')]] } as const;
+    await table.reset(FACTS, state(ALLOW_ALL()));
+    const open = await a.traffic.dial(b.address, SERVER_PORT);
+    await table.apply({ pods: { unbind: [b.hostInterface] } });
+    await table.apply({ chains: shut, pods: { bind: [bound(b, { ingress: 'shut' })] } });
+    expect(await a.traffic.talk(open)).toBe('silence');
+  });
+
+  test('leaves none either when it went while no agent ran', async () => {
+    await table.reset(FACTS, state(ALLOW_ALL()));
+    const [open, other] = [await a.traffic.dial(b.address, SERVER_PORT), await a.traffic.dial(c.address, SERVER_PORT)];
+    const successor = new PolicyTable(lab.node.path);
+    await successor.reset(FACTS, state([bound(a), bound(c)]));
+    await successor.apply({
+      chains: { upsert: [['shut', chain('deny')]] },
+      pods: { bind: [bound(b, { ingress: 'shut' })] },
+    });
+    expect(await a.traffic.talk(open)).toBe('silence');
+    expect(await a.traffic.talk(other)).toBe(`you are ${a.address};`);
+    await successor.close();
   });
 });
 
@@ -170,7 +198,7 @@ describe('an address in recheck, before conntrack entries are deleted', () => {
     lab.nft(`insert rule inet weft from_pod ip saddr ${a.address} ip daddr ${b.address} drop`);
     expect(await a.traffic.talk(toB)).toBe(`you are ${a.address};`);
     lab.nft(`add element inet weft recheck { ${a.address} }`);
-    for (const { text } of renderEstablished('recheck')) lab.nft(text);
+    lab.nft('flush chain inet weft shortcut');
     expect(await a.traffic.talk(toB)).toBe('silence');
     expect(await a.traffic.talk(toC)).toBe(`you are ${a.address};`);
     // Here a replies, which its rule about b does not speak of.

@@ -94,11 +94,7 @@ describe('Reflector', () => {
     ]);
     await eventually(clock, () => store.resourceVersion === '20');
 
-    expect(heard.slice(3)).toEqual([
-      'default/deleted: 3 > -',
-      'default/changed: 2 > 12',
-      'default/new: - > 13',
-    ]);
+    expect(heard.slice(3)).toEqual(['default/deleted: 3 > -', 'default/changed: 2 > 12', 'default/new: - > 13']);
   });
 
   test('tells a pod that was deleted and made again as both', async () => {
@@ -144,16 +140,16 @@ describe('Reflector', () => {
     expect(store.isSynced).toBe(true);
   });
 
-  test('takes a watch on which nothing comes for 75 s for dead', async () => {
+  test('takes a watch on which nothing comes for 150 s for dead', async () => {
     const { server, clock, store } = await follow([
       answerList('5', []),
       answerWatch([BOOKMARK_9], 'hold'),
       answerWatch([], 'hold'),
     ]);
     await eventually(clock, () => store.resourceVersion === '9');
-    await clock.advance(70_000);
+    await clock.advance(140_000);
     expect(server.requests).toHaveLength(2);
-    await clock.advance(10_000);
+    await clock.advance(20_000);
     await eventually(clock, () => server.requests.length === 3);
   });
 

@@ -37,9 +37,23 @@ describe('the certificate authority', () => {
     };
     const chain = authority.sign(generateKey().publicKey, [{ uri: WEB }]);
     const [leaf = '', intermediate = ''] = chain.split(/(?<=-----END CERTIFICATE-----\n)/);
-    const files = { root: file('root', authority.rootCertificatePem), leaf: file('leaf', leaf), middle: file('middle', intermediate) };
+    const files = {
+      root: file('root', authority.rootCertificatePem),
+      leaf: file('leaf', leaf),
+      middle: file('middle', intermediate),
+    };
     for (const purpose of ['sslserver', 'sslclient']) {
-      const args = ['verify', '-x509_strict', '-purpose', purpose, '-CAfile', files.root, '-untrusted', files.middle, files.leaf];
+      const args = [
+        'verify',
+        '-x509_strict',
+        '-purpose',
+        purpose,
+        '-CAfile',
+        files.root,
+        '-untrusted',
+        files.middle,
+        files.leaf,
+      ];
       expect(execFileSync('openssl', args, { encoding: 'utf8' })).toContain('OK');
     }
     rmSync(folder, { recursive: true });
@@ -61,7 +75,9 @@ describe('the certificate authority', () => {
     const [a, b] = await Promise.all([ensureAuthority(store, systemClock), ensureAuthority(store, systemClock)]);
     expect(a.rootCertificatePem).toBe(b.rootCertificatePem);
     const root = new X509Certificate(a.rootCertificatePem);
-    const [, intermediate = ''] = b.sign(generateKey().publicKey, [{ uri: WEB }]).split(/(?<=-----END CERTIFICATE-----\n)/);
+    const [, intermediate = ''] = b
+      .sign(generateKey().publicKey, [{ uri: WEB }])
+      .split(/(?<=-----END CERTIFICATE-----\n)/);
     expect(new X509Certificate(intermediate).verify(root.publicKey)).toBe(true);
   });
 

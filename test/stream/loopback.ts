@@ -245,7 +245,9 @@ export class Loopback {
     await until(() => {
       const wanted = table.resourcesOf(NODE);
       const held = [...this.sink.held()];
-      return held.length === wanted.length && wanted.every((ref) => this.sink.versionOf(ref) === table.version(NODE, ref));
+      return (
+        held.length === wanted.length && wanted.every((ref) => this.sink.versionOf(ref) === table.version(NODE, ref))
+      );
     }, 'the node holds what it should');
   }
 }

@@ -204,7 +204,8 @@ describe('of two replicas', () => {
     expect(net.agent.hasPrimary).toBe(false);
 
     const caughtUp = smallTable('21');
-    for (const ref of caughtUp.resourcesOf(NODE)) stale.set(ref.kind, ref.key, caughtUp.body(NODE, ref) as never, [NODE]);
+    for (const ref of caughtUp.resourcesOf(NODE))
+      stale.set(ref.kind, ref.key, caughtUp.body(NODE, ref) as never, [NODE]);
     stale.advance({ pods: '21' });
     behind.flush();
     await until(() => net.sink.updates.length > before, 'it has claimed');
@@ -240,7 +241,10 @@ describe('what the node reports', () => {
     const second = net.replica(smallTable());
     await until(() => second.reports.leased.get('p1') === '10.0.0.1', 'the lease is known to the second');
     net.agent.setLeases([{ podUid: 'p2', address: '10.0.0.2' }]);
-    const changed = new Map<string, string | undefined>([['p1', undefined], ['p2', '10.0.0.2']]);
+    const changed = new Map<string, string | undefined>([
+      ['p1', undefined],
+      ['p2', '10.0.0.2'],
+    ]);
     for (const { reports } of [first, second]) {
       await until(() => reports.leased.get('p2') === '10.0.0.2', 'the change is known');
       expect(reports.leaseReports.at(-1)).toEqual(changed);
@@ -316,10 +320,26 @@ function policyStates(): ReadonlyMap<string, Body>[] {
   const set = (...members: string[]): Body => ({ kind: 'addressSet', body: { type: 'ip', members } });
   const deny: Body = { kind: 'chain', body: { rules: [], otherwise: 'deny' } };
   return [
-    new Map([['s1', set('10.0.0.1')], ['s2', set()], ['c1', { kind: 'chain', body: chain }]]),
-    new Map([['s1', set('10.0.0.1', '10.0.0.2')], ['s2', set('10.0.0.9')], ['c1', deny]]),
-    new Map([['s2', set('10.0.0.8')], ['s3', set('10.0.0.3')], ['c1', deny]]),
-    new Map([['s1', set('10.0.0.2', '10.0.0.4')], ['s3', set('10.0.0.3', '10.0.0.5')], ['c2', deny]]),
+    new Map([
+      ['s1', set('10.0.0.1')],
+      ['s2', set()],
+      ['c1', { kind: 'chain', body: chain }],
+    ]),
+    new Map([
+      ['s1', set('10.0.0.1', '10.0.0.2')],
+      ['s2', set('10.0.0.9')],
+      ['c1', deny],
+    ]),
+    new Map([
+      ['s2', set('10.0.0.8')],
+      ['s3', set('10.0.0.3')],
+      ['c1', deny],
+    ]),
+    new Map([
+      ['s1', set('10.0.0.2', '10.0.0.4')],
+      ['s3', set('10.0.0.3', '10.0.0.5')],
+      ['c2', deny],
+    ]),
   ];
 }
 

@@ -23,7 +23,10 @@ export function expandWorld<T>(states: readonly WorldState<T>[]): ReadonlyMap<st
     ['split, with the keys reversed', inOrder.map(reverseKeys).flatMap(splitStep)],
     ['squashed into one step', walk([last])],
     ['with every step repeated', inOrder.flatMap((step) => [step, step])],
-    ['with everything removed in between', walk(states.flatMap((state) => [state, new Map<string, T>()]).concat([last]))],
+    [
+      'with everything removed in between',
+      walk(states.flatMap((state) => [state, new Map<string, T>()]).concat([last])),
+    ],
   ]);
 }
 

@@ -17,13 +17,17 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fail("usage: echo serve|load|hold [flags]; each takes -h")
+		fail("usage: echo serve|get|load|dial|hold [flags]; each takes -h")
 	}
 	switch os.Args[1] {
 	case "serve":
 		serve(os.Args[2:])
+	case "get":
+		get(os.Args[2:])
 	case "load":
 		load(os.Args[2:])
+	case "dial":
+		dial(os.Args[2:])
 	case "hold":
 		hold(os.Args[2:])
 	default:
@@ -72,6 +76,39 @@ func echoLines(port int) {
 			io.Copy(connection, connection)
 		}()
 	}
+}
+
+// get prints one answer of -url; ends with 1 when there is none within -patience or it is no 200.
+func get(args []string) {
+	flags := flag.NewFlagSet("get", flag.ExitOnError)
+	url := flags.String("url", "", "what to ask")
+	patience := flags.Duration("patience", 2*time.Second, "for the answer")
+	flags.Parse(args)
+	client := &http.Client{Timeout: *patience}
+	response, err := client.Get(*url)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	io.Copy(os.Stdout, response.Body)
+	if response.StatusCode != http.StatusOK {
+		fmt.Println("status", response.StatusCode)
+		os.Exit(1)
+	}
+}
+
+// dial connects to -to by TCP and hangs up; ends with 1 when that fails within -patience.
+func dial(args []string) {
+	flags := flag.NewFlagSet("dial", flag.ExitOnError)
+	to := flags.String("to", "", "host:port")
+	patience := flags.Duration("patience", 2*time.Second, "for the connection")
+	flags.Parse(args)
+	connection, err := net.DialTimeout("tcp", *to, *patience)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	connection.Close()
 }
 
 // load sends -n requests to -url over -c connections and prints how many answers came from each version, as JSON;

@@ -94,7 +94,10 @@ export function parseCniRequest(text: string): CniRequest {
     requireMatch('CNI_CONTAINERID', containerId, CONTAINER_ID, 'letters, digits, _ . -');
     requireMatch('CNI_IFNAME', ifname, IFNAME, 'at most 15 characters without / : or space');
     if (command !== 'DEL' && netns === '') {
-      throw new CniError(CNI_ERROR.invalidEnvironment, `CNI_NETNS must be the path of a network namespace for ${command}`);
+      throw new CniError(
+        CNI_ERROR.invalidEnvironment,
+        `CNI_NETNS must be the path of a network namespace for ${command}`,
+      );
     }
   }
   const pod = podOf(variables.get('CNI_ARGS') ?? '');
@@ -125,14 +128,17 @@ function parseConfig(text: string): Readonly<Record<string, unknown>> {
 }
 
 function requireMatch(name: string, value: string, pattern: RegExp, rule: string): void {
-  if (!pattern.test(value)) throw new CniError(CNI_ERROR.invalidEnvironment, `${name} must be ${rule}; it is '${value}'`);
+  if (!pattern.test(value))
+    throw new CniError(CNI_ERROR.invalidEnvironment, `${name} must be ${rule}; it is '${value}'`);
 }
 
 function podOf(args: string): PodReference | undefined {
-  const pairs = new Map(args.split(';').map((pair): [string, string] => {
-    const equals = pair.indexOf('=');
-    return [pair.slice(0, equals), pair.slice(equals + 1)];
-  }));
+  const pairs = new Map(
+    args.split(';').map((pair): [string, string] => {
+      const equals = pair.indexOf('=');
+      return [pair.slice(0, equals), pair.slice(equals + 1)];
+    }),
+  );
   const [namespace, name, uid] = ['K8S_POD_NAMESPACE', 'K8S_POD_NAME', 'K8S_POD_UID'].map((key) => pairs.get(key));
   if (!namespace || !name) return undefined;
   return uid ? { namespace, name, uid } : { namespace, name };

@@ -9,10 +9,7 @@ export function encodeAddResult(attachment: {
   readonly address: string;
 }): object {
   return {
-    interfaces: [
-      { name: attachment.hostInterface },
-      { name: attachment.ifname, sandbox: attachment.netns },
-    ],
+    interfaces: [{ name: attachment.hostInterface }, { name: attachment.ifname, sandbox: attachment.netns }],
     ips: [{ interface: 1, address: `${attachment.address}/32`, gateway: GATEWAY }],
     routes: [{ dst: '0.0.0.0/0', gw: GATEWAY }],
     dns: {},

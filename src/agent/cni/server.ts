@@ -59,7 +59,9 @@ async function answer(text: string, handler: CniHandler, signal: AbortSignal, lo
     return `0${result === undefined ? '' : JSON.stringify({ cniVersion, ...result })}`;
   } catch (error) {
     const { code, message, details } =
-      error instanceof CniError ? error : new CniError(CNI_ERROR.io, error instanceof Error ? error.message : String(error));
+      error instanceof CniError
+        ? error
+        : new CniError(CNI_ERROR.io, error instanceof Error ? error.message : String(error));
     logger.warn('cni request failed', { code, reason: message, details });
     return `1${JSON.stringify({ cniVersion, code, msg: message, details })}`;
   }

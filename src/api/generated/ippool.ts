@@ -41,7 +41,7 @@ export interface IPPoolSpec {
  */
 export interface IPPoolStatus {
   /**
-   * Addresses in the pool.
+   * Addresses that pods can get, which is all but the first of each block.
    */
   readonly capacity?: number;
   /**

@@ -89,7 +89,10 @@ export class PoolReconciler implements Reconciler {
     const wanted: PoolRange = { name, uid, cidr: pool.spec.cidr };
     const first = await this.#tryReserve(wanted, signal);
     if (first.length === 0) return first;
-    const released = await this.#releaseDead(first.map((range) => range.name), signal);
+    const released = await this.#releaseDead(
+      first.map((range) => range.name),
+      signal,
+    );
     return released ? await this.#tryReserve(wanted, signal) : first;
   }
 

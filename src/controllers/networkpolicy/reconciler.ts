@@ -63,7 +63,9 @@ export class PolicyStatusReconciler implements Reconciler {
     const versions = (of: (ref: AnyRef) => string | undefined) => refs.map((ref) => of(ref) ?? '').join(',');
     const wanted = versions((ref) => table.version(node, ref));
     const failed = refs.map((ref) => held.error(node, ref)).find((message) => message !== undefined);
-    const isReady = nodes.get(node)?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+    const isReady = nodes
+      .get(node)
+      ?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
     return {
       name: node,
       isReachable: isReady === true || held.isConnected(node),

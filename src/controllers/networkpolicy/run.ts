@@ -21,7 +21,8 @@ export async function runPolicyStatus(deps: PolicyStatusRunDeps, signal: AbortSi
   const { policies, nodes, clock, log, random } = deps;
   const queue = new WorkQueue({ clock, random });
   const enqueueAll = () => {
-    for (const { metadata } of policies.list()) queue.addAfter(`${metadata.namespace ?? ''}/${metadata.name}`, SETTLE_MS);
+    for (const { metadata } of policies.list())
+      queue.addAfter(`${metadata.namespace ?? ''}/${metadata.name}`, SETTLE_MS);
   };
   const unsubscribe = [policies.onChange((key) => queue.addAfter(key, SETTLE_MS)), deps.onAcknowledged(enqueueAll)];
   enqueueAll();

@@ -121,7 +121,13 @@ export class NodeStateCompiler {
       }
       const peer = translatePeer(node, blocks);
       if (peer === undefined) table.remove('peer', name);
-      else table.set('peer', name, peer, names.filter((other) => other !== name));
+      else
+        table.set(
+          'peer',
+          name,
+          peer,
+          names.filter((other) => other !== name),
+        );
     }
     for (const name of changedNodes) {
       if (stores.nodes.get(name) !== undefined) continue;

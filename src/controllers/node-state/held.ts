@@ -12,7 +12,10 @@ interface NodeView {
 export class HeldResources {
   readonly #nodes = new Map<string, NodeView>();
 
-  connected(node: string, { nodeUid, held }: { readonly nodeUid: string; readonly held: readonly HeldResource[] }): void {
+  connected(
+    node: string,
+    { nodeUid, held }: { readonly nodeUid: string; readonly held: readonly HeldResource[] },
+  ): void {
     const versions = new Map(held.map((resource) => [refId(resource), resource.version]));
     this.#nodes.set(node, { held: versions, errors: new Map(), nodeUid, connected: true });
   }

@@ -37,7 +37,9 @@ export function rebuild(blocks: readonly string[], live: readonly Lease[], nowMs
   const rests = blocks.flatMap((cidr): LeaseEntry[] => {
     const block = parseCidr4(cidr);
     if (block === undefined) return [];
-    const addresses = Array.from({ length: sizeOf(block.length) - 1 }, (_, index) => formatIpv4(block.base + index + 1));
+    const addresses = Array.from({ length: sizeOf(block.length) - 1 }, (_, index) =>
+      formatIpv4(block.base + index + 1),
+    );
     return addresses
       .filter((address) => !held.has(address))
       .map((address) => ({ op: 'rest', address, podUid: '', ifname: '', atMs: nowMs, acknowledged: false }));

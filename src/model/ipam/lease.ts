@@ -38,7 +38,10 @@ export interface LeaseChange {
  *
  * @returns `NoBlock` or `AddressesExhausted` when there is none: ask again when a block came or an address has rested.
  */
-export function allocate(state: LeaseState, request: LeaseRequest): (LeaseChange & { readonly lease: Lease }) | Problem {
+export function allocate(
+  state: LeaseState,
+  request: LeaseRequest,
+): (LeaseChange & { readonly lease: Lease }) | Problem {
   const { podUid, containerId, ifname, netns, nowMs } = request;
   const key = leaseKey(request);
   const held = state.leases.get(key);
@@ -59,7 +62,10 @@ export function allocate(state: LeaseState, request: LeaseRequest): (LeaseChange
 }
 
 /** Lets the attachment's address rest. Changes nothing for an attachment that a newer sandbox has replaced. */
-export function release(state: LeaseState, { containerId, ifname, nowMs }: Attachment & { readonly nowMs: number }): LeaseChange {
+export function release(
+  state: LeaseState,
+  { containerId, ifname, nowMs }: Attachment & { readonly nowMs: number },
+): LeaseChange {
   if (findLease(state, { containerId, ifname }) === undefined) return { state, entries: [] };
   return change(state, [{ op: 'release', containerId, ifname, atMs: nowMs }], {});
 }

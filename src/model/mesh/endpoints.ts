@@ -45,10 +45,16 @@ interface FoundEndpoint {
 }
 
 /** Ready and not terminating, each address and port once, sorted by address and port. IPv4 only. */
-function readyEndpoints(index: MeshIndex, slices: readonly EndpointSlice[], port: ServicePort): readonly FoundEndpoint[] {
+function readyEndpoints(
+  index: MeshIndex,
+  slices: readonly EndpointSlice[],
+  port: ServicePort,
+): readonly FoundEndpoint[] {
   const found = new Map<string, FoundEndpoint & { readonly order: number }>();
   for (const slice of slices) {
-    const target = slice.ports?.find(({ name, protocol = 'TCP' }) => (name ?? '') === (port.name ?? '') && protocol === 'TCP');
+    const target = slice.ports?.find(
+      ({ name, protocol = 'TCP' }) => (name ?? '') === (port.name ?? '') && protocol === 'TCP',
+    );
     if (slice.addressType !== 'IPv4' || target?.port === undefined) continue;
     for (const { addresses, conditions, targetRef } of slice.endpoints ?? []) {
       // Absent means ready (EndpointConditions.ready); consumers use the first address (Endpoint.addresses).

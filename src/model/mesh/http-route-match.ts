@@ -9,7 +9,11 @@ const KNOWN_FIELDS = ['path', 'method', 'headers'];
 const PATH_TYPES: Readonly<Record<string, 'Exact' | 'Prefix'>> = { Exact: 'Exact', PathPrefix: 'Prefix' };
 
 /** Undefined when the match uses something that Weft does not know: it then matches nothing, instead of too much. */
-export function translateRouteMatch(match: HttpRouteMatch, path: string, problems: Problem[]): RouteMatchIr | undefined {
+export function translateRouteMatch(
+  match: HttpRouteMatch,
+  path: string,
+  problems: Problem[],
+): RouteMatchIr | undefined {
   const unsupported = unsupportedFields(match);
   for (const field of unsupported) {
     problems.push({

@@ -65,7 +65,9 @@ export function translateHttpRoute(
 function matchesOf(rule: HttpRouteRule, path: string, problems: Problem[]): readonly RouteMatchIr[] {
   const matches = rule.matches ?? [];
   if (matches.length === 0) return [{ headers: [] }];
-  return matches.flatMap((match, position) => translateRouteMatch(match, `${path}.matches[${position}]`, problems) ?? []);
+  return matches.flatMap(
+    (match, position) => translateRouteMatch(match, `${path}.matches[${position}]`, problems) ?? [],
+  );
 }
 
 function isEverything({ path, method, headers }: RouteMatchIr): boolean {

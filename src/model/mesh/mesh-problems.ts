@@ -20,9 +20,7 @@ export function problemsOfMeshService(index: MeshIndex, mesh: MeshService): read
   if (first !== undefined && objectKey(first) !== objectKey(mesh)) {
     return [conflict(path, `must not be the Service of another MeshService; ${objectKey(first)} is older and counts`)];
   }
-  return mesh.spec.ports.flatMap(({ port }, position) =>
-    portNotFound(service, port, `spec.ports[${position}].port`),
-  );
+  return mesh.spec.ports.flatMap(({ port }, position) => portNotFound(service, port, `spec.ports[${position}].port`));
 }
 
 /** What is wrong with a TrafficSplit, in the order of its fields. */

@@ -47,10 +47,17 @@ function translatePort(
   return { port: port.port, protocol, rules };
 }
 
-function routedRules(index: MeshIndex, serviceKey: string, port: number, protocol: AppProtocol): readonly RouteRuleIr[] {
+function routedRules(
+  index: MeshIndex,
+  serviceKey: string,
+  port: number,
+  protocol: AppProtocol,
+): readonly RouteRuleIr[] {
   const { split, routes } = routingOf(index, serviceKey, port, protocol);
   if (split !== undefined) return translateTrafficSplit(split, protocol, index).value;
-  return routes.flatMap((route) => translateHttpRoute(route, serviceKey, protocol, index).value).sort(compareRouteRules);
+  return routes
+    .flatMap((route) => translateHttpRoute(route, serviceKey, protocol, index).value)
+    .sort(compareRouteRules);
 }
 
 /** Who routes a port; at most one of both kinds. */

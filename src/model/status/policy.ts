@@ -37,5 +37,10 @@ function accepted(problems: readonly Problem[]): DesiredCondition {
     return { type: CONDITION.accepted, status: 'True', reason: REASON.accepted, message: 'every rule is understood' };
   }
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
-  return { type: CONDITION.accepted, status: 'False', reason: first.reason, message: `${first.path} ${first.message}${more}` };
+  return {
+    type: CONDITION.accepted,
+    status: 'False',
+    reason: first.reason,
+    message: `${first.path} ${first.message}${more}`,
+  };
 }

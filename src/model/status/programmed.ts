@@ -107,6 +107,9 @@ function conditionOf({ reachable, unreachable, rejected, pending, noun }: Groups
 }
 
 function namesOf(targets: readonly ProgramTarget[]): string {
-  const shown = targets.slice(0, NAMES_SHOWN).map(({ name }) => name).join(', ');
+  const shown = targets
+    .slice(0, NAMES_SHOWN)
+    .map(({ name }) => name)
+    .join(', ');
   return targets.length > NAMES_SHOWN ? `${shown} and ${targets.length - NAMES_SHOWN} more` : shown;
 }

@@ -49,8 +49,18 @@ describe('parseCniRequest', () => {
 
   test.each([
     ['an unknown command', message({ ...ADD, CNI_COMMAND: 'PUT' }), CNI_ERROR.invalidEnvironment, 'CNI_COMMAND'],
-    ['a container id with a path in it', message({ ...ADD, CNI_CONTAINERID: '../x' }), CNI_ERROR.invalidEnvironment, 'CNI_CONTAINERID'],
-    ['an interface name of 16 characters', message({ ...ADD, CNI_IFNAME: 'a'.repeat(16) }), CNI_ERROR.invalidEnvironment, 'CNI_IFNAME'],
+    [
+      'a container id with a path in it',
+      message({ ...ADD, CNI_CONTAINERID: '../x' }),
+      CNI_ERROR.invalidEnvironment,
+      'CNI_CONTAINERID',
+    ],
+    [
+      'an interface name of 16 characters',
+      message({ ...ADD, CNI_IFNAME: 'a'.repeat(16) }),
+      CNI_ERROR.invalidEnvironment,
+      'CNI_IFNAME',
+    ],
     ['an ADD without namespace', message({ ...ADD, CNI_NETNS: '' }), CNI_ERROR.invalidEnvironment, 'CNI_NETNS'],
     ['an ADD without pod', message({ ...ADD, CNI_ARGS: '' }), CNI_ERROR.invalidEnvironment, 'K8S_POD_NAME'],
     ['broken JSON', message(ADD, '{'), CNI_ERROR.decode, 'JSON'],

@@ -53,7 +53,9 @@ describe('chooseBlock', () => {
 
   test('never overlaps a block that is there, whatever its size', () => {
     const sizes = fc.integer({ min: 22, max: 30 });
-    const existing = fc.array(fc.tuple(fc.integer({ min: 0, max: 1023 }), fc.integer({ min: 24, max: 30 })), { maxLength: 30 });
+    const existing = fc.array(fc.tuple(fc.integer({ min: 0, max: 1023 }), fc.integer({ min: 24, max: 30 })), {
+      maxLength: 30,
+    });
     fc.assert(
       fc.property(sizes, existing, fc.string(), (blockSize, blocks, nodeUid) => {
         const there = blocks.map(([offset, length]) => {

@@ -66,7 +66,9 @@ describe('allocate', () => {
   });
 
   test('says that the node has no block, or that its addresses are used up', () => {
-    expect(allocate(NO_LEASES, { podUid: 'p', containerId: 'c', ifname: 'eth0', nowMs: 0 })).toMatchObject({ reason: 'NoBlock' });
+    expect(allocate(NO_LEASES, { podUid: 'p', containerId: 'c', ifname: 'eth0', nowMs: 0 })).toMatchObject({
+      reason: 'NoBlock',
+    });
     const full = allocate(filled(7), { podUid: 'p', containerId: 'c', ifname: 'eth0', nowMs: 0 });
     expect(full).toMatchObject({ reason: 'AddressesExhausted' });
   });
@@ -100,7 +102,9 @@ describe('release', () => {
     const released = del(filled(7), 'p3', { nowMs: 1000 }).state;
     const request = { podUid: 'new', containerId: 'c-new', ifname: 'eth0' };
     const acked = acknowledge(released, ['10.0.0.3']).state;
-    expect(allocate(released, { ...request, nowMs: 1000 + 10 * REST_MS })).toMatchObject({ reason: 'AddressesExhausted' });
+    expect(allocate(released, { ...request, nowMs: 1000 + 10 * REST_MS })).toMatchObject({
+      reason: 'AddressesExhausted',
+    });
     expect(allocate(acked, { ...request, nowMs: 1000 + REST_MS - 1 })).toMatchObject({ reason: 'AddressesExhausted' });
     expect(allocate(acked, { ...request, nowMs: 1000 + REST_MS })).toMatchObject({ lease: { address: '10.0.0.3' } });
   });

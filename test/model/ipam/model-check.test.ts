@@ -44,14 +44,17 @@ const step = fc.record({
 describe('addresses, whatever happens', () => {
   test('no two live pods hold one address, and nobody inherits the rights of its last holder', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.constantFrom(...NAMES), step), { minLength: 20, maxLength: 200, size: 'max' }), (steps) => {
-        const world = new World();
-        for (const [what, how] of steps) {
-          STEPS[what](world, how);
-          const wrong = world.violations();
-          if (wrong.length > 0) throw new Error(`after ${what}: ${wrong.join('; ')}`);
-        }
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom(...NAMES), step), { minLength: 20, maxLength: 200, size: 'max' }),
+        (steps) => {
+          const world = new World();
+          for (const [what, how] of steps) {
+            STEPS[what](world, how);
+            const wrong = world.violations();
+            if (wrong.length > 0) throw new Error(`after ${what}: ${wrong.join('; ')}`);
+          }
+        },
+      ),
       { numRuns: 400 },
     );
   });

@@ -39,14 +39,16 @@ export type CrashPoint = 'none' | 'before journal' | 'after journal';
 /** A cluster as far as addresses go: an API server, two operators that may lag, machines that crash. */
 export class World {
   nowMs = 0;
-  readonly machines: readonly Machine[] = ['a', 'b', 'c'].map((name): Machine => ({
-    name,
-    journal: [],
-    agent: withBlocks(replay([], 0), []),
-    live: new Map(),
-    waiting: new Set(),
-    stale: new Set(),
-  }));
+  readonly machines: readonly Machine[] = ['a', 'b', 'c'].map(
+    (name): Machine => ({
+      name,
+      journal: [],
+      agent: withBlocks(replay([], 0), []),
+      live: new Map(),
+      waiting: new Set(),
+      stale: new Set(),
+    }),
+  );
   /** API server: Node uid by name, IPBlocks by the name that follows from the range. */
   readonly nodeUids = new Map(['a', 'b', 'c'].map((name): [string, string] => [name, `${name}-0`]));
   readonly blocks = new Map<string, StoredBlock>();

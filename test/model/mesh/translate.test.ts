@@ -11,7 +11,10 @@ import { protocolOf } from '../../../src/model/mesh/protocol.ts';
 type Ports = NonNullable<Service['spec']['ports']>;
 
 function service(ports: Ports, more: Partial<Service['spec']> = {}): Service {
-  return { metadata: { name: 'web', namespace: 'shop' }, spec: { clusterIP: '10.96.0.20', selector: { app: 'web' }, ports, ...more } };
+  return {
+    metadata: { name: 'web', namespace: 'shop' },
+    spec: { clusterIP: '10.96.0.20', selector: { app: 'web' }, ports, ...more },
+  };
 }
 
 function meshService(more: Partial<MeshServiceSpec> = {}): MeshService {
@@ -21,7 +24,13 @@ function meshService(more: Partial<MeshServiceSpec> = {}): MeshService {
 
 function pod(more: { spec?: Partial<Pod['spec']>; metadata?: Partial<Pod['metadata']> } = {}): Pod {
   return {
-    metadata: { name: 'web-1', namespace: 'shop', uid: 'u1', labels: { app: 'web', 'weft.dev/proxy': 'injected' }, ...more.metadata },
+    metadata: {
+      name: 'web-1',
+      namespace: 'shop',
+      uid: 'u1',
+      labels: { app: 'web', 'weft.dev/proxy': 'injected' },
+      ...more.metadata,
+    },
     spec: { containers: [{ name: 'web' }], ...more.spec },
     status: { phase: 'Running', podIP: '10.244.0.5' },
   };
@@ -138,7 +147,11 @@ describe('translatePodMesh', () => {
 
   test('finds the ports that Services lead to, named ones too', () => {
     const containers = [{ name: 'web', ports: [{ name: 'web', containerPort: 8080 }] }];
-    const ports: Ports = [{ name: 'http', port: 80, targetPort: 'web' }, { name: 'tcp', port: 90 }, { name: 'gone', port: 91, targetPort: 'no' }];
+    const ports: Ports = [
+      { name: 'http', port: 80, targetPort: 'web' },
+      { name: 'tcp', port: 90 },
+      { name: 'gone', port: 91, targetPort: 'no' },
+    ];
     expect(podMesh(pod({ spec: { containers } }), [service(ports)])?.inbound).toEqual([
       { port: 90, protocol: 'TCP', tlsMode: 'Permissive' },
       { port: 8080, protocol: 'HTTP', tlsMode: 'Permissive' },
@@ -146,7 +159,10 @@ describe('translatePodMesh', () => {
   });
 
   test('a port goes before its MeshService, and that before Permissive', () => {
-    const ports: Ports = [{ name: 'http', port: 80 }, { name: 'http-open', port: 81 }];
+    const ports: Ports = [
+      { name: 'http', port: 80 },
+      { name: 'http-open', port: 81 },
+    ];
     const mesh = meshService({
       tls: { mode: 'Strict' },
       ports: [
@@ -155,12 +171,18 @@ describe('translatePodMesh', () => {
       ],
     });
     const result = podMesh(pod(), [service(ports)], [mesh]);
-    expect(result?.inbound.map(({ port, tlsMode }) => [port, tlsMode])).toEqual([[80, 'Strict'], [81, 'Permissive']]);
+    expect(result?.inbound.map(({ port, tlsMode }) => [port, tlsMode])).toEqual([
+      [80, 'Strict'],
+      [81, 'Permissive'],
+    ]);
     expect(result?.tlsMode).toBe('Strict');
   });
 
   test('two Services that disagree about a port make it Strict and TCP, in either order', () => {
-    const other: Service = { ...service([{ name: 'grpc', port: 90, targetPort: 80 }]), metadata: { name: 'other', namespace: 'shop' } };
+    const other: Service = {
+      ...service([{ name: 'grpc', port: 90, targetPort: 80 }]),
+      metadata: { name: 'other', namespace: 'shop' },
+    };
     const both = [service([{ name: 'http', port: 80 }]), other];
     const mesh = [meshService({ tls: { mode: 'Strict' } })];
     const expected = [{ port: 80, protocol: 'TCP', tlsMode: 'Strict' }];

@@ -41,7 +41,9 @@ describe('a set', () => {
   });
 
   test('has another version when it has other members, or another type', () => {
-    const versions = [[], ['a'], ['b'], ['a', 'b']].map((list) => new SetContent({ type: 'ip', members: list }).version);
+    const versions = [[], ['a'], ['b'], ['a', 'b']].map(
+      (list) => new SetContent({ type: 'ip', members: list }).version,
+    );
     versions.push(new SetContent({ type: 'cidr', members: [] }).version);
     expect(new Set(versions).size).toBe(versions.length);
   });

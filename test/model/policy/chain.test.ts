@@ -6,7 +6,11 @@ import { evaluate } from '../../../src/model/policy/evaluate.ts';
 import { coalescePorts } from '../../../src/model/policy/ports.ts';
 
 const range: fc.Arbitrary<PortIr> = fc
-  .tuple(fc.constantFrom('TCP' as const, 'UDP' as const), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 0, max: 3 }))
+  .tuple(
+    fc.constantFrom('TCP' as const, 'UDP' as const),
+    fc.integer({ min: 1, max: 9 }),
+    fc.integer({ min: 0, max: 3 }),
+  )
   .map(([protocol, from, size]) => ({ protocol, from, to: from + size }));
 
 const rule: fc.Arbitrary<RuleIr> = fc.record({

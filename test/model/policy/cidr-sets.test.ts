@@ -11,7 +11,8 @@ const small: fc.Arbitrary<Cidr4> = fc
 
 function expectMembers(cidrs: readonly Cidr4[], isMember: (address: number) => boolean): void {
   for (let address = BASE - 1; address <= BASE + 256; address += 1) {
-    if (cidrs.some((cidr) => containsAddress(cidr, address)) !== isMember(address)) throw new Error(formatIpv4(address));
+    if (cidrs.some((cidr) => containsAddress(cidr, address)) !== isMember(address))
+      throw new Error(formatIpv4(address));
   }
 }
 
@@ -22,7 +23,8 @@ function expectCanonical(cidrs: readonly Cidr4[]): void {
     if (a === undefined) continue;
     expect(a.base).toBeLessThan(b.base);
     expect(overlaps(a, b)).toBe(false);
-    const areHalves = a.length === b.length && a.base % sizeOf(a.length - 1) === 0 && b.base === a.base + sizeOf(a.length);
+    const areHalves =
+      a.length === b.length && a.base % sizeOf(a.length - 1) === 0 && b.base === a.base + sizeOf(a.length);
     expect(areHalves).toBe(false);
   }
 }

@@ -46,7 +46,9 @@ export function oracle(world: PolicyWorld, subject: Pod, packet: Packet): 'allow
   const weft = thingsOf(world, 'policy')
     .map(({ object }) => object)
     .filter(({ metadata, spec }) => applies(metadata.namespace, spec.podSelector) && spec[direction] !== undefined)
-    .sort((a, b) => (a.spec.priority ?? 500) - (b.spec.priority ?? 500) || (a.metadata.name < b.metadata.name ? -1 : 1));
+    .sort(
+      (a, b) => (a.spec.priority ?? 500) - (b.spec.priority ?? 500) || (a.metadata.name < b.metadata.name ? -1 : 1),
+    );
   const kubernetes = thingsOf(world, 'kubernetesPolicy')
     .map(({ object }) => object)
     .filter((policy) => applies(policy.metadata.namespace, policy.spec.podSelector) && isolates(policy, direction));

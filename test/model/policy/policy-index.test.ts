@@ -26,7 +26,12 @@ function* packets(world: PolicyWorld): Generator<Packet> {
   const addresses = new Set([...pods.flatMap((pod) => addressesOf(world, pod)), ...OUTSIDE]);
   for (const direction of ['ingress', 'egress'] as const) {
     for (const peer of addresses) {
-      for (const [protocol, port] of [['TCP', 80], ['TCP', 8080], ['UDP', 53], ['SCTP', 80]] as const) {
+      for (const [protocol, port] of [
+        ['TCP', 80],
+        ['TCP', 8080],
+        ['UDP', 53],
+        ['SCTP', 80],
+      ] as const) {
         yield { direction, peer, protocol, port };
       }
     }
@@ -194,9 +199,7 @@ describe('sets and chains', () => {
       metadata: { namespace: 'blue', name: 'other-words' },
       spec: {
         podSelector: {},
-        ingress: [
-          { from: [{ podSelector: { matchExpressions: [{ key: 'app', operator: 'In', values: ['web'] }] } }] },
-        ],
+        ingress: [{ from: [{ podSelector: { matchExpressions: [{ key: 'app', operator: 'In', values: ['web'] }] } }] }],
       },
     };
     const { mirror } = build(

@@ -19,8 +19,14 @@ export class PolicyMirror {
     for (const [key, { add, remove }] of effects.sets.patches) {
       const set = this.sets.get(key);
       must(set !== undefined, `patch of set ${key}, which was not announced`);
-      must(add.every((member) => !set.members.includes(member)), `set ${key} has what is added`);
-      must(remove.every((member) => set.members.includes(member)), `set ${key} has not what is removed`);
+      must(
+        add.every((member) => !set.members.includes(member)),
+        `set ${key} has what is added`,
+      );
+      must(
+        remove.every((member) => set.members.includes(member)),
+        `set ${key} has not what is removed`,
+      );
       const members = [...set.members.filter((member) => !remove.includes(member)), ...add].sort();
       this.sets.set(key, { type: set.type, members });
     }
@@ -72,7 +78,8 @@ export class PolicyMirror {
 
 function follow(users: Map<string, Set<string>>, key: string, { add, remove }: NodeChanges): void {
   for (const node of add) note(users, key, node);
-  for (const node of remove) must(users.get(key)?.delete(node) === true, `${node} gives up ${key}, which it did not use`);
+  for (const node of remove)
+    must(users.get(key)?.delete(node) === true, `${node} gives up ${key}, which it did not use`);
 }
 
 function note(users: Map<string, Set<string>>, key: string, node: string): void {

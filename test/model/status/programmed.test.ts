@@ -67,7 +67,10 @@ describe('Programmed', () => {
   });
 
   test('is Unknown when nobody that it concerns can be reached', () => {
-    expect(decide([target('a', { isReachable: false })]).condition).toMatchObject({ status: 'Unknown', reason: 'Unreachable' });
+    expect(decide([target('a', { isReachable: false })]).condition).toMatchObject({
+      status: 'Unknown',
+      reason: 'Unreachable',
+    });
   });
 
   test('is True when it concerns nobody, and says so', () => {

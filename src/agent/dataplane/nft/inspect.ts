@@ -10,7 +10,6 @@ import {
   NFT_MSG_GETCHAIN,
   NFT_MSG_GETGEN,
   NFT_MSG_GETRULE,
-  NFT_MSG_GETSET,
   NFT_MSG_GETTABLE,
   nfgenmsg,
 } from './nfnetlink.ts';
@@ -33,11 +32,9 @@ export interface RuleCounter {
 
 // nf_tables.h.
 const NFTA_GEN_ID = 1;
-const NFTA_TABLE_NAME = 1;
-const NFTA_TABLE_HANDLE = 4;
+const NFTA_TABLE = { name: 1, use: 3, handle: 4 };
 const NFTA_CHAIN = { table: 1, handle: 2, name: 3, hook: 4, policy: 5, use: 6 };
 const NFTA_HOOK_HOOKNUM = 1;
-const NFTA_SET = { table: 1, name: 2, handle: 16 };
 const NFTA_RULE = { table: 1, chain: 2, expressions: 4, userdata: 7 };
 const NFTA_EXPR_NAME = 1;
 const NFTA_EXPR_DATA = 2;
@@ -63,37 +60,39 @@ export class Inspector {
     return parseAttributes(body, 4).get(NFTA_GEN_ID)?.readUInt32BE() ?? 0;
   }
 
-  /** Of `inet weft`, unique in the life of the kernel's namespace; undefined when there is no such table. */
-  tableHandle(): string | undefined {
+  /** Whether there is a table `inet weft`, whoever made it. */
+  hasTable(): boolean {
+    return this.#table() !== undefined;
+  }
+
+  /**
+   * Changes when anybody replaces or flushes the table, or adds or deletes a chain, a rule or a set in it: handles are
+   * never used twice, a table's use counts its chains and sets, a chain's its rules and who jumps to it. A change of
+   * an address set's elements does not show. Undefined when there is no such table.
+   */
+  fingerprint(): string | undefined {
+    const table = this.#table();
+    if (table === undefined) return undefined;
+    const chains = this.#dump(NFT_MSG_GETCHAIN, NFPROTO_INET, NFTA_CHAIN.table).map(({ attributes: of }) =>
+      [NFTA_CHAIN.handle, NFTA_CHAIN.use].map((type) => of.get(type)?.toString('hex')).join(':'),
+    );
+    const about = [NFTA_TABLE.handle, NFTA_TABLE.use].map((type) => table.get(type)?.toString('hex'));
+    return [...about, ...chains.sort()].join(' ');
+  }
+
+  #table(): ReadonlyMap<number, Buffer> | undefined {
     try {
       const { body } = this.#socket.get({
         what: `read nftables table inet ${TABLE}`,
         type: NFT_MSG_GETTABLE,
         header: nfgenmsg(NFPROTO_INET),
-        attributes: [[NFTA_TABLE_NAME, text(TABLE)]],
+        attributes: [[NFTA_TABLE.name, text(TABLE)]],
       });
-      return parseAttributes(body, 4).get(NFTA_TABLE_HANDLE)?.toString('hex');
+      return parseAttributes(body, 4);
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return undefined;
       throw error;
     }
-  }
-
-  /**
-   * Changes when anybody replaces or flushes the table, adds, flushes or deletes a chain or a set in it, or adds or
-   * deletes a rule: handles are never used twice, and a chain's use counts its rules and who jumps to it. A change of
-   * a set's elements does not show. Undefined when there is no such table.
-   */
-  fingerprint(): string | undefined {
-    const table = this.tableHandle();
-    if (table === undefined) return undefined;
-    const chains = this.#dump(NFT_MSG_GETCHAIN, NFPROTO_INET, NFTA_CHAIN.table).map(({ attributes: of }) =>
-      [NFTA_CHAIN.handle, NFTA_CHAIN.use].map((type) => of.get(type)?.toString('hex')).join(':'),
-    );
-    const sets = this.#dump(NFT_MSG_GETSET, NFPROTO_INET, NFTA_SET.table).map(
-      ({ attributes: of }) => of.get(NFTA_SET.handle)?.toString('hex') ?? '',
-    );
-    return [table, ...chains.sort(), ...sets.sort()].join(' ');
   }
 
   /** Base chains on the forward hook, of other tables, whose policy is drop: `accept` of ours is not final there. */

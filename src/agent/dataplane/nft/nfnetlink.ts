@@ -11,15 +11,17 @@ export const NFNL_MSG_BATCH_END = 0x11;
 export const NFT_MSG_GETTABLE = nftMessage(1);
 export const NFT_MSG_GETCHAIN = nftMessage(4);
 export const NFT_MSG_DELCHAIN = nftMessage(5);
+export const NFT_MSG_NEWRULE = nftMessage(6);
 export const NFT_MSG_GETRULE = nftMessage(7);
+export const NFT_MSG_DELRULE = nftMessage(8);
 export const NFT_MSG_NEWSET = nftMessage(9);
-export const NFT_MSG_GETSET = nftMessage(10);
 export const NFT_MSG_DELSET = nftMessage(11);
 export const NFT_MSG_NEWSETELEM = nftMessage(12);
 export const NFT_MSG_DELSETELEM = nftMessage(14);
 export const NFT_MSG_GETGEN = nftMessage(16);
 export const IPCTNL_MSG_CT_GET = (NFNL_SUBSYS_CTNETLINK << 8) | 1;
 export const IPCTNL_MSG_CT_DELETE = (NFNL_SUBSYS_CTNETLINK << 8) | 2;
+export const IPCTNL_MSG_CT_GET_STATS = (NFNL_SUBSYS_CTNETLINK << 8) | 5;
 
 function nftMessage(number: number): number {
   return (NFNL_SUBSYS_NFTABLES << 8) | number;

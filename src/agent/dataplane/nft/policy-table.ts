@@ -1,8 +1,8 @@
 import { networkInterfaces } from 'node:os';
+import { type Cidr4, containsAddress, parseCidr4, parseIpv4 } from '../../../lib/ipv4.ts';
 import { inNetns } from '../netns.ts';
 import { BatchSocket } from './batch.ts';
 import { Conntrack } from './conntrack.ts';
-import { addressElement, elementMessages } from './elements.ts';
 import { HeldPolicy, type NextState } from './held-policy.ts';
 import { type ForeignChain, Inspector, type RuleCounter } from './inspect.ts';
 import { type KernelSteps, kernelSteps } from './kernel-steps.ts';
@@ -10,14 +10,11 @@ import { NftContext } from './libnftables.ts';
 import { nextState } from './next-state.ts';
 import type { NodeFacts, PolicyChange, PolicyState } from './policy-state.ts';
 import { addressesToPurge, addressesToRecheck, isForbidden } from './recheck.ts';
-import { renderEstablished } from './render-table.ts';
 import { renderState } from './render-state.ts';
+import { openShortcut, shutShortcut } from './shortcut.ts';
 
 export type { ForeignChain, RuleCounter } from './inspect.ts';
 export type { NodeFacts, PodBinding, PolicyChange, PolicyState, SetPatch } from './policy-state.ts';
-
-/** Above this, one reading of all connections is cheaper than two filtered ones for each address. */
-const FILTERED_DUMPS_LIMIT = 8;
 
 /**
  * The node's one nftables table, `inet weft`. Changes are made one after the other, in the order they were asked for.
@@ -55,7 +52,7 @@ export class PolicyTable {
    */
   open(): Promise<void> {
     return this.#inOrder(async () => {
-      if (this.#inspector.tableHandle() === undefined) await this.#install(new HeldPolicy());
+      if (!this.#inspector.hasTable()) await this.#install(new HeldPolicy());
     });
   }
 
@@ -66,14 +63,14 @@ export class PolicyTable {
   reset(facts: NodeFacts, state: PolicyState): Promise<void> {
     return this.#inOrder(async () => {
       const wanted = new HeldPolicy(facts, state);
-      if (this.#inspector.tableHandle() === undefined) await this.#install(new HeldPolicy(facts));
+      if (!this.#inspector.hasTable()) await this.#install(new HeldPolicy(facts));
       await this.#install(wanted);
     });
   }
 
   /**
    * Elements are added, then rules change, then elements are deleted. A tightened policy holds for open connections
-   * too: see `renderEstablished`. What somebody else did to the table is repaired first.
+   * too: see `ESTABLISHED` in render-table.ts. What somebody else did to the table is repaired first.
    * @throws NftError with the culprit when it can be told; what was in force before then still is.
    */
   apply(change: PolicyChange): Promise<void> {
@@ -153,18 +150,14 @@ export class PolicyTable {
   }
 
   async #tell(steps: KernelSteps, rechecked: ReadonlySet<string>, purged: ReadonlySet<string>): Promise<void> {
-    const recheckElements = [...rechecked].map(addressElement);
-    // In the set before the rules change, which is as good as in one transaction with it: what is allowed still passes.
-    if (rechecked.size > 0) this.#batch.commit(elementMessages('add', 'recheck', recheckElements));
+    // Before the rules change, which is as good as with them: what is allowed still passes.
+    if (rechecked.size > 0) this.#batch.commit(shutShortcut(rechecked));
     for (const messages of steps.load) this.#batch.commit(messages);
-    const mode = rechecked.size > 0 ? renderEstablished('recheck') : [];
-    await this.#nft.runOnPoolThread([...mode, ...steps.rules]);
+    await this.#nft.runOnPoolThread(steps.rules);
     this.#batch.commit(steps.bindings);
     for (const messages of steps.unload) this.#batch.commit(messages);
-    this.#cut(new Set([...rechecked, ...purged]), purged);
-    if (rechecked.size === 0) return;
-    await this.#nft.runOnPoolThread(renderEstablished('pass'));
-    this.#batch.commit(elementMessages('delete', 'recheck', recheckElements));
+    this.#cut(new Set([...rechecked, ...purged]), (address) => purged.has(address));
+    if (rechecked.size > 0) this.#batch.commit(openShortcut(rechecked));
   }
 
   /** Replaces the whole table. `wanted` is what is held then. */
@@ -172,28 +165,24 @@ export class PolicyTable {
     await this.#nft.runOnPoolThread(renderState(wanted));
     this.#held = wanted;
     this.#sealNow();
-    const addresses = new Set([...wanted.pods.values()].map(({ address }) => address));
-    this.#cut(addresses, new Set());
-    const elements = [...addresses].map(addressElement);
-    await this.#nft.runOnPoolThread(renderEstablished('pass'));
-    if (elements.length > 0) this.#batch.commit(elementMessages('delete', 'recheck', elements));
+    const blocks = wanted.facts.ownBlocks.flatMap((block) => parseCidr4(block) ?? []);
+    const local = this.#localAddresses();
+    const isLeft = (address: string) =>
+      wanted.podAt(address) === undefined &&
+      !local.has(address) &&
+      blocks.some((block) => containsText(block, address));
+    this.#cut('all', isLeft);
+    this.#batch.commit(openShortcut(new Set([...wanted.pods.values()].map(({ address }) => address))));
     this.#sealNow();
   }
 
-  /** Deletes the conntrack entries of `addresses` that policy forbids, and all of those in `purged`. */
-  #cut(addresses: ReadonlySet<string>, purged: ReadonlySet<string>): void {
-    if (addresses.size === 0) return;
+  /** Deletes the conntrack entries of `addresses` that policy forbids, and all of addresses that no pod has any more. */
+  #cut(addresses: ReadonlySet<string> | 'all', isLeft: (address: string) => boolean): void {
+    if (addresses !== 'all' && addresses.size === 0) return;
     const local = this.#localAddresses();
-    const flows =
-      addresses.size <= FILTERED_DUMPS_LIMIT
-        ? [...addresses].flatMap((address) => this.#conntrack.of(address))
-        : this.#conntrack.all();
-    for (const flow of flows) {
-      const ends = [flow.source, flow.destination, flow.dialled];
-      const isPurged = ends.some((address) => purged.has(address));
-      const isForeign = !ends.some((address) => addresses.has(address));
-      if (isForeign || !(isPurged || isForbidden(this.#held, (address) => local.has(address), flow))) continue;
-      this.#conntrack.delete(flow);
+    for (const flow of this.#conntrack.flows(addresses)) {
+      const isPurged = [flow.source, flow.destination, flow.dialled].some(isLeft);
+      if (isPurged || isForbidden(this.#held, (address) => local.has(address), flow)) this.#conntrack.delete(flow);
     }
   }
 
@@ -231,6 +220,11 @@ function afterwards(held: HeldPolicy, next: NextState): HeldPolicy {
   const copy = new HeldPolicy(held.facts, { sets, chains: held.chains, pods: [...held.pods.values()] });
   copy.commit(next);
   return copy;
+}
+
+function containsText(cidr: Cidr4, address: string): boolean {
+  const value = parseIpv4(address);
+  return value !== undefined && containsAddress(cidr, value);
 }
 
 function addressesOfThisNamespace(): ReadonlySet<string> {

@@ -15,8 +15,10 @@ export function addressesToRecheck(held: HeldPolicy, next: NextState): ReadonlyS
   const addresses = new Set<string>();
   if (held.pods !== next.pods || held.chains !== next.chains) {
     for (const pod of next.pods.values()) {
-      const old = held.pods.get(pod.hostInterface);
-      const before = old?.address === pod.address ? chainsOf(held, old) : [];
+      const old = held.podAt(pod.address);
+      // Nobody had the address, so no connection is open: what leaves it is purged.
+      if (old === undefined) continue;
+      const before = old.hostInterface === pod.hostInterface ? chainsOf(held, old) : [];
       const isNewlyHeld = chainsOf(next, pod).some((chain, at) => chain !== undefined && chain !== before[at]);
       if (isNewlyHeld) addresses.add(pod.address);
     }

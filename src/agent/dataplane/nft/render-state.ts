@@ -5,13 +5,13 @@ import { chainName, setName } from './names.ts';
 import { usedChains } from './next-state.ts';
 import type { Culprit } from './nft-error.ts';
 import { renderChain } from './render-chain.ts';
-import { renderEstablished, renderTable } from './render-table.ts';
+import { renderTable } from './render-table.ts';
 
 const ELEMENTS_PER_LINE = 500;
 
 /**
- * The whole table, replacing whatever there is in one transaction. All pods are in `recheck`: which connections were
- * opened under what stood before is not known.
+ * The whole table, replacing whatever there is in one transaction. The shortcut is shut and all pods are in `recheck`:
+ * which connections were opened under what stood before is not known.
  */
 export function renderState(held: HeldPolicy): NftLine[] {
   const chains = [...usedChains(held.pods.values()).values()];
@@ -21,7 +21,6 @@ export function renderState(held: HeldPolicy): NftLine[] {
     { text: 'delete table inet weft' },
     { text: 'add table inet weft' },
     ...renderTable(held.facts.vxlanPort),
-    ...renderEstablished('recheck'),
     ...[...held.sets].map(([key, { type }]) => ({ text: `add set inet weft ${setName(key)} ${setType(type)}` })),
     ...[...held.sets].flatMap(([key, { members }]) => renderElements(setName(key), [...members], { kind: 'set', key })),
     ...chains.map(({ direction, key }) => ({ text: `add chain inet weft ${chainName(direction, key)}` })),

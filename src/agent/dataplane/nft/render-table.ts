@@ -19,7 +19,26 @@ export const FIXED_SETS = {
 } as const;
 
 /**
- * The table without pods: every `weft*` interface is unknown to it, and dropped in both directions.
+ * What established connections meet. As long as `shortcut` holds its rule they pass there. When it is empty, those of
+ * addresses in `recheck` go back and are judged as if they were new, by the packets of their original direction,
+ * whose addresses and ports are those that chains are written for. Their replies pass meanwhile: judged by the same
+ * chains they would be taken for connections of the other end, and allowed flows would break. A forbidden connection
+ * so has its requests and acknowledgements dropped from the next packet on, and what its far end has yet in flight
+ * comes through (one window at most) until its conntrack entry is gone, milliseconds later; then replies are dropped
+ * too, as `begins in mid-stream`. ICMP errors about a connection always pass.
+ */
+const ESTABLISHED = [
+  'jump shortcut',
+  'ct direction reply accept',
+  'ct state related meta l4proto icmp accept',
+  'ip saddr @recheck return',
+  'ip daddr @recheck return',
+  'accept',
+];
+
+/**
+ * The table without pods: every `weft*` interface is unknown to it, and dropped in both directions. The shortcut of
+ * established connections is shut: `openShortcut`.
  *
  * - Raw prerouting: a pod's packets carry the address that was leased to it.
  * - Forward asks the sender's egress and then the receiver's ingress; both chains return on allow. Service addresses
@@ -70,7 +89,8 @@ export function renderTable(vxlanPort: number): NftLine[] {
     ],
     from_pod: ['iifname vmap @pods_out', 'counter drop comment "interface not known yet"'],
     to_pod: ['oifname vmap @pods_in', 'counter drop comment "interface not known yet"'],
-    established: [],
+    established: ESTABLISHED,
+    shortcut: [],
   };
   const names = Object.keys(chains);
   return [
@@ -78,30 +98,5 @@ export function renderTable(vxlanPort: number): NftLine[] {
     // All chains before any rule: rules jump to them.
     ...names.map((name) => `add chain inet weft ${name}`),
     ...names.flatMap((name) => (chains[name] ?? []).map((rule) => `add rule inet weft ${name.split(' ')[0]} ${rule}`)),
-    ...ESTABLISHED_PASS,
   ].map((text) => ({ text }));
-}
-
-/** Established connections pass without a look at policy. */
-const ESTABLISHED_PASS = ['flush chain inet weft established', 'add rule inet weft established accept'];
-
-/**
- * Those of addresses in `recheck` go back and are judged as if they were new, by the packets of their original
- * direction, whose addresses and ports are those that chains are written for. Their replies pass meanwhile: judged by
- * the same chains they would be taken for connections of the other end, and allowed flows would break. A forbidden
- * connection so has its requests and acknowledgements dropped from the next packet on, and what its far end has yet
- * in flight comes through (one window at most) until its conntrack entry is gone, milliseconds later; then replies are
- * dropped too, as `begins in mid-stream`. ICMP errors about a connection always pass.
- */
-const ESTABLISHED_RECHECK = [
-  'flush chain inet weft established',
-  'add rule inet weft established ct direction reply accept',
-  'add rule inet weft established ct state related meta l4proto icmp accept',
-  'add rule inet weft established ip saddr @recheck return',
-  'add rule inet weft established ip daddr @recheck return',
-  'add rule inet weft established accept',
-];
-
-export function renderEstablished(mode: 'pass' | 'recheck'): NftLine[] {
-  return (mode === 'pass' ? ESTABLISHED_PASS : ESTABLISHED_RECHECK).map((text) => ({ text }));
 }

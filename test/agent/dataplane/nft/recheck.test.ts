@@ -65,9 +65,9 @@ describe('open connections are looked at again', () => {
       [A.address],
     ],
     [
-      'of a pod that is new and not open',
-      { pods: { bind: [{ hostInterface: 'weftd', address: '10.42.1.9', egressChain: 'shut' }] } },
-      ['10.42.1.9'],
+      'of an address that moves to another interface',
+      { pods: { unbind: ['wefta'], bind: [{ ...A, hostInterface: 'weftz' }] } },
+      [A.address],
     ],
   ])('%s', (_, change, expected) => {
     expect(rechecked(change)).toEqual(expected);
@@ -78,6 +78,7 @@ describe('open connections are looked at again', () => {
     ['a member leaves a denying set', { sets: { patch: [['bad', { add: [], remove: ['10.42.9.8'] }]] } }],
     ['a set that no pod uses changes', { sets: { patch: [['unused', { add: [], remove: ['10.42.9.7'] }]] } }],
     ['what leaves was not there', { sets: { patch: [['good', { add: [], remove: ['10.42.9.1'] }]] } }],
+    ['a pod is new', { pods: { bind: [{ hostInterface: 'weftd', address: '10.42.1.9', egressChain: 'shut' }] } }],
     ['a pod is opened', { pods: { bind: [{ hostInterface: 'wefta', address: A.address }] } }],
     ['a pod is bound as it was', { pods: { bind: [{ ...A }] } }],
     ['a chain is told again', { chains: { upsert: [['mixed', structuredClone(MIXED)]] } }],

@@ -1,0 +1,88 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import {
+  Cluster_DiscoveryType,
+  Cluster_LbPolicy,
+  ClusterSchema,
+} from '../../xds/generated/wire/envoy/config/cluster/v3/cluster_pb.js';
+import { HttpProtocolOptionsSchema } from '../../xds/generated/wire/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
+import type { AppProtocol, EndpointsIr } from '../../model/node/ir.ts';
+import { durationOf, type EncodedResource, encodeResource, packAny } from './encoded.ts';
+import { MESH_IDENTITY } from './endpoints.ts';
+import { FIXED_CLUSTER } from './names.ts';
+import { FROM_ADS, upstreamMtls } from './tls.ts';
+
+type HttpOptions = MessageInitShape<typeof HttpProtocolOptionsSchema>;
+
+const LB_POLICY = {
+  RoundRobin: Cluster_LbPolicy.ROUND_ROBIN,
+  LeastRequest: Cluster_LbPolicy.LEAST_REQUEST,
+  Random: Cluster_LbPolicy.RANDOM,
+} as const;
+
+const APPLICATION_CONNECT_TIMEOUT_MS = 10_000;
+/** Envoy's own limits of 1024 would be met long before those of the application: there are none unless asked for. */
+const NO_LIMIT = 4_294_967_295;
+const NO_LIMITS = {
+  thresholds: [{ maxConnections: NO_LIMIT, maxPendingRequests: NO_LIMIT, maxRequests: NO_LIMIT, maxRetries: NO_LIMIT }],
+};
+
+/**
+ * Where calls to `key` go. Its endpoints come by a resource of their own. Those with an identity are called by mutual
+ * TLS and must prove exactly that identity; the others are called in plain.
+ */
+export function encodeCluster(key: string, ir: EndpointsIr): EncodedResource {
+  const ids = [...new Set(ir.endpoints.flatMap(({ spiffeId = [] }) => spiffeId))].sort();
+  return encodeResource(ClusterSchema, key, {
+    name: key,
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
+    edsClusterConfig: { edsConfig: FROM_ADS, serviceName: key },
+    connectTimeout: durationOf(ir.connectTimeoutMs),
+    lbPolicy: LB_POLICY[ir.loadBalancing],
+    circuitBreakers: NO_LIMITS,
+    transportSocketMatches: ids.map((id) => ({
+      name: id,
+      match: { [MESH_IDENTITY]: id },
+      transportSocket: upstreamMtls(id),
+    })),
+    ...httpOptions(upstreamHttp(ir.protocol)),
+  });
+}
+
+/** Clusters that do not depend on the mesh, see `FIXED_CLUSTER`. */
+export function encodeFixedClusters(): EncodedResource[] {
+  const nothing = encodeResource(ClusterSchema, FIXED_CLUSTER.nothing, {
+    name: FIXED_CLUSTER.nothing,
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
+    connectTimeout: durationOf(APPLICATION_CONNECT_TIMEOUT_MS),
+  });
+  return [originalDst(FIXED_CLUSTER.application), nothing, originalDst(FIXED_CLUSTER.passthrough)];
+}
+
+function originalDst(name: string): EncodedResource {
+  return encodeResource(ClusterSchema, name, {
+    name,
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
+    lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+    connectTimeout: durationOf(APPLICATION_CONNECT_TIMEOUT_MS),
+    circuitBreakers: NO_LIMITS,
+    // The application is spoken to as the caller speaks.
+    ...httpOptions({
+      upstreamProtocolOptions: { case: 'useDownstreamProtocolConfig', value: { http2ProtocolOptions: {} } },
+    }),
+  });
+}
+
+function upstreamHttp(protocol: AppProtocol): HttpOptions | undefined {
+  if (protocol === 'TCP') return undefined;
+  const protocolConfig =
+    protocol === 'HTTP'
+      ? { case: 'httpProtocolOptions' as const, value: {} }
+      : { case: 'http2ProtocolOptions' as const, value: {} };
+  return { upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig } } };
+}
+
+function httpOptions(options: HttpOptions | undefined) {
+  if (options === undefined) return {};
+  const name = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+  return { typedExtensionProtocolOptions: { [name]: packAny(HttpProtocolOptionsSchema, options) } };
+}

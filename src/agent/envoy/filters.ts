@@ -1,0 +1,66 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type {
+  FilterSchema,
+  ListenerFilterSchema,
+} from '../../xds/generated/wire/envoy/config/listener/v3/listener_components_pb.js';
+import { RouterSchema } from '../../xds/generated/wire/envoy/extensions/filters/http/router/v3/router_pb.js';
+import { OriginalDstSchema } from '../../xds/generated/wire/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js';
+import { TlsInspectorSchema } from '../../xds/generated/wire/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js';
+import {
+  HttpConnectionManager_ForwardClientCertDetails as ClientCertDetails,
+  HttpConnectionManagerSchema,
+  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
+} from '../../xds/generated/wire/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import { TcpProxySchema } from '../../xds/generated/wire/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
+import { durationOf, packAny } from './encoded.ts';
+
+type Filter = MessageInitShape<typeof FilterSchema>;
+type ListenerFilter = MessageInitShape<typeof ListenerFilterSchema>;
+type ConnectionManager = MessageInitShape<typeof HttpConnectionManagerSchema> & object;
+export type HttpRoutes = NonNullable<ConnectionManager['routeSpecifier']>;
+export type TcpTarget = NonNullable<(MessageInitShape<typeof TcpProxySchema> & object)['clusterSpecifier']>;
+
+/** Finds out where a redirected connection was going (SO_ORIGINAL_DST). */
+export const ORIGINAL_DST_FILTER: ListenerFilter = {
+  name: 'envoy.filters.listener.original_dst',
+  configType: { case: 'typedConfig', value: packAny(OriginalDstSchema, {}) },
+};
+
+/** Looks whether a connection starts as TLS, and with which ALPN. */
+export const TLS_INSPECTOR_FILTER: ListenerFilter = {
+  name: 'envoy.filters.listener.tls_inspector',
+  configType: { case: 'typedConfig', value: packAny(TlsInspectorSchema, {}) },
+};
+
+export function tcpProxy(statPrefix: string, clusterSpecifier: TcpTarget): Filter {
+  return {
+    name: 'envoy.filters.network.tcp_proxy',
+    configType: { case: 'typedConfig', value: packAny(TcpProxySchema, { statPrefix, clusterSpecifier }) },
+  };
+}
+
+/**
+ * HTTP of either version, changed as little as possible: no limits on time but those of the routes, upgrades to
+ * WebSocket allowed. Who calls is told by `x-forwarded-client-cert` from the caller's certificate only, never from
+ * what the caller says.
+ */
+export function httpConnectionManager(statPrefix: string, routeSpecifier: HttpRoutes): Filter {
+  const value = packAny(HttpConnectionManagerSchema, {
+    statPrefix,
+    routeSpecifier,
+    httpFilters: [
+      {
+        name: 'envoy.filters.http.router',
+        configType: { case: 'typedConfig', value: packAny(RouterSchema, { suppressEnvoyHeaders: true }) },
+      },
+    ],
+    forwardClientCertDetails: ClientCertDetails.SANITIZE_SET,
+    setCurrentClientCertDetails: { uri: true },
+    serverHeaderTransformation: ServerHeader.PASS_THROUGH,
+    streamIdleTimeout: durationOf(0),
+    normalizePath: true,
+    skipXffAppend: true,
+    upgradeConfigs: [{ upgradeType: 'websocket' }],
+  });
+  return { name: 'envoy.filters.network.http_connection_manager', configType: { case: 'typedConfig', value } };
+}

@@ -1,0 +1,50 @@
+import { ListenerSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
+import type { ServiceIr, ServicePortIr } from '../../model/node/ir.ts';
+import { type EncodedResource, encodeResource, socketAddress } from './encoded.ts';
+import { httpConnectionManager, ORIGINAL_DST_FILTER, type TcpTarget, tcpProxy } from './filters.ts';
+import { FIXED_CLUSTER, PROXY_PORT } from './names.ts';
+import { routeName } from './routes.ts';
+import { FROM_ADS } from './tls.ts';
+
+/** The listener that all connections of the application are redirected to: hands over to those of services. */
+export function encodeOutbound(): EncodedResource {
+  return encodeResource(ListenerSchema, 'outbound', {
+    name: 'outbound',
+    address: socketAddress('127.0.0.1', PROXY_PORT.outbound),
+    listenerFilters: [ORIGINAL_DST_FILTER],
+    useOriginalDst: true,
+    filterChains: [{ filters: [tcpProxy('passthrough', { case: 'cluster', value: FIXED_CLUSTER.passthrough })] }],
+  });
+}
+
+/** A listener for each address and port at which the service is dialled; none opens a socket. IPv4 only. */
+export function encodeServiceListeners(service: ServiceIr): EncodedResource[] {
+  const addresses = service.clusterIPs.filter((address) => !address.includes(':'));
+  return addresses.flatMap((address) =>
+    service.ports.map((port) => {
+      const name = `${routeName(service, port)}@${address}`;
+      return encodeResource(ListenerSchema, name, {
+        name,
+        address: socketAddress(address, port.port),
+        bindToPort: false,
+        filterChains: [{ filters: [filterOf(service, port)] }],
+      });
+    }),
+  );
+}
+
+function filterOf(service: ServiceIr, port: ServicePortIr) {
+  const name = routeName(service, port);
+  if (port.protocol === 'TCP') return tcpProxy(name, tcpTarget(port));
+  return httpConnectionManager(name, { case: 'rds', value: { configSource: FROM_ADS, routeConfigName: name } });
+}
+
+/** Connections by weight; a share that names nothing is closed. */
+function tcpTarget({ rules }: ServicePortIr): TcpTarget {
+  const backends = (rules[0]?.backends ?? []).filter(({ weight }) => weight > 0);
+  const clusters = backends.map(({ cluster = FIXED_CLUSTER.nothing, weight }) => ({ name: cluster, weight }));
+  const [first, ...others] = clusters;
+  if (first === undefined) return { case: 'cluster', value: FIXED_CLUSTER.nothing };
+  if (others.length === 0) return { case: 'cluster', value: first.name };
+  return { case: 'weightedClusters', value: { clusters } };
+}

@@ -1,0 +1,219 @@
+import type { Server } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { PodIr, PodMeshIr, ResourceBodies, ResourceKind } from '../../model/node/ir.ts';
+import type { PodAttachment } from '../cni/attach.ts';
+import type { Redirect } from '../dataplane/nft/redirect.ts';
+import type { PodMesh } from '../network.ts';
+import type { ResourceStore } from '../state/resources.ts';
+import { Acknowledged, type ResourceReport } from './acknowledged.ts';
+import type { EncodedResource } from './encoded.ts';
+import { AGENT_SOCKET, PROXY_PORT } from './names.ts';
+import { serveProxySocket } from './proxy-socket.ts';
+import { encodeRootsSecret, encodeWorkloadSecret, type WorkloadCertificate } from './secrets.ts';
+import { SnapshotBuilder, type SnapshotInput, type Versioned } from './snapshot.ts';
+
+/** Towards the proxies' protocol. `xds/` is it. */
+export interface ProxyServer {
+  setSnapshot(proxyKey: string, snapshot: ReadonlyMap<string, ReadonlyMap<string, EncodedResource>>): void;
+  serve(proxyKey: string, connection: Duplex): void;
+  remove(proxyKey: string): void;
+}
+
+/** The inside of pods' network namespaces. `agent/dataplane` is it. */
+export interface PodNamespaces {
+  redirect(netnsPath: string, redirect: Redirect): void;
+  /** A listening abstract unix socket in that namespace. */
+  listen(netnsPath: string, name: string): number;
+  peerUid(fd: number): number;
+}
+
+/** `agent/identity` is it. */
+export interface Identities {
+  hold(spiffeId: string, podUid: string): void;
+  release(spiffeId: string, podUid: string): void;
+  certificateOf(spiffeId: string): WorkloadCertificate | undefined;
+}
+
+export interface ProxyReport {
+  readonly podUid: string;
+  /** The pod has no proxy any more. */
+  readonly gone: boolean;
+  /** What is new since the last report. */
+  readonly resources: readonly ResourceReport[];
+}
+
+export interface ProxiesDeps {
+  readonly resources: Pick<ResourceStore, 'get' | 'all' | 'versionOf'>;
+  readonly server: ProxyServer;
+  readonly namespaces: PodNamespaces;
+  readonly identities: Identities;
+  readonly report: (report: ProxyReport) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Proxy {
+  readonly key: string;
+  readonly attachment: PodAttachment;
+  readonly mesh: PodMeshIr;
+  readonly socket: Server;
+  readonly acknowledged: Acknowledged;
+  /** As last applied, to tell whether it must be again. */
+  redirect: string;
+}
+
+const COMPILED_FROM: readonly ResourceKind[] = ['node', 'pod', 'service', 'endpoints'];
+/** Changes that come together are compiled together. */
+const COMPILE_AFTER_MS = 5;
+
+/** The proxies of this node's pods: lets each talk to this agent, and keeps it told. */
+export class Proxies implements PodMesh {
+  readonly #deps: ProxiesDeps;
+  readonly #proxies = new Map<string, Proxy>();
+  readonly #builder = new SnapshotBuilder();
+  #isCompiling = false;
+
+  constructor(deps: ProxiesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Redirects the pod's traffic and waits for its proxy; nothing for pods without one. @throws what the kernel refused. */
+  open(pod: PodIr, attachment: PodAttachment): void {
+    const key = keyOf(attachment);
+    const { mesh } = pod;
+    if (mesh === undefined || this.#proxies.has(key)) return;
+    const { namespaces, identities, server, logger } = this.#deps;
+    const fd = namespaces.listen(attachment.netns, AGENT_SOCKET);
+    const socket = serveProxySocket({
+      fd,
+      uid: mesh.proxyUid,
+      peerUid: (descriptor) => namespaces.peerUid(descriptor),
+      accepted: (connection) => server.serve(key, connection),
+      proxy: key,
+      logger,
+    });
+    const proxy: Proxy = { key, attachment, mesh, socket, acknowledged: new Acknowledged(), redirect: '' };
+    try {
+      this.#redirect(proxy, mesh);
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+    this.#proxies.set(key, proxy);
+    identities.hold(mesh.spiffeId, attachment.podUid);
+    this.#offer(proxy, pod, this.#inputs());
+  }
+
+  close(attachment: PodAttachment): void {
+    const key = keyOf(attachment);
+    const proxy = this.#proxies.get(key);
+    if (proxy === undefined) return;
+    this.#proxies.delete(key);
+    proxy.socket.close();
+    this.#deps.server.remove(key);
+    const { podUid } = attachment;
+    if ([...this.#proxies.values()].some((other) => other.attachment.podUid === podUid)) return;
+    this.#deps.identities.release(proxy.mesh.spiffeId, podUid);
+    this.#deps.report({ podUid, gone: true, resources: [] });
+  }
+
+  /** Call when resources of these kinds have changed, in the store. */
+  changed(kinds: ReadonlySet<ResourceKind>): void {
+    if (COMPILED_FROM.some((kind) => kinds.has(kind))) this.#compileSoon();
+  }
+
+  /** Call when an identity has a certificate, or a new one. */
+  identityChanged(): void {
+    this.#compileSoon();
+  }
+
+  /** The proxy has these versions. */
+  acked(proxyKey: string, typeUrl: string, versions: ReadonlyMap<string, string>): void {
+    const proxy = this.#proxies.get(proxyKey);
+    if (proxy !== undefined) this.#report(proxy, proxy.acknowledged.accept(typeUrl, versions));
+  }
+
+  /** The proxy refuses this version of this resource. */
+  nacked(proxyKey: string, typeUrl: string, name: string, version: string, message: string): void {
+    const proxy = this.#proxies.get(proxyKey);
+    if (proxy !== undefined) this.#report(proxy, proxy.acknowledged.reject(typeUrl, name, version, message));
+  }
+
+  #compileSoon(): void {
+    if (this.#isCompiling) return;
+    this.#isCompiling = true;
+    this.#deps.clock.after(COMPILE_AFTER_MS, () => {
+      this.#isCompiling = false;
+      this.#compile();
+    });
+  }
+
+  #compile(): void {
+    const { resources, logger } = this.#deps;
+    const inputs = this.#inputs();
+    for (const proxy of this.#proxies.values()) {
+      const pod = resources.get('pod', proxy.attachment.podUid);
+      // A pod that is gone from the state keeps its proxy as it is until its DEL.
+      if (pod?.mesh === undefined) continue;
+      try {
+        this.#redirect(proxy, pod.mesh);
+      } catch (error) {
+        logger.error('redirect not renewed', { proxy: proxy.key, error: String(error) });
+      }
+      this.#offer(proxy, pod, inputs);
+    }
+    this.#builder.forget('endpoints', (key) => inputs.endpoints.has(key));
+    this.#builder.forget('service', (key) => inputs.services.has(key));
+    this.#builder.forget('pod', (key) => resources.versionOf('pod', key) !== undefined);
+  }
+
+  #offer(proxy: Proxy, pod: PodIr, inputs: Pick<SnapshotInput, 'services' | 'endpoints'>): void {
+    const { server, resources } = this.#deps;
+    const version = resources.versionOf('pod', pod.uid) ?? '';
+    const secrets = this.#secretsOf(pod);
+    const snapshot = this.#builder.build({ ...inputs, pod: { version, body: pod }, secrets });
+    server.setSnapshot(proxy.key, snapshot.resources);
+    this.#report(proxy, proxy.acknowledged.offer(snapshot));
+  }
+
+  #secretsOf({ mesh }: PodIr): EncodedResource[] {
+    const node = this.#deps.resources.get('node', 'self');
+    const certificate = mesh === undefined ? undefined : this.#deps.identities.certificateOf(mesh.spiffeId);
+    if (node === undefined || certificate === undefined) return [];
+    return [encodeWorkloadSecret(certificate), encodeRootsSecret(node.trustBundlePem)];
+  }
+
+  #redirect(proxy: Proxy, { proxyUid, probePorts }: PodMeshIr): void {
+    const node = this.#deps.resources.get('node', 'self');
+    const hostAddresses = [node?.address, node?.tunnelAddress].flatMap((address) => address ?? []);
+    const { inbound: inboundPort, outbound: outboundPort, ready } = PROXY_PORT;
+    const redirect = { proxyUid, inboundPort, outboundPort, hostAddresses, probePorts, excludedInboundPorts: [ready] };
+    const text = JSON.stringify(redirect);
+    if (proxy.redirect === text) return;
+    this.#deps.namespaces.redirect(proxy.attachment.netns, redirect);
+    proxy.redirect = text;
+  }
+
+  #inputs() {
+    return { services: this.#versioned('service'), endpoints: this.#versioned('endpoints') };
+  }
+
+  #versioned<K extends 'service' | 'endpoints'>(kind: K): Map<string, Versioned<ResourceBodies[K]>> {
+    const { resources } = this.#deps;
+    const all = [...resources.all(kind)].map(
+      ([key, body]) => [key, { version: resources.versionOf(kind, key) ?? '', body }] as const,
+    );
+    return new Map(all);
+  }
+
+  #report({ attachment: { podUid } }: Proxy, reports: readonly ResourceReport[]): void {
+    if (reports.length > 0) this.#deps.report({ podUid, gone: false, resources: reports });
+  }
+}
+
+/** By sandbox: the new one of a restarted pod is another proxy than the old one's. */
+function keyOf({ podUid, containerId }: PodAttachment): string {
+  return `${podUid}/${containerId}`;
+}

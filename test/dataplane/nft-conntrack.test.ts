@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Conntrack, type Flow } from '../../src/agent/dataplane/nft/conntrack.ts';
+import { PolicyTable } from '../../src/agent/dataplane/nft/policy-table.ts';
+import { bound, FACTS, type NftLab, NODE_ADDRESS, openNftLab, OUTSIDE_ADDRESS, SERVER_PORT } from './nft-lab.ts';
+
+let lab: NftLab;
+let table: PolicyTable;
+
+beforeAll(async () => {
+  lab = await openNftLab();
+  table = new PolicyTable(lab.node.path);
+  await table.reset(
+    { ...FACTS, natCidrs: ['10.42.0.0/16'] },
+    { pods: lab.pods.map((pod) => bound(pod)), chains: new Map(), sets: new Map() },
+  );
+}, 60_000);
+afterAll(async () => {
+  await table.close();
+  await lab.close();
+});
+
+function ends(flows: readonly Flow[]): string[] {
+  return flows.map(({ source, destination, protocol, port }) => `${source} ${destination} ${protocol} ${port}`).sort();
+}
+
+test('the connections of an address are those it opened and those that reach it, however they are read', async () => {
+  const [a, b, c] = lab.pods;
+  await a.traffic.dial(b.address, SERVER_PORT);
+  await b.traffic.dial(OUTSIDE_ADDRESS, SERVER_PORT);
+  await c.traffic.dial(NODE_ADDRESS, SERVER_PORT);
+  await b.traffic.sendUdp(c.address, 7200, 'hello');
+  const filtering = lab.node.run(() => new Conntrack(0));
+  const reading = lab.node.run(() => new Conntrack());
+  const wanted = new Set([b.address]);
+  expect(ends(reading.flows(wanted))).toEqual([
+    `${a.address} ${b.address} TCP ${SERVER_PORT}`,
+    `${b.address} ${c.address} UDP 7200`,
+    // Masqueraded: the flow is still that of the pod.
+    `${b.address} ${OUTSIDE_ADDRESS} TCP ${SERVER_PORT}`,
+  ]);
+  expect(ends(filtering.flows(wanted))).toEqual(ends(reading.flows(wanted)));
+  expect(ends(reading.flows('all'))).toContain(`${c.address} ${NODE_ADDRESS} TCP ${SERVER_PORT}`);
+
+  const [first] = filtering.flows(new Set([a.address]));
+  if (first === undefined) throw new Error('a has no connection');
+  filtering.delete(first);
+  filtering.delete(first);
+  expect(reading.flows(new Set([a.address]))).toEqual([]);
+  expect(reading.flows(wanted)).toHaveLength(2);
+  filtering.close();
+  reading.close();
+});
