@@ -24,6 +24,8 @@ import { ResourceStore } from './state/resources.ts';
 export interface Operators {
   setLeases(leases: readonly { readonly podUid: string; readonly address: string }[]): void;
   requestBlock(): Promise<{ readonly cidr: string } | { readonly problem: string }>;
+  /** Those of `addresses` that no node knows by their last holder any more. */
+  requestForgotten(addresses: readonly string[]): Promise<readonly string[]>;
 }
 
 export interface NodeAgentOptions {
@@ -45,6 +47,7 @@ const COLLECT_EVERY_MS = 60_000;
 /** How often the policy table is looked at: a stranger's flush is repaired within this. */
 const VERIFY_EVERY_MS = 5_000;
 const BLOCK_RETRY_MS = 1_000;
+const FORGET_RETRY_MS = 1_000;
 
 /** Everything that this node does, but for talking to operators: it goes on from what it was told last when they are away. */
 export class NodeAgent {
@@ -63,6 +66,7 @@ export class NodeAgent {
   #fault: string | undefined = 'the agent is starting';
   #isServing = false;
   #isAskingForBlock = false;
+  #isAskingToForget = false;
   #blockProblem: string | undefined;
   #isStopped = false;
 
@@ -117,7 +121,6 @@ export class NodeAgent {
   attach(operators: Operators): void {
     this.#operators = operators;
     this.#tellLeases();
-    this.#askForBlock();
   }
 
   readonly apply = (update: NodeUpdate): Promise<readonly ApplyError[]> => this.#applier.apply(update);
@@ -199,6 +202,24 @@ export class NodeAgent {
   #tellLeases(): void {
     this.#operators?.setLeases(this.#leases.all().map(({ podUid, address }) => ({ podUid, address })));
     this.#askForBlock();
+    this.#askToForget();
+  }
+
+  /** A released address rests until every node has forgotten who had it; the journal keeps it resting over restarts. */
+  #askToForget(): void {
+    const { clock } = this.#options;
+    const addresses = this.#leases.unacknowledged();
+    if (this.#operators === undefined || this.#isAskingToForget || this.#isStopped || addresses.length === 0) return;
+    this.#isAskingToForget = true;
+    const again = () => {
+      this.#isAskingToForget = false;
+      this.#askToForget();
+    };
+    this.#operators
+      .requestForgotten(addresses)
+      .then((forgotten) => this.#leases.acknowledge(forgotten))
+      .catch(() => undefined)
+      .finally(() => clock.after(FORGET_RETRY_MS, again));
   }
 
   #askForBlock(): void {

@@ -72,6 +72,7 @@ await runUntilSignal(logger, async (signal) => {
   agent.attach({
     setLeases: (leases) => server.setLeases(leases),
     requestBlock: () => server.requestBlock(undefined),
+    requestForgotten: (addresses) => server.requestForgotten(addresses),
   });
   const trust = setInterval(() => server.updateTls(tls()), TRUST_EVERY_MS);
   logger.info('agent started', { node: config.node, address: config.address });

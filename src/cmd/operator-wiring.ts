@@ -3,6 +3,7 @@ import { BlockClaimer } from '../controllers/ippool/claim.ts';
 import { runIPPoolControllers } from '../controllers/ippool/run.ts';
 import { runPolicyStatus } from '../controllers/networkpolicy/run.ts';
 import { NodeStateCompiler } from '../controllers/node-state/compiler.ts';
+import { Forgetting } from '../controllers/node-state/forgetting.ts';
 import { HeldResources } from '../controllers/node-state/held.ts';
 import { LeasedAddresses } from '../controllers/node-state/leased.ts';
 import { KubeClient } from '../kube/client.ts';
@@ -71,9 +72,17 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
   const leased = new LeasedAddresses((address) => poolHolding(stores.pools, address));
   const leaseListeners = new Set<(pool: string) => void>();
   const listeners = new Set<() => void>();
+  const listen = (listener: () => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
   const acknowledged = () => {
     for (const listener of listeners) listener();
   };
+  const forgetting = new Forgetting(
+    { table, held, pods: stores.pods, nodes: stores.nodes, onAcknowledged: listen },
+    clock,
+  );
   const claimer = new BlockClaimer({ api, pools: stores.pools, blocks: stores.blocks, nodes: stores.nodes, log });
 
   let isFlushing = false;
@@ -131,6 +140,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
         const answer = await claimer.claimBlock({ nodeName: node, nodeUid, known: held.keys(node, 'block') }, signal);
         return 'reason' in answer ? { problem: answer.message } : { cidr: answer.spec.cidr };
       },
+      forgotten: (_node, { addresses }) => forgetting.wait(addresses),
       certificate: async () => ({ problem: 'this operator signs no workload certificates' }),
     },
     clock,
@@ -191,10 +201,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
           policies: stores.policies,
           nodes: stores.nodes,
           status: status('weft-networkpolicy'),
-          onAcknowledged(listener) {
-            listeners.add(listener);
-            return () => listeners.delete(listener);
-          },
+          onAcknowledged: listen,
         },
         term,
       ),

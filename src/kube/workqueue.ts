@@ -54,7 +54,10 @@ export class WorkQueue {
 
   /** Adds `key` after `ms`. Of several delays the earliest counts. */
   addAfter(key: string, ms: number): void {
-    if (ms <= 0) return this.add(key);
+    if (ms <= 0) {
+      this.add(key);
+      return;
+    }
     const { clock } = this.#options;
     const dueMs = clock.monotonic() + Math.min(ms, MAX_TIMER_MS);
     const earlier = this.#delayed.get(key);

@@ -9,14 +9,14 @@ type Labels = Readonly<Record<string, string>>;
 export function matchesSelector(selector: LabelSelector, labels: Labels): boolean {
   const { matchLabels = {}, matchExpressions = [] } = selector;
   return (
-    Object.entries(matchLabels).every(([key, value]) => valueOf(labels, key) === value) &&
+    Object.entries(matchLabels).every(([key, value]) => labelOf(labels, key) === value) &&
     matchExpressions.every((requirement) => matchesRequirement(requirement, labels))
   );
 }
 
 /** Whether the object bears each of `wanted` with its value: a Service's selector, a subset's labels. */
 export function bearsLabels(labels: Labels, wanted: Labels): boolean {
-  return Object.entries(wanted).every(([key, value]) => valueOf(labels, key) === value);
+  return Object.entries(wanted).every(([key, value]) => labelOf(labels, key) === value);
 }
 
 /**
@@ -31,7 +31,7 @@ export function canonicalSelector(selector: LabelSelector): string {
 }
 
 function matchesRequirement({ key, operator, values = [] }: LabelSelectorRequirement, labels: Labels): boolean {
-  const value = valueOf(labels, key);
+  const value = labelOf(labels, key);
   switch (operator) {
     case 'In':
       return value !== undefined && values.includes(value);
@@ -59,7 +59,7 @@ function requirementText({ key, operator, values = [] }: LabelSelectorRequiremen
 }
 
 /** Own labels only: no label is called `constructor` unless somebody called it so. */
-function valueOf(labels: Labels, key: string): string | undefined {
+function labelOf(labels: Labels, key: string): string | undefined {
   return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
 

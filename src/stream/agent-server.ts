@@ -36,6 +36,7 @@ export class AgentServer {
   readonly #reported = new Reported();
   readonly #blocks = new Asked<BlockAnswer>();
   readonly #signatures = new Asked<CertificateAnswer>();
+  readonly #forgets = new Asked<readonly string[]>();
   readonly #replicas = new Map<Call, Replica>();
   /** Whatever replicas say is dealt with one after the other, an update to its end. */
   #queue: Promise<void> = Promise.resolve();
@@ -97,6 +98,13 @@ export class AgentServer {
     return this.#blocks.ask(id, () => this.#sendToPrimary({ case: 'blockRequest', value }), signal);
   }
 
+  /** Those of `addresses` that no node knows by their last holder any more. As `requestBlock`. */
+  requestForgotten(addresses: readonly string[], signal?: AbortSignal): Promise<readonly string[]> {
+    const id = this.#nextId();
+    const value = { id, addresses: [...addresses] };
+    return this.#forgets.ask(id, () => this.#sendToPrimary({ case: 'forgetRequest', value }), signal);
+  }
+
   /** As `requestBlock`. */
   requestCertificate(csrDer: Uint8Array, podUid: string, signal?: AbortSignal): Promise<CertificateAnswer> {
     const id = this.#nextId();
@@ -109,6 +117,7 @@ export class AgentServer {
     const closed = new Error('the node stream is closed');
     this.#blocks.rejectAll(closed);
     this.#signatures.rejectAll(closed);
+    this.#forgets.rejectAll(closed);
     this.#server.forceShutdown();
     await this.#queue;
   }
@@ -148,16 +157,25 @@ export class AgentServer {
 
   /** Answers do not queue: what is being applied may wait for one. */
   #takeAnswer(call: Call, { message }: OperatorMessage): boolean {
-    if (message.case !== 'blockGrant' && message.case !== 'certificateGrant') return false;
-    if (!this.#replicas.has(call)) return true;
-    if (message.case === 'blockGrant') {
-      const { id, cidr, problem } = message.value;
-      this.#blocks.answer(id, cidr === '' ? { problem } : { cidr });
-    } else {
-      const { id, chainPem, problem } = message.value;
-      this.#signatures.answer(id, chainPem === '' ? { problem } : { chainPem });
+    switch (message.case) {
+      case 'blockGrant': {
+        const { id, cidr, problem } = message.value;
+        if (this.#replicas.has(call)) this.#blocks.answer(id, cidr === '' ? { problem } : { cidr });
+        return true;
+      }
+      case 'certificateGrant': {
+        const { id, chainPem, problem } = message.value;
+        if (this.#replicas.has(call)) this.#signatures.answer(id, chainPem === '' ? { problem } : { chainPem });
+        return true;
+      }
+      case 'forgetGrant': {
+        const { id, addresses } = message.value;
+        if (this.#replicas.has(call)) this.#forgets.answer(id, addresses);
+        return true;
+      }
+      default:
+        return false;
     }
-    return true;
   }
 
   /** @throws when the operator breaks the protocol: its stream is then given up. */
@@ -218,6 +236,7 @@ export class AgentServer {
     this.#options.log.info('updates are taken from', { replica });
     this.#blocks.resend();
     this.#signatures.resend();
+    this.#forgets.resend();
   }
 
   async #update(replica: Replica, wire: Update): Promise<void> {

@@ -8,6 +8,7 @@ import type {
   AgentHello,
   AgentMessage,
   CertificateRequest,
+  ForgetRequest,
   Leases,
   OperatorMessage,
 } from './generated/wire/weft/node/v1/node_pb.ts';
@@ -187,6 +188,9 @@ export class NodeConnection {
       case 'blockRequest':
         void this.#answerBlock(call, message.value.id, message.value.pool);
         break;
+      case 'forgetRequest':
+        void this.#answerForget(call, message.value);
+        break;
       case 'certificateRequest':
         void this.#answerCertificate(call, message.value);
         break;
@@ -253,6 +257,12 @@ export class NodeConnection {
     const request = { pool: pool === '' ? undefined : pool };
     const answer = await answered<BlockAnswer>(() => requests.block(this.node, request));
     send(call, { case: 'blockGrant', value: { id, ...answer } });
+  }
+
+  /** A failure forgets nothing: the agent asks again. */
+  async #answerForget(call: Call, { id, addresses }: ForgetRequest): Promise<void> {
+    const forgotten = await this.#options.requests.forgotten(this.node, { addresses }).catch(() => []);
+    send(call, { case: 'forgetGrant', value: { id, addresses: [...forgotten] } });
   }
 
   async #answerCertificate(call: Call, { id, csr, podUid }: CertificateRequest): Promise<void> {

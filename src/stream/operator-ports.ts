@@ -72,6 +72,8 @@ export type CertificateAnswer = { readonly chainPem: string } | { readonly probl
 /** What agents ask of the replica that is primary. The same request may come again, after a failover. */
 export interface NodeRequests {
   block(node: string, request: { readonly pool: string | undefined }): Promise<BlockAnswer>;
+  /** Those of `addresses` that no node knows by their last holder any more; may wait a while for that. */
+  forgotten(node: string, request: { readonly addresses: readonly string[] }): Promise<readonly string[]>;
   /** The CSR is untrusted: whether the pod runs on that node, and what it may be called, is the answerer's to check. */
   certificate(node: string, request: CertificateAsk): Promise<CertificateAnswer>;
 }

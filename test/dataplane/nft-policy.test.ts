@@ -282,22 +282,27 @@ describe('a policy that is tightened', () => {
     expect(await a.traffic.reaches(b.address, OTHER_PORT)).toBe(true);
   });
 
-  test('holds over a restart of the agent, which breaks nothing else', async () => {
-    await table.reset(FACTS, state(ALLOW_ALL()));
-    const [toB, toC] = [await a.traffic.dial(b.address, SERVER_PORT), await a.traffic.dial(c.address, SERVER_PORT)];
-    const successor = new PolicyTable(lab.node.path);
-    await successor.open();
-    expect(await a.traffic.talk(toB)).toBe(`you are ${a.address};`);
-    await successor.reset(
-      FACTS,
-      state(
-        [bound(a, { egress: 'onlyC' }), bound(b), bound(c)],
-        { onlyC: chain('deny', { peers: ['c'] }) },
-        { c: ips(c.address) },
-      ),
-    );
-    expect(await a.traffic.talk(toB)).toBe('silence');
-    expect(await a.traffic.talk(toC)).toBe(`you are ${a.address};`);
-    await successor.close();
-  });
+  test.each([{ meanwhile: 'nothing' }, { meanwhile: 'delete table inet weft' }])(
+    'holds over a restart of the agent, which breaks nothing else; meanwhile: $meanwhile',
+    async ({ meanwhile }) => {
+      await table.reset(FACTS, state(ALLOW_ALL()));
+      const [toB, toC] = [await a.traffic.dial(b.address, SERVER_PORT), await a.traffic.dial(c.address, SERVER_PORT)];
+      const successor = new PolicyTable(lab.node.path);
+      if (meanwhile === 'nothing') {
+        await successor.open();
+        expect(await a.traffic.talk(toB)).toBe(`you are ${a.address};`);
+      } else lab.nft(meanwhile);
+      await successor.reset(
+        FACTS,
+        state(
+          [bound(a, { egress: 'onlyC' }), bound(b), bound(c)],
+          { onlyC: chain('deny', { peers: ['c'] }) },
+          { c: ips(c.address) },
+        ),
+      );
+      expect(await a.traffic.talk(toB)).toBe('silence');
+      expect(await a.traffic.talk(toC)).toBe(`you are ${a.address};`);
+      await successor.close();
+    },
+  );
 });

@@ -166,6 +166,7 @@ interface ReplicaOptions {
 const NO_REQUESTS: NodeRequests = {
   block: () => Promise.reject(new Error('no blocks here')),
   certificate: () => Promise.reject(new Error('no certificates here')),
+  forgotten: async () => [],
 };
 
 /** One agent and any number of operator replicas, over real TLS on this machine. */

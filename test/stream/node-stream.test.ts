@@ -280,13 +280,16 @@ describe('what the node asks', () => {
         return new Promise(() => undefined);
       },
       certificate: () => new Promise(() => undefined),
+      forgotten: () => new Promise(() => undefined),
     };
     const first = net.replica(smallTable(), { requests: silent });
     await until(() => asked.length === 1, 'the first is asked');
+    const forgotten = net.agent.requestForgotten(['10.0.0.7']);
     const certificate = net.agent.requestCertificate(new Uint8Array([1, 2, 3]), 'p1');
     net.replica(smallTable(), {
       requests: {
         block: async (_node, { pool }) => ({ cidr: `10.0.0.0/26 of ${pool}` }),
+        forgotten: async (_node, { addresses }) => addresses,
         certificate: async (_node, { csrDer, podUid }) => ({ problem: `${csrDer.length} bytes for ${podUid}` }),
       },
     });
@@ -294,6 +297,7 @@ describe('what the node asks', () => {
     await first.client.close();
     expect(await block).toEqual({ cidr: '10.0.0.0/26 of main' });
     expect(await certificate).toEqual({ problem: '3 bytes for p1' });
+    expect(await forgotten).toEqual(['10.0.0.7']);
   });
 
   test('is given up when whoever asked does not wait any longer', async () => {

@@ -63,7 +63,8 @@ export class PolicyTable {
   reset(facts: NodeFacts, state: PolicyState): Promise<void> {
     return this.#inOrder(async () => {
       const wanted = new HeldPolicy(facts, state);
-      if (!this.#inspector.hasTable()) await this.#install(new HeldPolicy(facts));
+      // Shut while the state, which may be large, is on its way; no connection is cut for want of its pod.
+      if (!this.#inspector.hasTable()) await this.#nft.runOnPoolThread(renderState(new HeldPolicy(facts)));
       await this.#install(wanted);
     });
   }
@@ -85,7 +86,7 @@ export class PolicyTable {
     });
   }
 
-  /** Whether the table is as this left it, by a look at its rules, chains and set names, not at set elements. */
+  /** Whether the table is as this left it, by a look at its chains, rules and the number of its sets, not at elements. */
   verify(): boolean {
     return this.#pending > 0 || this.#isIntact();
   }

@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import path from 'node:path';
+import type { HttpAnswer, HttpRequest } from './http-host.ts';
+
+/** Starts a program in a network namespace as a user. */
+export function spawnIn(netnsPath: string, uid: number, program: readonly string[], ipc: boolean): ChildProcess {
+  const as = ['setpriv', `--reuid=${uid}`, '--clear-groups', ...program];
+  return spawn('ip', ['netns', 'exec', path.basename(netnsPath), ...as], {
+    stdio: ipc ? ['ignore', 'inherit', 'inherit', 'ipc'] : ['ignore', 'ignore', 'pipe'],
+    env: { PATH: process.env['PATH'] },
+  });
+}
+
+/** A process in a network namespace that speaks HTTP. */
+export class Http {
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<number, (result: unknown) => void>();
+  #next = 1;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    child.on('message', ({ id, result }: { id: number; result: unknown }) => {
+      this.#waiting.get(id)?.(result);
+      this.#waiting.delete(id);
+    });
+  }
+
+  static async start(netnsPath: string, uid: number): Promise<Http> {
+    const child = spawnIn(netnsPath, uid, [process.execPath, path.join(import.meta.dirname, 'http-host.ts')], true);
+    const http = new Http(child);
+    await new Promise((resolve, reject) => {
+      http.#waiting.set(0, resolve);
+      child.once('exit', (code) => reject(new Error(`the HTTP process in ${netnsPath} ended with ${code}`)));
+    });
+    return http;
+  }
+
+  async serve(port: number, name: string): Promise<void> {
+    await this.#ask({ what: 'serve', port, name });
+  }
+
+  async get(url: string, headers: Readonly<Record<string, string>> = {}): Promise<HttpAnswer> {
+    return (await this.#ask({ what: 'get', url, headers })) as HttpAnswer;
+  }
+
+  stop(): void {
+    this.#child.disconnect();
+  }
+
+  #ask(request: HttpRequest): Promise<unknown> {
+    const id = this.#next++;
+    return new Promise((resolve) => {
+      this.#waiting.set(id, resolve);
+      this.#child.send({ id, request });
+    });
+  }
+}
