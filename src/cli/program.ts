@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { type ClusterView, renderStatus } from './status.ts';
 import { renderTable } from './table.ts';
+import { type RemovalReport, renderRemoval } from './uninstall.ts';
 import { validateManifests } from './validate.ts';
 
 /** What the command needs of the world. */
@@ -8,6 +9,8 @@ export interface CliPorts {
   readonly readFile: (path: string) => string;
   readonly print: (text: string) => void;
   readonly view: () => Promise<ClusterView>;
+  /** Asks the operators to take Weft off every node. */
+  readonly remove: (request: { readonly namespace: string; readonly force: boolean }) => Promise<RemovalReport>;
 }
 
 /** The `weft` command. Actions resolve with the exit code by calling `exit`. */
@@ -27,6 +30,16 @@ export function createProgram(ports: CliPorts, exit: (code: number) => void): Co
     .requiredOption('-f, --filename <file...>', 'YAML files to check')
     .addHelpText('after', '\nCEL rules are checked by the API server only: kubectl apply --dry-run=server -f FILE')
     .action(({ filename }: { filename: readonly string[] }) => exit(validateFiles(filename, ports)));
+  program
+    .command('uninstall')
+    .description('Takes Weft off every node; refused while pods use its network. The chart runs this before it goes.')
+    .option('-n, --namespace <name>', 'where Weft is installed', 'weft-system')
+    .option('--force', 'even while pods use the network: they lose it', false)
+    .action(async ({ namespace, force }: { namespace: string; force: boolean }) => {
+      const { text, isClean } = renderRemoval(await ports.remove({ namespace, force }));
+      ports.print(text);
+      exit(isClean ? 0 : 1);
+    });
   return program;
 }
 

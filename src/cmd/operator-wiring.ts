@@ -6,6 +6,7 @@ import { NodeStateCompiler } from '../controllers/node-state/compiler.ts';
 import { Forgetting } from '../controllers/node-state/forgetting.ts';
 import { HeldResources } from '../controllers/node-state/held.ts';
 import { LeasedAddresses } from '../controllers/node-state/leased.ts';
+import { runUninstall } from '../controllers/uninstall/run.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadConnection } from '../kube/connection.ts';
 import { StatusWriter } from '../kube/apply.ts';
@@ -42,6 +43,7 @@ const AGENT_AUDIENCE = 'weft-operator';
 const AGENT_SERVICE_ACCOUNT = 'weft-agent';
 /** Changes that come together are compiled together. */
 const FLUSH_AFTER_MS = 2;
+const CLAIM_EVERY_MS = 2_000;
 const CERTIFICATE_LIFE_MS = 24 * 3600_000;
 
 /** One replica: watches, compiles, and dials every agent; writes status while it leads. Resolves after `signal`. */
@@ -205,13 +207,26 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
         },
         term,
       ),
+      runUninstall(
+        {
+          ...{ api, clock, log, namespace },
+          nodes: stores.nodes,
+          leases: () => leased.count,
+          connectedNodes: () => client.connectedNodes(),
+          teardown: (node, force) => client.teardown(node, force),
+        },
+        term,
+      ),
     ]);
   }, signal);
 
+  // A standby that was behind when the primary was lost claims once it has caught up.
+  const claims = setInterval(() => client.changed(table.takeDirty()), CLAIM_EVERY_MS);
   while (!signal.aborted) {
     await sleep(clock, CERTIFICATE_LIFE_MS / 3, signal);
     tls = issueOwn();
   }
+  clearInterval(claims);
   await Promise.all([leading, client.close()]);
   await health.close();
   await api.close();

@@ -1,14 +1,26 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { KubeObject } from '../api/meta.ts';
 import { createProgram } from '../cli/program.ts';
 import type { ClusterView } from '../cli/status.ts';
+import {
+  parseUninstallResult,
+  UNINSTALL_OBJECT,
+  type UninstallRequest,
+} from '../controllers/uninstall/conversation.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadConnection } from '../kube/connection.ts';
-import { collectionPath, type Kind, KINDS } from '../kube/kinds.ts';
-import { systemClock } from '../lib/clock.ts';
+import { collectionPath, type Kind, KINDS, objectPath } from '../kube/kinds.ts';
+import { compareAndSwapConfigMap } from '../kube/registry.ts';
+import { sleep, systemClock } from '../lib/clock.ts';
 
 const program = createProgram(
-  { readFile: (path) => readFileSync(path, 'utf8'), print: (text) => console.log(text), view: readCluster },
+  {
+    readFile: (path) => readFileSync(path, 'utf8'),
+    print: (text) => console.log(text),
+    view: readCluster,
+    remove: askForRemoval,
+  },
   (code) => {
     process.exitCode = code;
   },
@@ -19,6 +31,24 @@ try {
 } catch (error) {
   console.error(`weft: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
+}
+
+/** Waits for the leading operator's answer, at most 3 minutes. */
+async function askForRemoval({ namespace, force }: { readonly namespace: string; readonly force: boolean }) {
+  const api = new KubeClient(loadConnection({ from: 'default' }, systemClock), systemClock);
+  const { name, requestField, resultField } = UNINSTALL_OBJECT;
+  const request: UninstallRequest = { id: randomUUID(), force };
+  const signal = AbortSignal.timeout(180_000);
+  await compareAndSwapConfigMap(api, { namespace, name, field: requestField }, () => JSON.stringify(request), signal);
+  for (;;) {
+    await sleep(systemClock, 500);
+    const path = objectPath(KINDS.configMap, { namespace, name });
+    const { data = {} } = await api.request<{ data?: Readonly<Record<string, string>> }>('GET', path, { signal });
+    const result = parseUninstallResult(data[resultField]);
+    if (result?.id !== request.id) continue;
+    await api.close();
+    return result;
+  }
 }
 
 async function readCluster(): Promise<ClusterView> {

@@ -21,6 +21,11 @@ export class LeasedAddresses {
     return pools;
   }
 
+  /** In all pools. */
+  get count(): number {
+    return this.#byUid.size;
+  }
+
   in(pool: string): number {
     return this.#perPool.get(pool) ?? 0;
   }
