@@ -13,12 +13,11 @@ export const TYPE_URL = {
 export const TYPE_ORDER: readonly string[] = [TYPE_URL.cds, TYPE_URL.eds, TYPE_URL.sds, TYPE_URL.lds, TYPE_URL.rds];
 
 /**
- * A type's news waits until the proxy has accepted all news of these ("make before break"): endpoints need the
- * cluster that says how they are reached, listeners and routes need something to lead to. What is gone is withdrawn
- * the other way round: a cluster after the routes that led to it.
+ * A type's news waits until the proxy has accepted all news of these ("make before break"): listeners and routes need
+ * something to lead to. Endpoints wait for nothing: Envoy accepts a cluster only after it has its endpoints. What is
+ * gone is withdrawn the other way round: a cluster after the routes that led to it.
  */
 export const NEEDS: Readonly<Record<string, readonly string[]>> = {
-  [TYPE_URL.eds]: [TYPE_URL.cds],
   [TYPE_URL.lds]: [TYPE_URL.cds, TYPE_URL.eds, TYPE_URL.sds],
   [TYPE_URL.rds]: [TYPE_URL.cds, TYPE_URL.eds, TYPE_URL.sds],
 };

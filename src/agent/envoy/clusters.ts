@@ -4,12 +4,13 @@ import {
   Cluster_LbPolicy,
   ClusterSchema,
 } from '../../xds/generated/wire/envoy/config/cluster/v3/cluster_pb.js';
+import { RawBufferSchema } from '../../xds/generated/wire/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js';
 import { HttpProtocolOptionsSchema } from '../../xds/generated/wire/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import type { AppProtocol, EndpointsIr } from '../../model/node/ir.ts';
 import { durationOf, type EncodedResource, encodeResource, packAny } from './encoded.ts';
-import { MESH_IDENTITY } from './endpoints.ts';
+import { MESH_IDENTITY, NO_IDENTITY } from './endpoints.ts';
 import { FIXED_CLUSTER } from './names.ts';
-import { FROM_ADS, upstreamMtls } from './tls.ts';
+import { FROM_ADS, type TransportSocket, upstreamMtls } from './tls.ts';
 
 type HttpOptions = MessageInitShape<typeof HttpProtocolOptionsSchema>;
 
@@ -19,6 +20,12 @@ const LB_POLICY = {
   Random: Cluster_LbPolicy.RANDOM,
 } as const;
 
+const PLAIN: TransportSocket = {
+  name: 'envoy.transport_sockets.raw_buffer',
+  configType: { case: 'typedConfig', value: packAny(RawBufferSchema, {}) },
+};
+/** No certificate has this name. */
+const NOBODY = 'spiffe://nobody.invalid/';
 const APPLICATION_CONNECT_TIMEOUT_MS = 10_000;
 /** Envoy's own limits of 1024 would be met long before those of the application: there are none unless asked for. */
 const NO_LIMIT = 4_294_967_295;
@@ -39,13 +46,15 @@ export function encodeCluster(key: string, ir: EndpointsIr): EncodedResource {
     connectTimeout: durationOf(ir.connectTimeoutMs),
     lbPolicy: LB_POLICY[ir.loadBalancing],
     circuitBreakers: NO_LIMITS,
-    transportSocketMatches: ids.map((id) => ({
-      name: id,
-      match: { [MESH_IDENTITY]: id },
-      transportSocket: upstreamMtls(id),
-    })),
+    transportSocketMatches: [...ids.map((id) => securedBy(id, upstreamMtls(id))), securedBy(NO_IDENTITY, PLAIN)],
+    // An endpoint may be known before its identity: its calls fail until then, and never go out in plain.
+    transportSocket: upstreamMtls(NOBODY),
     ...httpOptions(upstreamHttp(ir.protocol)),
   });
+}
+
+function securedBy(name: string, transportSocket: TransportSocket) {
+  return { name, match: { [MESH_IDENTITY]: name }, transportSocket };
 }
 
 /** Clusters that do not depend on the mesh, see `FIXED_CLUSTER`. */

@@ -4,6 +4,8 @@ import { type EncodedResource, encodeResource, socketAddress } from './encoded.t
 
 /** The field of an endpoint's metadata by which its cluster chooses how to secure the call. */
 export const MESH_IDENTITY = 'spiffeId';
+/** Its value for endpoints that are called in plain. */
+export const NO_IDENTITY = 'none';
 
 /** The endpoints of cluster `key`. */
 export function encodeEndpoints(key: string, { endpoints }: EndpointsIr): EncodedResource {
@@ -13,11 +15,9 @@ export function encodeEndpoints(key: string, { endpoints }: EndpointsIr): Encode
   });
 }
 
-function lbEndpoint({ address, port, spiffeId }: EndpointIr) {
+function lbEndpoint({ address, port, spiffeId = NO_IDENTITY }: EndpointIr) {
   return {
     hostIdentifier: { case: 'endpoint' as const, value: { address: socketAddress(address, port) } },
-    ...(spiffeId !== undefined && {
-      metadata: { filterMetadata: { 'envoy.transport_socket_match': { [MESH_IDENTITY]: spiffeId } } },
-    }),
+    metadata: { filterMetadata: { 'envoy.transport_socket_match': { [MESH_IDENTITY]: spiffeId } } },
   };
 }

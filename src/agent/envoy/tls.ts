@@ -14,7 +14,7 @@ import {
 import { packAny } from './encoded.ts';
 import { MESH_ALPN, SECRET } from './names.ts';
 
-type TransportSocket = MessageInitShape<typeof TransportSocketSchema>;
+export type TransportSocket = MessageInitShape<typeof TransportSocketSchema>;
 
 /** From the stream over which everything else comes. */
 export const FROM_ADS = {

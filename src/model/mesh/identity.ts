@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/kubernetes.ts';
 
 /** Set on a pod, as label or as annotation, by the webhook that gave it the proxy. */
-const PROXY_MARK = 'weft.dev/proxy';
+export const PROXY_MARK = 'weft.dev/proxy';
 
 /** Whether the pod carries the proxy. */
 export function isInjected({ metadata }: Pod): boolean {

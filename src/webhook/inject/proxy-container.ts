@@ -1,0 +1,60 @@
+/** By this name the webhook and everybody else know the proxy's container. */
+export const PROXY_CONTAINER = 'weft-proxy';
+
+export interface ProxyConfig {
+  readonly image: string;
+  /** Whom the proxy runs as; its traffic is exempt from the redirect, so no other container may run as it. */
+  readonly uid: number;
+  /** Envoy's: trace, debug, info, warning, error, critical, off. */
+  readonly logLevel: string;
+  /** As in a Container. */
+  readonly resources: { readonly requests?: Quantities; readonly limits?: Quantities };
+  /** For `--config-yaml`; the same for every pod. */
+  readonly bootstrap: string;
+  /** Answers 200 once the proxy can do its work. */
+  readonly ready: { readonly port: number; readonly path: string };
+}
+
+export type Quantities = Readonly<Record<string, string>>;
+
+/** Worker threads. Envoy's own default is one for each core of the node, which every pod would pay for in memory. */
+const WORKERS = 2;
+/** The agent has the proxy's certificate signed meanwhile; after a minute the kubelet starts the proxy anew. */
+const STARTUP = { periodSeconds: 1, failureThreshold: 60, timeoutSeconds: 1 };
+
+/**
+ * The proxy as a native sidecar (KEP-753): it is up before any other container starts, and ends after them. It needs
+ * no privilege: the agent has redirected the pod's traffic before. Passes the Pod Security Standard `restricted`.
+ */
+export function proxyContainer({ image, uid, logLevel, resources, bootstrap, ready }: ProxyConfig) {
+  const fromPod = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+  return {
+    name: PROXY_CONTAINER,
+    image,
+    restartPolicy: 'Always',
+    // Not the image's entrypoint: that of the official image is a script which wants to be root.
+    command: ['envoy'],
+    args: [
+      ...['--config-yaml', bootstrap],
+      ...['--service-node', '$(WEFT_POD_NAMESPACE)/$(WEFT_POD_NAME)'],
+      ...['--log-level', logLevel],
+      ...['--concurrency', String(WORKERS)],
+      // Hot restart wants shared memory and has no use here: a new proxy is a new pod.
+      '--disable-hot-restart',
+    ],
+    env: [fromPod('WEFT_POD_NAME', 'metadata.name'), fromPod('WEFT_POD_NAMESPACE', 'metadata.namespace')],
+    ports: [{ name: 'weft-ready', containerPort: ready.port, protocol: 'TCP' }],
+    startupProbe: { httpGet: { path: ready.path, port: ready.port }, ...STARTUP },
+    resources,
+    securityContext: {
+      runAsUser: uid,
+      runAsGroup: uid,
+      runAsNonRoot: true,
+      allowPrivilegeEscalation: false,
+      privileged: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+  } as const;
+}
