@@ -36,7 +36,6 @@ export async function stopCluster(config: ClusterConfig): Promise<void> {
   await stopControlPlane(config);
   await deleteNetwork(config);
   rmSync(stateOf(config), { recursive: true, force: true });
-  removeCgroups();
 }
 
 /** What of the cluster is still on the machine, one line each; empty after `stopCluster`. */
@@ -62,16 +61,5 @@ function commandLine(pid: string): string {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
   } catch {
     return ''; // it ended meanwhile
-  }
-}
-
-/** Containers leave empty cgroups behind when their node is powered off. */
-function removeCgroups(): void {
-  for (const controller of readdirSync('/sys/fs/cgroup')) {
-    const parent = `/sys/fs/cgroup/${controller}/k8s.io`;
-    if (!existsSync(parent)) continue;
-    for (const child of readdirSync(parent, { withFileTypes: true })) {
-      if (child.isDirectory()) rmSync(`${parent}/${child.name}`, { recursive: false, force: true });
-    }
   }
 }

@@ -143,13 +143,13 @@ export class NodeAgent {
     uninstallCni(this.#options.cni, this.#options.programs);
     await this.#cni?.close();
     for (const attachment of this.#leases.all()) this.#mesh.close(attachment);
+    this.#operators?.setLeases([]);
     await removeAll(this.#host);
     await this.#policy.remove();
-    for (const folder of [this.#options.stateFolder, this.#options.runFolder]) {
-      rmSync(path.join(folder, 'leases.journal'), { force: true });
-      rmSync(path.join(folder, 'resources.json'), { force: true });
-      rmSync(path.join(folder, 'cni.sock'), { force: true });
-    }
+    this.resources.discard();
+    rmSync(path.join(this.#options.stateFolder, 'leases.journal'), { force: true });
+    rmSync(path.join(this.#options.stateFolder, 'pending-del'), { recursive: true, force: true });
+    rmSync(path.join(this.#options.runFolder, 'cni.sock'), { force: true });
     return [];
   }
 

@@ -15,10 +15,8 @@ export interface RemovalReport {
 /** The report for people, with what to do next; `isClean`: nothing of Weft is left on any node. */
 export function renderRemoval({ refused, nodes }: RemovalReport): { readonly text: string; readonly isClean: boolean } {
   if (refused !== undefined) {
-    return {
-      isClean: false,
-      text: `refused: ${refused}\nforce: helm upgrade … --set uninstall.force=true, then uninstall`,
-    };
+    const force = 'kubectl -n weft-system exec deploy/weft-operator -- node /app/dist/weft.js uninstall --force';
+    return { isClean: false, text: `refused: ${refused}\nTo force it, run this and then uninstall again:\n  ${force}` };
   }
   const table = renderTable(
     ['NODE', 'STATE', 'ERRORS'],

@@ -66,7 +66,9 @@ async function isRunning(name: string): Promise<boolean> {
 
 describe('with one operator killed', () => {
   test('nobody notices: the other one puts changes into force', async () => {
-    const [first] = (await kube('-n', WEFT_NAMESPACE, 'get', 'pods', '-l', 'app=weft-operator', '-o', 'name')).split('\n');
+    const [first] = (await kube('-n', WEFT_NAMESPACE, 'get', 'pods', '-l', 'app=weft-operator', '-o', 'name')).split(
+      '\n',
+    );
     await kube('-n', WEFT_NAMESPACE, 'delete', first ?? '', '--force', '--grace-period=0', '--wait=false');
     await kube('-n', NS, 'label', 'pod', 'a2', 'role=guarded', '--overwrite');
     await eventually('a2 is guarded now', async () => !(await talks('a1', 'a2')));
@@ -100,7 +102,10 @@ describe('with both operators killed', () => {
     expect(await talks('a1', 'late')).toBe(true);
     await kube('-n', NS, 'delete', 'pod', 'late');
     await eventually('as many addresses as pods', async () => {
-      const pods = await getObject<{ items: { spec: { hostNetwork?: boolean }; status: { podIP?: string } }[] }>('pods', '-A');
+      const pods = await getObject<{ items: { spec: { hostNetwork?: boolean }; status: { podIP?: string } }[] }>(
+        'pods',
+        '-A',
+      );
       const holding = pods.items.filter(({ spec, status }) => spec.hostNetwork !== true && status.podIP !== undefined);
       const { status } = await getObject<{ status: { allocated: number } }>('ippool', 'default');
       return status.allocated === holding.length;
@@ -113,7 +118,13 @@ describe('with the API server away', () => {
     await stopProcess(stateOf(TEST_CLUSTER), 'kube-apiserver', 'SIGKILL');
     const address = await addressInKernel();
     try {
-      const { code } = await runOnNode(TEST_CLUSTER, 'node-1', ['timeout', '2', 'bash', '-c', `: </dev/tcp/${address}/8080`]);
+      const { code } = await runOnNode(TEST_CLUSTER, 'node-1', [
+        'timeout',
+        '2',
+        'bash',
+        '-c',
+        `: </dev/tcp/${address}/8080`,
+      ]);
       expect(code).toBe(0);
     } finally {
       startApiServer(TEST_CLUSTER);

@@ -148,4 +148,15 @@ describe('two pods with a proxy each', () => {
     const repaired = lab.set('service', 'shop/bad', named('bad', '10.96.0.30'));
     expect(await lab.answerOf(client.uid, 'service', 'shop/bad', repaired)).toMatchObject({ accepted: true });
   });
+
+  test('go on without the agent, find it again, and tell it what they have', async () => {
+    lab.reports.length = 0;
+    lab.reattach(client);
+    expect((await echo()).server).toBe('v1');
+    const version = lab.store.versionOf('service', 'shop/shop') ?? '';
+    expect(await lab.answerOf(client.uid, 'service', 'shop/shop', version)).toMatchObject({ accepted: true });
+    const next = lab.set('service', 'shop/shop', shop({ cluster: 'shop/shop:80|v2', weight: 1 }));
+    expect(await lab.answerOf(client.uid, 'service', 'shop/shop', next)).toMatchObject({ accepted: true });
+    expect((await echo()).server).toBe('v2');
+  }, 30_000);
 });

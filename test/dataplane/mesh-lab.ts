@@ -183,6 +183,14 @@ export class MeshLab {
     return started;
   }
 
+  /** As an agent that was started again: new socket, new stream, nothing remembered of the proxy's answers. */
+  reattach({ uid, netns, address }: MeshPod): void {
+    const attachment = { podUid: uid, netns, hostInterface: '', address, containerId: uid.slice(4), ifname: 'eth0' };
+    const pod = this.store.get('pod', uid);
+    this.proxies.close(attachment);
+    if (pod !== undefined) this.proxies.open(pod, attachment);
+  }
+
   async close(): Promise<void> {
     for (const { envoy, application, outsider, uid, netns, address } of this.#pods) {
       application.stop();

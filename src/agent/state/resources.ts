@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Clock } from '../../lib/clock.ts';
 import type { ResourceBodies, ResourceKind } from '../../model/node/ir.ts';
 
@@ -20,6 +20,7 @@ export class ResourceStore {
   readonly #kinds = new Map<string, Map<string, Held>>();
   #watermark: Readonly<Record<string, string>> = {};
   #isSaving = false;
+  #isDiscarded = false;
 
   constructor(file: string, clock: Clock) {
     this.#file = file;
@@ -69,8 +70,15 @@ export class ResourceStore {
     this.#saveSoon();
   }
 
+  /** Deletes the copy on disk and writes none any more. */
+  discard(): void {
+    this.#isDiscarded = true;
+    rmSync(this.#file, { force: true });
+  }
+
   /** Writes what is held, atomically. */
   save(): void {
+    if (this.#isDiscarded) return;
     const resources = [...this.#kinds].flatMap(([kind, byKey]) =>
       [...byKey].map(([key, { version, body }]) => [kind, key, version, body]),
     );

@@ -1,0 +1,126 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { describe, expect, test } from '@jest/globals';
+import { encodeInbound } from '../../../src/agent/envoy/inbound.ts';
+import { encodeCluster } from '../../../src/agent/envoy/clusters.ts';
+import { encodeRoutes } from '../../../src/agent/envoy/routes.ts';
+import { SnapshotBuilder, type SnapshotInput } from '../../../src/agent/envoy/snapshot.ts';
+import type { EndpointsIr, RouteRuleIr, ServiceIr, TlsMode } from '../../../src/model/node/ir.ts';
+import { ClusterSchema } from '../../../src/xds/generated/wire/envoy/config/cluster/v3/cluster_pb.js';
+import { ListenerSchema } from '../../../src/xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
+import { RouteConfigurationSchema } from '../../../src/xds/generated/wire/envoy/config/route/v3/route_pb.js';
+
+function serviceOf(rules: readonly RouteRuleIr[], name = 'web'): ServiceIr {
+  return { namespace: 'shop', name, clusterIPs: ['10.96.0.1', 'fd00::1'], ports: [{ port: 80, protocol: 'HTTP', rules }] };
+}
+
+function ruleOf(rule: Partial<RouteRuleIr>): RouteRuleIr {
+  return { origin: 'Service shop/web', matches: [], backends: [{ cluster: 'shop/web:80', weight: 1 }], ...rule };
+}
+
+function routesOf(rule: Partial<RouteRuleIr>) {
+  const [table] = encodeRoutes(serviceOf([ruleOf(rule)]));
+  if (table === undefined) throw new Error('no route table');
+  return fromBinary(RouteConfigurationSchema, table.value).virtualHosts[0]?.routes ?? [];
+}
+
+function retryOn(route: ReturnType<typeof routesOf>[number] | undefined): string | undefined {
+  return route?.action.case === 'route' ? route.action.value.retryPolicy?.retryOn : undefined;
+}
+
+describe('a route', () => {
+  test('keeps the weight of a backend that names nothing, and drops a weight of zero', () => {
+    const backends = [{ cluster: 'a/b:1', weight: 3 }, { weight: 1 }, { cluster: 'c/d:1', weight: 0 }];
+    const [route] = routesOf({ backends });
+    const target = route?.action.case === 'route' ? route.action.value.clusterSpecifier : undefined;
+    const clusters = target?.case === 'weightedClusters' ? target.value.clusters : [];
+    expect(clusters.map(({ name, weight }) => [name, weight])).toEqual([['a/b:1', 3], ['weft-nothing', 1]]);
+  });
+
+  test('answers 503 when all weights are zero', () => {
+    const [route] = routesOf({ backends: [{ cluster: 'a/b:1', weight: 0 }] });
+    expect(route?.action).toMatchObject({ case: 'directResponse', value: { status: 503 } });
+  });
+
+  test.each([
+    ['/', 'prefix', '/'],
+    ['/a', 'pathSeparatedPrefix', '/a'],
+    ['/a/', 'pathSeparatedPrefix', '/a'],
+  ])('matches the prefix %s by whole segments', (value, kind, expected) => {
+    const [route] = routesOf({ matches: [{ path: { type: 'Prefix', value }, headers: [] }] });
+    expect(route?.match?.pathSpecifier).toMatchObject({ case: kind, value: expected });
+  });
+
+  test('tries again after a gateway error only what may be done twice', () => {
+    const retry = { attempts: 2, on: ['ConnectFailure', 'GatewayError'] } as const;
+    expect(routesOf({ retry }).map(retryOn)).toEqual(['connect-failure,gateway-error', 'connect-failure']);
+    expect(routesOf({ retry, matches: [{ method: 'POST', headers: [] }] }).map(retryOn)).toEqual(['connect-failure']);
+    expect(routesOf({ retry, matches: [{ method: 'GET', headers: [] }] }).map(retryOn)).toEqual(['connect-failure,gateway-error']);
+  });
+});
+
+describe('the inbound listener', () => {
+  const chains = (tlsMode: TlsMode) => {
+    const { value } = encodeInbound({
+      spiffeId: 'spiffe://x/ns/a/sa/b',
+      proxyUid: 1337,
+      tlsMode,
+      inbound: [{ port: 8080, protocol: 'HTTP', tlsMode }],
+      probePorts: [],
+    });
+    const { filterChains, defaultFilterChain } = fromBinary(ListenerSchema, value);
+    expect(defaultFilterChain).toBeUndefined();
+    return filterChains.map(({ name, transportSocket }) => [name, transportSocket !== undefined]);
+  };
+
+  test('takes nothing but mutual TLS when Strict, on listed ports and all others', () => {
+    expect(chains('Strict')).toEqual([['8080-mtls', true], ['other-mtls', true]]);
+  });
+
+  test('takes plain calls too when Permissive', () => {
+    expect(chains('Permissive')).toContainEqual(['8080-plain', false]);
+  });
+});
+
+describe('a cluster', () => {
+  test('speaks plain only to endpoints that are known to have no identity', () => {
+    const endpoints: EndpointsIr = {
+      protocol: 'HTTP',
+      loadBalancing: 'Random',
+      connectTimeoutMs: 1500,
+      endpoints: [{ address: '10.0.0.1', port: 1, spiffeId: 'spiffe://x' }, { address: '10.0.0.2', port: 1 }],
+    };
+    const { transportSocketMatches, transportSocket, connectTimeout } = fromBinary(ClusterSchema, encodeCluster('a/b:1', endpoints).value);
+    const socketOf = (name: string) => transportSocketMatches.find((match) => match.name === name)?.transportSocket?.name;
+    expect(socketOf('spiffe://x')).toBe('envoy.transport_sockets.tls');
+    expect(socketOf('none')).toBe('envoy.transport_sockets.raw_buffer');
+    expect(transportSocket?.name).toBe('envoy.transport_sockets.tls');
+    expect(connectTimeout).toMatchObject({ seconds: 1n, nanos: 500_000_000 });
+  });
+});
+
+describe('a snapshot', () => {
+  const input = (services: SnapshotInput['services']): SnapshotInput => ({
+    services,
+    endpoints: new Map(),
+    pod: { version: '1', body: { uid: 'u', namespace: 'shop', name: 'p', serviceAccount: 's' } },
+    secrets: [],
+  });
+  const all = (builder: SnapshotBuilder, services: SnapshotInput['services']) =>
+    [...builder.build(input(services)).resources.values()].flatMap((byName) => [...byName.values()]);
+
+  test('is encoded again only where the IR changed, and changes only the route when a weight does', () => {
+    const builder = new SnapshotBuilder();
+    const other = { version: '1', body: serviceOf([ruleOf({})], 'other') };
+    const before = all(builder, new Map([['shop/other', other], ['shop/web', { version: '1', body: serviceOf([ruleOf({})]) }]]));
+    const backends = [{ cluster: 'shop/web:80', weight: 1 }, { weight: 1 }];
+    const after = all(builder, new Map([['shop/other', other], ['shop/web', { version: '2', body: serviceOf([ruleOf({ backends })]) }]]));
+    const versions = new Set(before.map(({ name, version }) => `${name} ${version}`));
+    expect(after.filter(({ name, version }) => !versions.has(`${name} ${version}`)).map(({ name }) => name)).toEqual(['shop/web:80']);
+    expect(after.filter((encoded) => encoded.name.startsWith('shop/other')).every((encoded) => before.includes(encoded))).toBe(true);
+  });
+
+  test('has the readiness listener only when the certificate is there', () => {
+    const names = all(new SnapshotBuilder(), new Map()).map(({ name }) => name);
+    expect(names).not.toContain('readiness');
+  });
+});
