@@ -116,6 +116,35 @@ describe('two pods with a proxy each', () => {
     expect((counts['v1'] ?? 0) + (counts['v2'] ?? 0)).toBe(400);
   }, 60_000);
 
+  test('carry TCP by mutual TLS, to ports that no service of the other names too', async () => {
+    const raw = { ...endpoints(8082), protocol: 'TCP' as const };
+    const wrong = { ...endpoints(8082, spiffeIdOf('somebody-else')), protocol: 'TCP' as const };
+    lab.set('endpoints', 'shop/raw:80', raw);
+    lab.set('endpoints', 'shop/wrong:80', wrong);
+    const service = (name: string, address: string): ServiceIr => ({
+      namespace: 'shop',
+      name,
+      clusterIPs: [address],
+      ports: [{ port: 80, protocol: 'TCP', rules: [rule([{ cluster: `shop/${name}:80`, weight: 1 }])] }],
+    });
+    lab.set('service', 'shop/wrong', service('wrong', '10.96.0.41'));
+    const version = lab.set('service', 'shop/raw', service('raw', '10.96.0.40'));
+    expect(await lab.answerOf(client.uid, 'service', 'shop/raw', version)).toMatchObject({ accepted: true });
+    await setServerMesh('Strict');
+    await server.application.serve(8082, 'raw');
+    const { status, body } = await client.application.get('http://10.96.0.40/');
+    expect([status, (JSON.parse(body) as HttpEcho).server]).toEqual([200, 'raw']);
+    expect((await client.application.get('http://10.96.0.41/')).status).toBe(0);
+    await setServerMesh('Permissive');
+  });
+
+  test('leave what is no service of the mesh as it is', async () => {
+    await lab.until('the server permits plain calls', async () => {
+      const { status } = await client.application.get(`http://${SERVER}:8080/`);
+      return status === 200 ? true : undefined;
+    });
+  });
+
   test('answer 503 for the share of a backend that names nothing', async () => {
     const version = lab.set('service', 'shop/shop', shop({ weight: 1 }));
     await lab.answerOf(client.uid, 'service', 'shop/shop', version);

@@ -110,7 +110,9 @@ describe('a stream', () => {
 
   test('sends a route only after the cluster that it leads to and its endpoints are accepted', () => {
     const peer = settled({ cds: { a: '1' }, eds: { a: '1' }, lds: { l: '1' }, rds: { r: '1' } });
-    peer.stream.setSnapshot(snapshotOf({ cds: { a: '1', b: '1' }, eds: { a: '1', b: '1' }, lds: { l: '2' }, rds: { r: '2' } }));
+    peer.stream.setSnapshot(
+      snapshotOf({ cds: { a: '1', b: '1' }, eds: { a: '1', b: '1' }, lds: { l: '2' }, rds: { r: '2' } }),
+    );
     expect(peer.take()).toEqual(['cds b']);
     peer.answer('cds');
     expect(peer.take()).toEqual([]);
@@ -132,7 +134,15 @@ describe('a stream', () => {
     const peer = new Peer({ cds: { a: '2', b: '1' } });
     peer.ask('cds', ['*'], { initialResourceVersions: { a: '1', b: '1', gone: '1' } });
     expect(peer.take()).toEqual(['cds a -gone']);
-    expect(peer.outcomes).toEqual([{ accepted: new Map([['a', '1'], ['b', '1'], ['gone', '1']]) }]);
+    expect(peer.outcomes).toEqual([
+      {
+        accepted: new Map([
+          ['a', '1'],
+          ['b', '1'],
+          ['gone', '1'],
+        ]),
+      },
+    ]);
   });
 
   test('sends again what is asked for again, and nothing more of what is not wanted any more', () => {

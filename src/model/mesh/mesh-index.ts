@@ -33,7 +33,7 @@ export interface MeshIndex {
 }
 
 /** Label of EndpointSlices: the Service they are of. */
-const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
 /** Cost: one pass over the input. */
 export function indexMesh(input: MeshInput): MeshIndex {

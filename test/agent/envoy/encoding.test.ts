@@ -10,7 +10,12 @@ import { ListenerSchema } from '../../../src/xds/generated/wire/envoy/config/lis
 import { RouteConfigurationSchema } from '../../../src/xds/generated/wire/envoy/config/route/v3/route_pb.js';
 
 function serviceOf(rules: readonly RouteRuleIr[], name = 'web'): ServiceIr {
-  return { namespace: 'shop', name, clusterIPs: ['10.96.0.1', 'fd00::1'], ports: [{ port: 80, protocol: 'HTTP', rules }] };
+  return {
+    namespace: 'shop',
+    name,
+    clusterIPs: ['10.96.0.1', 'fd00::1'],
+    ports: [{ port: 80, protocol: 'HTTP', rules }],
+  };
 }
 
 function ruleOf(rule: Partial<RouteRuleIr>): RouteRuleIr {
@@ -33,7 +38,10 @@ describe('a route', () => {
     const [route] = routesOf({ backends });
     const target = route?.action.case === 'route' ? route.action.value.clusterSpecifier : undefined;
     const clusters = target?.case === 'weightedClusters' ? target.value.clusters : [];
-    expect(clusters.map(({ name, weight }) => [name, weight])).toEqual([['a/b:1', 3], ['weft-nothing', 1]]);
+    expect(clusters.map(({ name, weight }) => [name, weight])).toEqual([
+      ['a/b:1', 3],
+      ['weft-nothing', 1],
+    ]);
   });
 
   test('answers 503 when all weights are zero', () => {
@@ -54,7 +62,9 @@ describe('a route', () => {
     const retry = { attempts: 2, on: ['ConnectFailure', 'GatewayError'] } as const;
     expect(routesOf({ retry }).map(retryOn)).toEqual(['connect-failure,gateway-error', 'connect-failure']);
     expect(routesOf({ retry, matches: [{ method: 'POST', headers: [] }] }).map(retryOn)).toEqual(['connect-failure']);
-    expect(routesOf({ retry, matches: [{ method: 'GET', headers: [] }] }).map(retryOn)).toEqual(['connect-failure,gateway-error']);
+    expect(routesOf({ retry, matches: [{ method: 'GET', headers: [] }] }).map(retryOn)).toEqual([
+      'connect-failure,gateway-error',
+    ]);
   });
 });
 
@@ -73,7 +83,10 @@ describe('the inbound listener', () => {
   };
 
   test('takes nothing but mutual TLS when Strict, on listed ports and all others', () => {
-    expect(chains('Strict')).toEqual([['8080-mtls', true], ['other-mtls', true]]);
+    expect(chains('Strict')).toEqual([
+      ['8080-mtls', true],
+      ['other-mtls', true],
+    ]);
   });
 
   test('takes plain calls too when Permissive', () => {
@@ -87,10 +100,17 @@ describe('a cluster', () => {
       protocol: 'HTTP',
       loadBalancing: 'Random',
       connectTimeoutMs: 1500,
-      endpoints: [{ address: '10.0.0.1', port: 1, spiffeId: 'spiffe://x' }, { address: '10.0.0.2', port: 1 }],
+      endpoints: [
+        { address: '10.0.0.1', port: 1, spiffeId: 'spiffe://x' },
+        { address: '10.0.0.2', port: 1 },
+      ],
     };
-    const { transportSocketMatches, transportSocket, connectTimeout } = fromBinary(ClusterSchema, encodeCluster('a/b:1', endpoints).value);
-    const socketOf = (name: string) => transportSocketMatches.find((match) => match.name === name)?.transportSocket?.name;
+    const { transportSocketMatches, transportSocket, connectTimeout } = fromBinary(
+      ClusterSchema,
+      encodeCluster('a/b:1', endpoints).value,
+    );
+    const socketOf = (name: string) =>
+      transportSocketMatches.find((match) => match.name === name)?.transportSocket?.name;
     expect(socketOf('spiffe://x')).toBe('envoy.transport_sockets.tls');
     expect(socketOf('none')).toBe('envoy.transport_sockets.raw_buffer');
     expect(transportSocket?.name).toBe('envoy.transport_sockets.tls');
@@ -111,12 +131,28 @@ describe('a snapshot', () => {
   test('is encoded again only where the IR changed, and changes only the route when a weight does', () => {
     const builder = new SnapshotBuilder();
     const other = { version: '1', body: serviceOf([ruleOf({})], 'other') };
-    const before = all(builder, new Map([['shop/other', other], ['shop/web', { version: '1', body: serviceOf([ruleOf({})]) }]]));
+    const before = all(
+      builder,
+      new Map([
+        ['shop/other', other],
+        ['shop/web', { version: '1', body: serviceOf([ruleOf({})]) }],
+      ]),
+    );
     const backends = [{ cluster: 'shop/web:80', weight: 1 }, { weight: 1 }];
-    const after = all(builder, new Map([['shop/other', other], ['shop/web', { version: '2', body: serviceOf([ruleOf({ backends })]) }]]));
+    const after = all(
+      builder,
+      new Map([
+        ['shop/other', other],
+        ['shop/web', { version: '2', body: serviceOf([ruleOf({ backends })]) }],
+      ]),
+    );
     const versions = new Set(before.map(({ name, version }) => `${name} ${version}`));
-    expect(after.filter(({ name, version }) => !versions.has(`${name} ${version}`)).map(({ name }) => name)).toEqual(['shop/web:80']);
-    expect(after.filter((encoded) => encoded.name.startsWith('shop/other')).every((encoded) => before.includes(encoded))).toBe(true);
+    expect(after.filter(({ name, version }) => !versions.has(`${name} ${version}`)).map(({ name }) => name)).toEqual([
+      'shop/web:80',
+    ]);
+    expect(
+      after.filter((encoded) => encoded.name.startsWith('shop/other')).every((encoded) => before.includes(encoded)),
+    ).toBe(true);
   });
 
   test('has the readiness listener only when the certificate is there', () => {

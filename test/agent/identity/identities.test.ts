@@ -52,7 +52,12 @@ async function world(signedAs = ID) {
     changed: () => void (state.changed += 1),
     clock,
     random: () => 0,
-    logger: { debug: () => undefined, info: () => undefined, error: () => undefined, warn: (_, fields) => state.warnings.push(fields) },
+    logger: {
+      debug: () => undefined,
+      info: () => undefined,
+      error: () => undefined,
+      warn: (_, fields) => state.warnings.push(fields),
+    },
   });
   return { clock, identities, state };
 }

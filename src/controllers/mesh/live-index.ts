@@ -1,0 +1,86 @@
+import type { MeshService } from '../../api/generated/meshservice.ts';
+import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
+import type { EndpointSlice, HTTPRoute, Pod, Service } from '../../api/kubernetes.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import type { StoreReader } from '../../kube/store.ts';
+import {
+  byAge,
+  type MeshIndex,
+  parentServiceKeys,
+  resolveServiceKey,
+  SERVICE_NAME_LABEL,
+  sourceServiceKey,
+} from '../../model/mesh/mesh-index.ts';
+
+export interface MeshStores {
+  readonly services: StoreReader<Service>;
+  readonly endpointSlices: StoreReader<EndpointSlice>;
+  readonly pods: StoreReader<Pod>;
+  readonly meshServices: StoreReader<MeshService>;
+  readonly trafficSplits: StoreReader<TrafficSplit>;
+  readonly httpRoutes: StoreReader<HTTPRoute>;
+}
+
+/** Answers what the translation of one service asks, out of the stores; EndpointSlices, the many, are kept by service. */
+export class LiveMeshIndex implements MeshIndex {
+  readonly trustDomain: string;
+  readonly #stores: MeshStores;
+  readonly #slices = new Map<string, Map<string, EndpointSlice>>();
+
+  constructor(stores: MeshStores, trustDomain: string) {
+    this.#stores = stores;
+    this.trustDomain = trustDomain;
+    for (const slice of stores.endpointSlices.list()) this.#keep(slice.metadata.name, undefined, slice);
+    stores.endpointSlices.onChange((key, before, after) => this.#keep(key, before, after));
+  }
+
+  service(key: string): Service | undefined {
+    return this.#stores.services.get(key);
+  }
+
+  pod(key: string): Pod | undefined {
+    return this.#stores.pods.get(key);
+  }
+
+  meshService(key: string): MeshService | undefined {
+    return this.#stores.meshServices.get(key);
+  }
+
+  slicesOf(serviceKey: string): readonly EndpointSlice[] {
+    return [...(this.#slices.get(serviceKey)?.values() ?? [])];
+  }
+
+  meshServicesOf(serviceKey: string): readonly MeshService[] {
+    return oldestFirst(this.#stores.meshServices, serviceKey, (mesh) => sourceServiceKey(mesh) === serviceKey);
+  }
+
+  trafficSplitsOf(serviceKey: string): readonly TrafficSplit[] {
+    const isFor = (split: TrafficSplit) => resolveServiceKey(this, split, split.spec.service) === serviceKey;
+    return oldestFirst(this.#stores.trafficSplits, serviceKey, isFor);
+  }
+
+  httpRoutesOf(serviceKey: string): readonly HTTPRoute[] {
+    return oldestFirst(this.#stores.httpRoutes, serviceKey, (route) => parentServiceKeys(route).includes(serviceKey));
+  }
+
+  #keep(key: string, before: EndpointSlice | undefined, after: EndpointSlice | undefined): void {
+    for (const old of serviceOfSlice(before)) this.#slices.get(old)?.delete(key);
+    for (const service of serviceOfSlice(after)) {
+      const slices = this.#slices.get(service) ?? new Map<string, EndpointSlice>();
+      this.#slices.set(service, slices);
+      if (after !== undefined) slices.set(key, after);
+    }
+  }
+}
+
+/** Key of the Service that an EndpointSlice is of; none for one without that label. */
+export function serviceOfSlice(slice: EndpointSlice | undefined): readonly string[] {
+  const name = slice?.metadata.labels?.[SERVICE_NAME_LABEL];
+  return slice === undefined || name === undefined ? [] : [`${slice.metadata.namespace ?? 'default'}/${name}`];
+}
+
+/** Objects of these kinds are few in a namespace, and all that speak of a service are in its namespace. */
+function oldestFirst<T extends KubeObject>(store: StoreReader<T>, serviceKey: string, isFor: (object: T) => boolean): T[] {
+  const [namespace = ''] = serviceKey.split('/');
+  return store.inNamespace(namespace).filter(isFor).sort(byAge);
+}

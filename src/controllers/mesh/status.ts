@@ -1,0 +1,119 @@
+import type { MeshService } from '../../api/generated/meshservice.ts';
+import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
+import type { Pod } from '../../api/kubernetes.ts';
+import { objectKey } from '../../api/meta.ts';
+import type { StatusWriter } from '../../kube/apply.ts';
+import { DONE, type ReconcileResult, runController } from '../../kube/controller.ts';
+import { KINDS } from '../../kube/kinds.ts';
+import type { StoreReader } from '../../kube/store.ts';
+import { WorkQueue } from '../../kube/workqueue.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { isInjected } from '../../model/mesh/identity.ts';
+import { resolveServiceKey, sourceServiceKey } from '../../model/mesh/mesh-index.ts';
+import { problemsOfMeshService, problemsOfTrafficSplit } from '../../model/mesh/mesh-problems.ts';
+import type { AnyRef } from '../../model/node/desired-update.ts';
+import { meshObjectStatus } from '../../model/status/mesh.ts';
+import type { ProgramTarget } from '../../model/status/programmed.ts';
+import type { LiveMeshIndex } from './live-index.ts';
+import type { ProxyStates } from './proxies.ts';
+
+export interface MeshStatusDeps {
+  readonly meshServices: StoreReader<MeshService>;
+  readonly trafficSplits: StoreReader<TrafficSplit>;
+  readonly pods: StoreReader<Pod>;
+  readonly index: LiveMeshIndex;
+  readonly proxies: ProxyStates;
+  readonly table: { version(node: string, ref: AnyRef): string | undefined };
+  readonly isConnected: (node: string) => boolean;
+  readonly statuses: { readonly meshService: StatusWriter; readonly trafficSplit: StatusWriter };
+  readonly onAcknowledged: (listener: () => void) => () => void;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+/** Proxies acknowledge in bursts: statuses are worked out once for all that comes within this. */
+const SETTLE_MS = 50;
+
+/** Keeps the statuses of MeshServices and TrafficSplits true while this replica leads; resolves when it has stopped. */
+export async function runMeshStatus(deps: MeshStatusDeps, signal: AbortSignal): Promise<void> {
+  const { meshServices, trafficSplits, pods, clock, random, log } = deps;
+  const queue = new WorkQueue({ clock, random });
+  const enqueueAll = () => {
+    for (const object of meshServices.list()) queue.addAfter(`MeshService ${objectKey(object)}`, SETTLE_MS);
+    for (const object of trafficSplits.list()) queue.addAfter(`TrafficSplit ${objectKey(object)}`, SETTLE_MS);
+  };
+  const unsubscribe = [
+    meshServices.onChange((key) => queue.addAfter(`MeshService ${key}`, SETTLE_MS)),
+    trafficSplits.onChange((key) => queue.addAfter(`TrafficSplit ${key}`, SETTLE_MS)),
+    deps.onAcknowledged(enqueueAll),
+  ];
+  enqueueAll();
+  const reconciler = { reconcile: (key: string, term: AbortSignal) => reconcile(deps, key, term) };
+  const stores = [meshServices, trafficSplits, pods];
+  try {
+    await runController({ name: 'mesh-status', reconciler, queue, stores, clock, log }, signal);
+  } finally {
+    for (const end of unsubscribe) end();
+  }
+}
+
+async function reconcile(deps: MeshStatusDeps, text: string, signal: AbortSignal): Promise<ReconcileResult> {
+  const { meshServices, trafficSplits, index, statuses } = deps;
+  const [kind = '', key = ''] = text.split(' ');
+  if (kind === 'MeshService') {
+    const mesh = meshServices.get(key);
+    if (mesh === undefined) return DONE;
+    const serviceKey = sourceServiceKey(mesh);
+    const status = statusOf(deps, mesh, problemsOfMeshService(index, mesh), serviceKey);
+    const endpoints = { total: endpointCount(index, serviceKey) };
+    return statuses.meshService.write(KINDS.meshService, mesh, { ...status, endpoints }, signal);
+  }
+  const split = trafficSplits.get(key);
+  if (split === undefined) return DONE;
+  const serviceKey = resolveServiceKey(index, split, split.spec.service);
+  const status = statusOf(deps, split, problemsOfTrafficSplit(index, split), serviceKey);
+  return statuses.trafficSplit.write(KINDS.trafficSplit, split, status, signal);
+}
+
+function statusOf(
+  deps: MeshStatusDeps,
+  object: MeshService | TrafficSplit,
+  problems: ReturnType<typeof problemsOfMeshService>,
+  serviceKey: string,
+) {
+  const { generation } = object.metadata;
+  return meshObjectStatus({
+    problems,
+    targets: targetsOf(deps, serviceKey),
+    ...(generation === undefined ? {} : { generation }),
+    stored: object.status?.conditions ?? [],
+  });
+}
+
+/** Every running proxy may call every service, so each has to know how this one is called. */
+function targetsOf({ pods, proxies, table, isConnected }: MeshStatusDeps, serviceKey: string): ProgramTarget[] {
+  const ref = { kind: 'service', key: serviceKey };
+  return pods.list().flatMap((pod): ProgramTarget[] => {
+    const { nodeName } = pod.spec;
+    if (!isInjected(pod) || nodeName === undefined || pod.status?.phase !== 'Running') return [];
+    return [
+      {
+        name: objectKey(pod),
+        isReachable: isConnected(nodeName),
+        wanted: table.version(nodeName, ref) ?? '',
+        ...proxies.word(pod.metadata.uid ?? '', ref.kind, ref.key),
+      },
+    ];
+  });
+}
+
+function endpointCount(index: LiveMeshIndex, serviceKey: string): number {
+  const ready = index
+    .slicesOf(serviceKey)
+    .flatMap(({ endpoints = [] }) => endpoints)
+    .filter(({ conditions }) => conditions?.ready !== false);
+  return new Set(ready.flatMap(({ addresses }) => addresses)).size;
+}
