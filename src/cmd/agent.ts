@@ -9,6 +9,7 @@ import { createLogger, LOG_LEVELS } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { serveHealth } from '../telemetry/health.ts';
 import { Environment } from './environment.ts';
+import { NodeMesh } from './node-mesh.ts';
 import { runUntilSignal } from './process.ts';
 
 const TRUST_FILE = '/etc/weft/trust/ca.crt';
@@ -31,12 +32,13 @@ environment.check();
 const logger = createLogger({ level: config.logLevel, format: 'json', clock: systemClock });
 
 await runUntilSignal(logger, async (signal) => {
+  const mesh = new NodeMesh(logger);
   const agent = new NodeAgent({
     stateFolder: '/var/lib/weft',
     runFolder: '/run/weft',
     cni: config.cni,
     programs: { shim: '/app/dist/weft-cni', loopback: '/app/dist/loopback' },
-    mesh: () => ({ open: () => undefined, close: () => undefined, changed: () => undefined }),
+    mesh: (resources) => mesh.start(resources),
     clock: systemClock,
     logger,
   });
@@ -69,6 +71,7 @@ await runUntilSignal(logger, async (signal) => {
     teardown: (request) => agent.teardown(request),
     log: logger,
   });
+  mesh.attach(server);
   agent.attach({
     setLeases: (leases) => server.setLeases(leases),
     requestBlock: () => server.requestBlock(undefined),
@@ -79,6 +82,7 @@ await runUntilSignal(logger, async (signal) => {
 
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   clearInterval(trust);
+  mesh.close();
   await server.close();
   await agent.stop();
   await health.close();

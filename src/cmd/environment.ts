@@ -24,6 +24,22 @@ export class Environment {
     return value;
   }
 
+  integer(name: string): number {
+    const value = Number(this.text(name));
+    if (!Number.isInteger(value) || value < 0) this.#problems.push(`${name} must be a whole number`);
+    return value;
+  }
+
+  /** An object as JSON text. */
+  json(name: string): Readonly<Record<string, never>> {
+    try {
+      return JSON.parse(this.text(name)) as Readonly<Record<string, never>>;
+    } catch {
+      this.#problems.push(`${name} must be JSON`);
+      return {};
+    }
+  }
+
   choice<T extends string>(name: string, choices: readonly T[]): T {
     const value = this.text(name);
     const found = choices.find((choice) => choice === value);

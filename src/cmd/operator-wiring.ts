@@ -4,6 +4,9 @@ import { runIPPoolControllers } from '../controllers/ippool/run.ts';
 import { runPolicyStatus } from '../controllers/networkpolicy/run.ts';
 import { NodeStateCompiler } from '../controllers/node-state/compiler.ts';
 import { Forgetting } from '../controllers/node-state/forgetting.ts';
+import { MeshCompiler } from '../controllers/mesh/compiler.ts';
+import { ProxyStates } from '../controllers/mesh/proxies.ts';
+import { runMeshStatus } from '../controllers/mesh/status.ts';
 import { HeldResources } from '../controllers/node-state/held.ts';
 import { LeasedAddresses } from '../controllers/node-state/leased.ts';
 import { runUninstall } from '../controllers/uninstall/run.ts';
@@ -27,6 +30,8 @@ import { serveHealth } from '../telemetry/health.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { authorityInSecret, publishTrust } from './authority-store.ts';
 import { createStores, reflectCluster } from './cluster-stores.ts';
+import { type ProxySettings, startWebhooks } from './operator-webhooks.ts';
+import { signWorkload } from './sign-workload.ts';
 
 export interface OperatorConfig {
   readonly namespace: string;
@@ -37,6 +42,8 @@ export interface OperatorConfig {
   readonly trustDomain: string;
   readonly agentPort: number;
   readonly healthPort: number;
+  readonly webhookPort: number;
+  readonly proxy: ProxySettings;
 }
 
 const AGENT_AUDIENCE = 'weft-operator';
@@ -93,13 +100,15 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     isFlushing = true;
     clock.after(FLUSH_AFTER_MS, flush);
   };
+  const mesh = new MeshCompiler({ stores, table, trustDomain, proxyUid: config.proxy.uid }, wake);
+  const proxies = new ProxyStates();
   const compiler = new NodeStateCompiler(
     {
       stores,
       table,
       policies,
       trust: { trustDomain, trustBundlePem: authority.rootCertificatePem },
-      meshOf: () => undefined,
+      meshOf: (pod) => mesh.meshOf(pod),
     },
     wake,
   );
@@ -134,7 +143,10 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
         for (const pool of leased.change(changes)) for (const listener of leaseListeners) listener(pool);
         wake();
       },
-      proxy: () => undefined,
+      proxy(_node, report) {
+        proxies.report(report);
+        acknowledged();
+      },
     },
     requests: {
       async block(node) {
@@ -143,7 +155,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
         return 'reason' in answer ? { problem: answer.message } : { cidr: answer.spec.cidr };
       },
       forgotten: (_node, { addresses }) => forgetting.wait(addresses),
-      certificate: async () => ({ problem: 'this operator signs no workload certificates' }),
+      certificate: async (node, request) => signWorkload(authority, stores.pods, trustDomain, { node, ...request }),
     },
     clock,
     random: Math.random,
@@ -152,6 +164,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
 
   function flush(): void {
     isFlushing = false;
+    compiler.meshChanged(mesh.flush());
     compiler.flush();
     const addresses = new Map<string, string>();
     for (const node of stores.nodes.list()) {
@@ -168,6 +181,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
   }
 
   flush();
+  const webhooks = await startWebhooks({ api, authority, config, log }, signal);
   isServing = true;
   log.info('operator serving', { replica: config.replica });
 
@@ -207,6 +221,17 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
         },
         term,
       ),
+      runMeshStatus(
+        {
+          ...{ clock, log, random: Math.random, table, proxies },
+          ...{ meshServices: stores.meshServices, trafficSplits: stores.trafficSplits, pods: stores.pods },
+          index: mesh.index,
+          isConnected: (node) => held.isConnected(node),
+          statuses: { meshService: status('weft-meshservice'), trafficSplit: status('weft-trafficsplit') },
+          onAcknowledged: listen,
+        },
+        term,
+      ),
       runUninstall(
         {
           ...{ api, clock, log, namespace },
@@ -225,9 +250,10 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
   while (!signal.aborted) {
     await sleep(clock, CERTIFICATE_LIFE_MS / 3, signal);
     tls = issueOwn();
+    webhooks.renew();
   }
   clearInterval(claims);
-  await Promise.all([leading, client.close()]);
+  await Promise.all([leading, client.close(), webhooks.close()]);
   await health.close();
   await api.close();
 }

@@ -13,6 +13,13 @@ const config = {
   trustDomain: environment.text('WEFT_TRUST_DOMAIN'),
   agentPort: environment.port('WEFT_AGENT_PORT'),
   healthPort: environment.port('WEFT_HEALTH_PORT'),
+  webhookPort: environment.port('WEFT_WEBHOOK_PORT'),
+  proxy: {
+    image: environment.text('WEFT_PROXY_IMAGE'),
+    uid: environment.integer('WEFT_PROXY_UID'),
+    logLevel: environment.text('WEFT_PROXY_LOG_LEVEL'),
+    resources: environment.json('WEFT_PROXY_RESOURCES'),
+  },
 };
 const level = environment.choice('WEFT_LOG_LEVEL', LOG_LEVELS);
 environment.check();

@@ -41,6 +41,8 @@ export function proxyContainer({ image, uid, logLevel, resources, bootstrap, rea
       ...['--concurrency', String(WORKERS)],
       // Hot restart wants shared memory and has no use here: a new proxy is a new pod.
       '--disable-hot-restart',
+      // A port that turns Strict closes the plain connections it has after this, instead of after ten minutes.
+      ...['--drain-time-s', '5'],
     ],
     env: [fromPod('WEFT_POD_NAME', 'metadata.name'), fromPod('WEFT_POD_NAMESPACE', 'metadata.namespace')],
     ports: [{ name: 'weft-ready', containerPort: ready.port, protocol: 'TCP' }],
