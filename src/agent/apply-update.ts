@@ -48,7 +48,11 @@ export class UpdateApplier {
     if (policyRefused !== undefined) errors.push(...failures(update, POLICY_KINDS, policyRefused));
     if ([...kinds].some((kind) => NODE_KINDS.has(kind))) {
       const refused = await attempt(() => network.applyNode());
-      if (refused !== undefined) errors.push(...failures(update, NODE_KINDS, refused));
+      if (refused !== undefined) {
+        errors.push(...failures(update, NODE_KINDS, refused));
+        // What the next try starts from, but not held: a version that nothing equals is sent again.
+        for (const { kind, key, body } of upserts) if (NODE_KINDS.has(kind)) resources.set(kind, key, '', body);
+      }
     }
     if (errors.length === 0) resources.setWatermark(update.watermark);
     else this.#deps.logger.error('update not in force', { count: errors.length, reason: errors[0]?.message });

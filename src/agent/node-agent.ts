@@ -3,10 +3,10 @@ import path from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ApplyError, HeldResource, NodeUpdate } from '../model/node/desired-update.ts';
-import type { ResourceKind } from '../model/node/ir.ts';
+import type { PodIr, ResourceKind } from '../model/node/ir.ts';
 import type { Lease } from '../model/ipam/lease-state.ts';
 import { UpdateApplier } from './apply-update.ts';
-import { Attacher } from './cni/attach.ts';
+import { Attacher, type PodAttachment } from './cni/attach.ts';
 import { type CniFolders, type CniPrograms, installConflist, installPrograms, uninstallCni } from './cni/install.ts';
 import { doPendingDeletes } from './cni/pending.ts';
 import { PodWaiter } from './cni/pods.ts';
@@ -77,7 +77,7 @@ export class NodeAgent {
     this.#options = options;
     this.resources = new ResourceStore(path.join(stateFolder, 'resources.json'), clock);
     this.#mesh = options.mesh(this.resources);
-    this.#leases = new NodeLeases(stateFolder, clock, this.#blocks(), () => this.#liveLeases());
+    this.#leases = new NodeLeases(stateFolder, clock, this.#leasableBlocks(), () => this.#liveLeases());
     const deps = { resources: this.resources, policy: this.#policy, logger };
     this.#network = new NodeNetwork({ ...deps, host: this.#host, mesh: this.#mesh });
     this.#applier = new UpdateApplier({
@@ -173,13 +173,21 @@ export class NodeAgent {
       pods: pods.map(({ pod, attachment }) => bindingOf(pod, attachment)),
     });
     await this.#network.applyNode();
-    for (const { pod, attachment } of pods) {
-      if (existsSync(attachment.netns)) this.#mesh.open(pod, attachment);
+    for (const { pod, attachment } of pods) this.#reopenMesh(pod, attachment);
+  }
+
+  /** One broken namespace must not keep the others from their proxies. */
+  #reopenMesh(pod: PodIr, attachment: PodAttachment): void {
+    if (!existsSync(attachment.netns)) return;
+    try {
+      this.#mesh.open(pod, attachment);
+    } catch (error) {
+      this.#options.logger.error('the proxy of a pod is not served', { pod: pod.name, reason: String(error) });
     }
   }
 
   #changed(kinds: ReadonlySet<ResourceKind>): void {
-    if (kinds.has('block')) this.#leases.setBlocks(this.#blocks());
+    if (kinds.has('block') || kinds.has('pool')) this.#leases.setBlocks(this.#leasableBlocks());
     if (kinds.has('pod')) this.#waiter.podsChanged();
     this.#mesh.changed(kinds);
     this.#serveWhenReady();
@@ -197,6 +205,15 @@ export class NodeAgent {
 
   #blocks(): readonly string[] {
     return [...this.resources.all('block')].map(([cidr]) => cidr).sort();
+  }
+
+  /** Without those of disabled pools, whose addresses stay with who has them. */
+  #leasableBlocks(): readonly string[] {
+    const isOpen = (cidr: string) => {
+      const block = this.resources.get('block', cidr);
+      return block !== undefined && this.resources.get('pool', block.pool)?.disabled !== true;
+    };
+    return this.#blocks().filter(isOpen);
   }
 
   #tellLeases(): void {

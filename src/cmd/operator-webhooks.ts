@@ -53,7 +53,13 @@ export async function startWebhooks({ api, authority, config, log }: WebhookDeps
     ready: { port: PROXY_PORT.ready, path: READY_PATH },
   });
   const handlers = new Map([[INJECT_PATH, handler]]);
-  const server = await serveWebhooks({ port: config.webhookPort, host: '0.0.0.0', certificate: issue(), handlers, log });
+  const server = await serveWebhooks({
+    port: config.webhookPort,
+    host: '0.0.0.0',
+    certificate: issue(),
+    handlers,
+    log,
+  });
   void configure({ api, authority, config, log }, signal);
   return { renew: () => server.setCertificate(issue()), close: () => server.close() };
 }

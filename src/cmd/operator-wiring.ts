@@ -1,4 +1,5 @@
 import type { IPPool } from '../api/generated/ippool.ts';
+import type { KubeObject } from '../api/meta.ts';
 import { BlockClaimer } from '../controllers/ippool/claim.ts';
 import { runIPPoolControllers } from '../controllers/ippool/run.ts';
 import { runPolicyStatus } from '../controllers/networkpolicy/run.ts';
@@ -10,6 +11,7 @@ import { runMeshStatus } from '../controllers/mesh/status.ts';
 import { HeldResources } from '../controllers/node-state/held.ts';
 import { LeasedAddresses } from '../controllers/node-state/leased.ts';
 import { runUninstall } from '../controllers/uninstall/run.ts';
+import { followProgress } from '../controllers/node-state/progress.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadConnection } from '../kube/connection.ts';
 import { StatusWriter } from '../kube/apply.ts';
@@ -51,6 +53,8 @@ const AGENT_SERVICE_ACCOUNT = 'weft-agent';
 /** Changes that come together are compiled together. */
 const FLUSH_AFTER_MS = 2;
 const CLAIM_EVERY_MS = 2_000;
+/** A new leader takes no `Programmed` back before every node has reported, or this has passed. */
+const SETTLE_MS = 30_000;
 const CERTIFICATE_LIFE_MS = 24 * 3600_000;
 
 /** One replica: watches, compiles, and dials every agent; writes status while it leads. Resolves after `signal`. */
@@ -108,6 +112,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
       table,
       policies,
       trust: { trustDomain, trustBundlePem: authority.rootCertificatePem },
+      progress: followProgress(stores as unknown as Readonly<Record<string, StoreReader<KubeObject>>>),
       meshOf: (pod) => mesh.meshOf(pod),
     },
     wake,
@@ -191,6 +196,9 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     name: 'weft-operator',
     identity: config.replica,
   });
+  const settledMs = clock.monotonic() + SETTLE_MS;
+  const isSettled = () =>
+    clock.monotonic() > settledMs || stores.nodes.list().every(({ metadata }) => held.isConnected(metadata.name));
   const leading = election.run(async (term) => {
     const status = (manager: string) => new StatusWriter({ api, clock, fieldManager: manager });
     await Promise.all([
@@ -213,7 +221,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
       ),
       runPolicyStatus(
         {
-          ...{ clock, log, random: Math.random, table, held, footprints: policies },
+          ...{ clock, log, random: Math.random, table, held, footprints: policies, isSettled },
           policies: stores.policies,
           nodes: stores.nodes,
           status: status('weft-networkpolicy'),
@@ -227,6 +235,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
           ...{ meshServices: stores.meshServices, trafficSplits: stores.trafficSplits, pods: stores.pods },
           index: mesh.index,
           isConnected: (node) => held.isConnected(node),
+          isSettled,
           statuses: { meshService: status('weft-meshservice'), trafficSplit: status('weft-trafficsplit') },
           onAcknowledged: listen,
         },
@@ -246,7 +255,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
   }, signal);
 
   // A standby that was behind when the primary was lost claims once it has caught up.
-  const claims = setInterval(() => client.changed(table.takeDirty()), CLAIM_EVERY_MS);
+  const claims = setInterval(flush, CLAIM_EVERY_MS);
   while (!signal.aborted) {
     await sleep(clock, CERTIFICATE_LIFE_MS / 3, signal);
     tls = issueOwn();

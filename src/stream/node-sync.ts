@@ -4,7 +4,9 @@ import { isBehind } from './watermark.ts';
 
 export interface SequencedUpdate extends PlannedUpdate {
   readonly seq: number;
+  /** What this replica knows everything up to, and what the content was computed from. */
   readonly watermark: Watermark;
+  readonly contents: Watermark;
   readonly syncDone: boolean;
 }
 
@@ -86,7 +88,13 @@ export class NodeSync {
     if (syncDone) this.#owesSyncDone = false;
     this.#seq += 1;
     this.#inFlight = this.#seq;
-    return { ...plan, seq: this.#seq, watermark: this.#desired.watermark(), syncDone };
+    return {
+      ...plan,
+      seq: this.#seq,
+      watermark: this.#desired.watermark(),
+      contents: this.#desired.contents(),
+      syncDone,
+    };
   }
 
   acknowledge({ ownSeq, applied, removed, failed }: AckIr): void {

@@ -41,7 +41,7 @@ export function parseUpdate(wire: Update, versionOf: (ref: AnyRef) => string | u
     return isResourceKind(kind) ? [{ kind, key }] : [];
   });
   return {
-    update: { upserts, setPatches, removals, complete: wire.syncDone, watermark: { ...wire.watermark } },
+    update: { upserts, setPatches, removals, complete: wire.syncDone, watermark: { ...wire.contents } },
     errors,
   };
 }

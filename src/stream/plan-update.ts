@@ -3,8 +3,10 @@ import { RESOURCE_ORDER } from '../model/node/ir.ts';
 
 /** What nodes should hold. `model/node/desired.ts` is one. All answers are of one moment. */
 export interface DesiredSource {
-  /** What the state was computed from. */
+  /** Everything up to here is known: of a list, an event or a bookmark, whichever is newest. */
   watermark(): Watermark;
+  /** The newest objects that the state was computed from; never more than `watermark`. */
+  contents(): Watermark;
   resourcesOf(node: string): readonly AnyRef[];
   /** Undefined: the node should not hold it. */
   version(node: string, ref: AnyRef): string | undefined;

@@ -21,9 +21,13 @@ export function isBehind(candidate: Watermark, held: Watermark): boolean {
   return common.some((kind) => (parseVersion(candidate[kind]) ?? -1n) < (parseVersion(held[kind]) ?? 0n));
 }
 
-/** What is held after state computed from `next`, which is not behind, was taken over `held`. */
+/** What is held after state with `next` in it, which is not behind, was taken over `held`: of each kind the newer. */
 export function advanceWatermark(held: Watermark, next: Watermark): Watermark {
-  return epochOf(next) === epochOf(held) ? { ...held, ...next } : { ...next };
+  if (epochOf(next) !== epochOf(held)) return { ...next };
+  const newer = Object.entries(next).filter(
+    ([kind, version]) => (parseVersion(version) ?? -1n) >= (parseVersion(held[kind]) ?? -1n),
+  );
+  return { ...held, ...Object.fromEntries(newer) };
 }
 
 function epochOf(watermark: Watermark): bigint {

@@ -90,7 +90,8 @@ export class MeshCompiler {
     const { table } = this.#deps;
     const endpoints = translateEndpoints(this.index, key);
     for (const [cluster, body] of endpoints) table.set('endpoints', cluster, body, this.#nodes);
-    for (const cluster of this.#clusters.get(key) ?? []) if (!endpoints.has(cluster)) table.remove('endpoints', cluster);
+    for (const cluster of this.#clusters.get(key) ?? [])
+      if (!endpoints.has(cluster)) table.remove('endpoints', cluster);
     this.#clusters.set(key, [...endpoints.keys()]);
   }
 

@@ -80,7 +80,11 @@ export function serviceOfSlice(slice: EndpointSlice | undefined): readonly strin
 }
 
 /** Objects of these kinds are few in a namespace, and all that speak of a service are in its namespace. */
-function oldestFirst<T extends KubeObject>(store: StoreReader<T>, serviceKey: string, isFor: (object: T) => boolean): T[] {
+function oldestFirst<T extends KubeObject>(
+  store: StoreReader<T>,
+  serviceKey: string,
+  isFor: (object: T) => boolean,
+): T[] {
   const [namespace = ''] = serviceKey.split('/');
   return store.inNamespace(namespace).filter(isFor).sort(byAge);
 }

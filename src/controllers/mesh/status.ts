@@ -26,6 +26,8 @@ export interface MeshStatusDeps {
   readonly proxies: ProxyStates;
   readonly table: { version(node: string, ref: AnyRef): string | undefined };
   readonly isConnected: (node: string) => boolean;
+  /** Every node has reported, or the time for it is over. */
+  readonly isSettled: () => boolean;
   readonly statuses: { readonly meshService: StatusWriter; readonly trafficSplit: StatusWriter };
   readonly onAcknowledged: (listener: () => void) => () => void;
   readonly clock: Clock;
@@ -90,6 +92,7 @@ function statusOf(
     targets: targetsOf(deps, serviceKey),
     ...(generation === undefined ? {} : { generation }),
     stored: object.status?.conditions ?? [],
+    isSettled: deps.isSettled(),
   });
 }
 

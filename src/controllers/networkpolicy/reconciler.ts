@@ -19,6 +19,8 @@ export interface PolicyStatusDeps {
     footprint(origin: string): PolicyFootprint | undefined;
     chain(key: string): ChainIr | undefined;
   };
+  /** Every node has reported, or the time for it is over. */
+  readonly isSettled: () => boolean;
   /** What each node should hold. */
   readonly table: { version(node: string, ref: AnyRef): string | undefined };
   /** What each node says it holds. */
@@ -49,6 +51,7 @@ export class PolicyStatusReconciler implements Reconciler {
       targets,
       ...(policy.metadata.generation === undefined ? {} : { generation: policy.metadata.generation }),
       stored: policy.status?.conditions ?? [],
+      isSettled: this.#deps.isSettled(),
     });
     return status.write(KINDS.networkPolicy, policy, desired, signal);
   }

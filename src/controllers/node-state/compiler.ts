@@ -10,6 +10,7 @@ import { applyPolicyEffects } from '../../model/node/desired-policy.ts';
 import { translateNode, translatePeer, translatePod, translatePool } from '../../model/node/translate-node.ts';
 import type { ObjectChanges } from '../../model/policy/change.ts';
 import type { PolicyIndex } from '../../model/policy/policy-index.ts';
+import type { StoreProgress } from './progress.ts';
 
 export interface NodeStateStores {
   readonly nodes: StoreReader<Node>;
@@ -26,6 +27,8 @@ export interface NodeStateDeps {
   readonly table: DesiredTable;
   readonly policies: PolicyIndex;
   readonly trust: { readonly trustDomain: string; readonly trustBundlePem: string };
+  /** How far the stores are, those of the mesh too. */
+  readonly progress: () => StoreProgress;
   /** What the mesh makes of a pod; undefined for a pod without proxy. */
   readonly meshOf: (pod: Pod) => PodMeshIr | undefined;
 }
@@ -45,7 +48,6 @@ export class NodeStateCompiler {
   /** Pod uid → node that was told of it. */
   readonly #podNodes = new Map<string, string>();
   readonly #podKeys = new Map<string, string>();
-  readonly #newest = new Map<StoreName, bigint>();
 
   /** @param wake called when there is something to flush, again and again until `flush`. */
   constructor(deps: NodeStateDeps, wake: () => void) {
@@ -53,15 +55,11 @@ export class NodeStateCompiler {
     for (const [name, store] of Object.entries(deps.stores) as [StoreName, StoreReader<KubeObject>][]) {
       const keys = new Set<string>();
       this.#changed.set(name, keys);
-      store.onChange((key, _before, after) => {
+      store.onChange((key) => {
         keys.add(key);
-        this.#seen(name, after?.metadata.resourceVersion ?? store.resourceVersion);
         wake();
       });
-      for (const object of store.list()) {
-        keys.add(objectKey(object));
-        this.#seen(name, object.metadata.resourceVersion);
-      }
+      for (const object of store.list()) keys.add(objectKey(object));
     }
   }
 
@@ -179,17 +177,9 @@ export class NodeStateCompiler {
     this.#deps.table.remove('pod', uid);
   }
 
-  /**
-   * Of the newest object seen, not of the newest bookmark: replicas hear the same objects but not the same bookmarks,
-   * and one must not seem behind another for want of those. Comparable as integers since Kubernetes 1.35.
-   */
-  #seen(name: StoreName, resourceVersion = ''): void {
-    const version = BigInt(resourceVersion === '' ? 0 : resourceVersion);
-    if (version > (this.#newest.get(name) ?? 0n)) this.#newest.set(name, version);
-  }
-
   #advance(): void {
-    this.#deps.table.advance(Object.fromEntries([...this.#newest].map(([name, version]) => [name, String(version)])));
+    const { watermark, contents } = this.#deps.progress();
+    this.#deps.table.advance(watermark, contents);
   }
 }
 

@@ -24,6 +24,7 @@ export class DesiredTable {
   readonly #byNode = new Map<string, Map<string, Entry>>();
   #dirty = new Map<string, Map<string, ResourceRef>>();
   #watermark: Watermark = {};
+  #contents: Watermark = {};
 
   /** A resource that nodes share. `nodes`: all that need it; left out, those of `require` stay. */
   set<K extends ResourceKind>(kind: K, key: string, body: ResourceBodies[K], nodes?: Iterable<string>): void {
@@ -90,9 +91,17 @@ export class DesiredTable {
     this.#dirty.delete(node);
   }
 
-  /** What the state set so far was computed from. */
-  advance(watermark: Watermark): void {
+  /**
+   * What the state set so far knows everything up to, and the newest objects in it. Two numbers, because replicas hear
+   * the same objects but not the same bookmarks: a node must hold what any replica in step can offer.
+   */
+  advance(watermark: Watermark, contents = watermark): void {
     this.#watermark = { ...this.#watermark, ...watermark };
+    this.#contents = { ...this.#contents, ...contents };
+  }
+
+  contents(): Watermark {
+    return this.#contents;
   }
 
   watermark(): Watermark {

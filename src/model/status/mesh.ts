@@ -10,15 +10,17 @@ export interface MeshObjectFacts {
   readonly targets: readonly ProgramTarget[];
   readonly generation?: number;
   readonly stored: readonly Condition[];
+  /** See `ProgrammedInput`. */
+  readonly isSettled: boolean;
 }
 
 /** Conditions and proxy counts of a MeshService or TrafficSplit: pure, so the same facts give the same status. */
-export function meshObjectStatus({ problems, targets, generation, stored }: MeshObjectFacts) {
+export function meshObjectStatus({ problems, targets, generation, stored, isSettled }: MeshObjectFacts) {
   const before = stored.find(({ type }) => type === CONDITION.programmed);
   const { targeted, acknowledged, rejected, unreachable, condition } = decideProgrammed({
     targets,
     noun: { one: 'proxy', many: 'proxies' },
-    isSettled: true,
+    isSettled,
     ...(generation === undefined ? {} : { generation }),
     ...(before === undefined ? {} : { stored: before }),
   });
@@ -34,7 +36,12 @@ export function meshObjectStatus({ problems, targets, generation, stored }: Mesh
   };
 }
 
-function verdict(type: string, goodReason: string, goodMessage: string, problems: readonly Problem[]): DesiredCondition {
+function verdict(
+  type: string,
+  goodReason: string,
+  goodMessage: string,
+  problems: readonly Problem[],
+): DesiredCondition {
   const [first] = problems;
   if (first === undefined) return { type, status: 'True', reason: goodReason, message: goodMessage };
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';

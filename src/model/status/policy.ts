@@ -12,15 +12,17 @@ export interface PolicyFacts {
   readonly targets: readonly ProgramTarget[];
   readonly generation?: number;
   readonly stored: readonly Condition[];
+  /** See `ProgrammedInput`. */
+  readonly isSettled: boolean;
 }
 
 /** Status of a NetworkPolicy: pure, so the same facts give the same conditions. */
-export function policyStatus({ selectedPods, problems, targets, generation, stored }: PolicyFacts) {
+export function policyStatus({ selectedPods, problems, targets, generation, stored, isSettled }: PolicyFacts) {
   const before = stored.find(({ type }) => type === CONDITION.programmed);
   const programmed = decideProgrammed({
     targets,
     noun: { one: 'node', many: 'nodes' },
-    isSettled: true,
+    isSettled,
     ...(generation === undefined ? {} : { generation }),
     ...(before === undefined ? {} : { stored: before }),
   });
