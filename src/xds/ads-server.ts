@@ -51,7 +51,8 @@ interface Proxy {
   readonly injector: ConnectionInjector;
   readonly rejections: Rejections;
   readonly streams: Set<ProxyStream>;
-  snapshot: Snapshot;
+  /** Undefined until the first `setSnapshot`: not nothing, but nothing to say. */
+  snapshot: Snapshot | undefined;
 }
 
 /** Aggregated discovery (delta) for proxies whose connections somebody else accepts and names. */
@@ -103,7 +104,7 @@ export class AdsServer {
       injector: server.createConnectionInjector(ServerCredentials.createInsecure()),
       rejections: new Rejections(),
       streams: new Set(),
-      snapshot: new Map(),
+      snapshot: undefined,
     };
     server.addService({ delta: METHOD }, { delta: (call: Call) => this.#accept(proxyKey, proxy, call) });
     this.#proxies.set(proxyKey, proxy);

@@ -14,10 +14,11 @@ const NOTHING: ReadonlyMap<string, XdsResource> = new Map();
 export class ProxyStream {
   readonly #deps: ProxyStreamDeps;
   readonly #subscriptions = new Map<string, Subscription>();
-  #snapshot: Snapshot;
+  #snapshot: Snapshot | undefined;
   #nonces = 0;
 
-  constructor(snapshot: Snapshot, deps: ProxyStreamDeps) {
+  /** @param snapshot without one the proxy is told nothing, and keeps what it has from an earlier connection. */
+  constructor(snapshot: Snapshot | undefined, deps: ProxyStreamDeps) {
     this.#snapshot = snapshot;
     this.#deps = deps;
   }
@@ -34,6 +35,7 @@ export class ProxyStream {
   }
 
   #advance(): void {
+    if (this.#snapshot === undefined) return;
     for (const [typeUrl, subscription] of this.#inOrder()) {
       if (!(NEEDS[typeUrl] ?? []).every((needed) => this.#isSettled(needed))) continue;
       const mayRemove = neededBy(typeUrl).every((other) => this.#isSettled(other));
@@ -42,7 +44,17 @@ export class ProxyStream {
       if (batch === undefined) continue;
       this.#nonces += 1;
       this.#deps.send(typeUrl, nonce, batch);
+      if (typeUrl === TYPE_URL.cds) this.#sendEndpointsAgain(batch);
     }
+  }
+
+  /**
+   * A changed cluster is made anew and waits for endpoints, 15 s at most, while the one before it goes on. It asks
+   * for none, as their name is subscribed to already (Envoy's xDS protocol, "Warming"); meanwhile no other change is
+   * acknowledged.
+   */
+  #sendEndpointsAgain({ upserts }: Batch): void {
+    this.#subscription(TYPE_URL.eds).sendAgain(upserts.map(({ name }) => name));
   }
 
   /** The proxy has all news of the type, or has refused it. */
@@ -62,7 +74,7 @@ export class ProxyStream {
   }
 
   #offered(typeUrl: string): ReadonlyMap<string, XdsResource> {
-    return this.#snapshot.get(typeUrl) ?? NOTHING;
+    return this.#snapshot?.get(typeUrl) ?? NOTHING;
   }
 
   #inOrder(): [string, Subscription][] {

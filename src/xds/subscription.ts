@@ -32,6 +32,8 @@ export class Subscription {
   readonly #rejections: Rejections;
   readonly #names = new Set<string>();
   readonly #held = new Map<string, string>();
+  /** To be sent whatever is held of them. */
+  readonly #again = new Set<string>();
   #isWildcard = false;
   #isFirst = true;
   #inFlight: { readonly nonce: string; readonly batch: Batch } | undefined;
@@ -48,6 +50,11 @@ export class Subscription {
     const reported = this.#isFirst ? this.#start(request) : undefined;
     this.#subscribe(request);
     return this.#answered(request) ?? reported;
+  }
+
+  /** The proxy needs these once more, though they have not changed, and does not ask for them. */
+  sendAgain(names: Iterable<string>): void {
+    for (const name of names) this.#again.add(name);
   }
 
   /** Whether each of `names` is asked for. */
@@ -69,6 +76,9 @@ export class Subscription {
     const batch = this.#suspectBatch(offered) ?? this.#wholeBatch(offered, mayRemove);
     if (batch.upserts.length === 0 && batch.removals.length === 0) return undefined;
     this.#inFlight = { nonce, batch };
+    for (const { name } of batch.upserts) {
+      if (this.#again.delete(name)) this.#held.delete(name);
+    }
     return batch;
   }
 
@@ -131,7 +141,8 @@ export class Subscription {
     const names = this.#isWildcard ? offered.keys() : this.#names;
     for (const name of names) {
       const resource = offered.get(name);
-      if (resource === undefined || resource.version === this.#held.get(name)) continue;
+      if (resource === undefined) continue;
+      if (resource.version === this.#held.get(name) && !this.#again.has(name)) continue;
       if (!this.#rejections.has(this.#typeUrl, name, resource.version)) yield { name, resource };
     }
   }

@@ -122,6 +122,31 @@ describe('a stream', () => {
     expect(peer.take()).toEqual(['lds l', 'rds r']);
   });
 
+  test('sends the unchanged endpoints of a changed cluster again, as the proxy warms it with them', () => {
+    const peer = settled({ cds: { a: '1', b: '1' }, eds: { a: '1', b: '1' } });
+    peer.stream.setSnapshot(snapshotOf({ cds: { a: '2', b: '1' }, eds: { a: '1', b: '1' } }));
+    expect(peer.take()).toEqual(['cds a', 'eds a']);
+    peer.answer('eds');
+    peer.answer('cds');
+    expect(peer.take()).toEqual([]);
+  });
+
+  test('sends them once more when they were under way already before the cluster changed', () => {
+    const peer = settled({ cds: { a: '1' }, eds: { a: '1' } });
+    peer.stream.setSnapshot(snapshotOf({ cds: { a: '1' }, eds: { a: '2' } }));
+    peer.stream.setSnapshot(snapshotOf({ cds: { a: '2' }, eds: { a: '2' } }));
+    expect(peer.take()).toEqual(['eds a', 'cds a']);
+    peer.answer('eds');
+    expect(peer.take()).toEqual(['eds a']);
+  });
+
+  test('sends them to a proxy that comes back with the old cluster and says that it has them', () => {
+    const peer = new Peer({ cds: { a: '2' }, eds: { a: '1', b: '1' } });
+    peer.ask('cds', ['*'], { initialResourceVersions: { a: '1' } });
+    peer.ask('eds', ['a', 'b'], { initialResourceVersions: { a: '1', b: '1' } });
+    expect(peer.take()).toEqual(['cds a', 'eds a']);
+  });
+
   test('withdraws a cluster only after the routes that led to it are replaced', () => {
     const peer = settled({ cds: { a: '1', b: '1' }, rds: { r: '1' } });
     peer.stream.setSnapshot(snapshotOf({ cds: { a: '1' }, rds: { r: '2' } }));

@@ -1,5 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type {
+  FilterChainMatchSchema,
+  FilterChainSchema,
   FilterSchema,
   ListenerFilterSchema,
 } from '../../xds/generated/wire/envoy/config/listener/v3/listener_components_pb.js';
@@ -31,6 +33,16 @@ export const TLS_INSPECTOR_FILTER: ListenerFilter = {
   name: 'envoy.filters.listener.tls_inspector',
   configType: { case: 'typedConfig', value: packAny(TlsInspectorSchema, {}) },
 };
+
+/**
+ * Closes connections to the proxy's own capturing port: sent on to where they were going, one would come back as the
+ * next, until the proxy is out of descriptors, and that ends it.
+ */
+export function closed(
+  filterChainMatch: MessageInitShape<typeof FilterChainMatchSchema>,
+): MessageInitShape<typeof FilterChainSchema> & object {
+  return { name: 'itself', filterChainMatch, filters: [] };
+}
 
 export function tcpProxy(statPrefix: string, clusterSpecifier: TcpTarget): Filter {
   return {

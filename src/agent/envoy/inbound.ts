@@ -3,7 +3,7 @@ import type { FilterChainSchema } from '../../xds/generated/wire/envoy/config/li
 import { ListenerSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
 import type { AppProtocol, PodMeshIr, TlsMode } from '../../model/node/ir.ts';
 import { durationOf, type EncodedResource, encodeResource, socketAddress } from './encoded.ts';
-import { httpConnectionManager, ORIGINAL_DST_FILTER, TLS_INSPECTOR_FILTER, tcpProxy } from './filters.ts';
+import { closed, httpConnectionManager, ORIGINAL_DST_FILTER, TLS_INSPECTOR_FILTER, tcpProxy } from './filters.ts';
 import { FIXED_CLUSTER, MESH_ALPN, PROXY_PORT } from './names.ts';
 import { downstreamMtls } from './tls.ts';
 
@@ -29,7 +29,7 @@ export function encodeInbound(mesh: PodMeshIr): EncodedResource {
     // Protocols in which the server speaks first wait this long for the inspector, then are taken as plain.
     listenerFiltersTimeout: durationOf(2_000),
     continueOnListenerFiltersTimeout: true,
-    filterChains: rules.flatMap(chainsOf),
+    filterChains: [closed({ destinationPort: PROXY_PORT.inbound }), ...rules.flatMap(chainsOf)],
   });
 }
 

@@ -1,10 +1,12 @@
 import { ListenerSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
 import type { ServiceIr, ServicePortIr } from '../../model/node/ir.ts';
 import { type EncodedResource, encodeResource, socketAddress } from './encoded.ts';
-import { httpConnectionManager, ORIGINAL_DST_FILTER, type TcpTarget, tcpProxy } from './filters.ts';
+import { closed, httpConnectionManager, ORIGINAL_DST_FILTER, type TcpTarget, tcpProxy } from './filters.ts';
 import { FIXED_CLUSTER, PROXY_PORT } from './names.ts';
 import { routeName } from './routes.ts';
 import { FROM_ADS } from './tls.ts';
+
+const LOOPBACK = { addressPrefix: '127.0.0.0', prefixLen: 8 };
 
 /** The listener that all connections of the application are redirected to: hands over to those of services. */
 export function encodeOutbound(): EncodedResource {
@@ -13,7 +15,10 @@ export function encodeOutbound(): EncodedResource {
     address: socketAddress('127.0.0.1', PROXY_PORT.outbound),
     listenerFilters: [ORIGINAL_DST_FILTER],
     useOriginalDst: true,
-    filterChains: [{ filters: [tcpProxy('passthrough', { case: 'cluster', value: FIXED_CLUSTER.passthrough })] }],
+    filterChains: [
+      closed({ destinationPort: PROXY_PORT.outbound, prefixRanges: [LOOPBACK] }),
+      { filters: [tcpProxy('passthrough', { case: 'cluster', value: FIXED_CLUSTER.passthrough })] },
+    ],
   });
 }
 

@@ -173,6 +173,9 @@ export class Proxies implements PodMesh {
     const { server, resources } = this.#deps;
     const version = resources.versionOf('pod', pod.uid) ?? '';
     const secrets = this.#secretsOf(pod);
+    // Without a certificate nothing is said: a new proxy is not ready yet, and one that outlived the agent keeps what
+    // it has, its certificate included, until an operator has signed a new one.
+    if (secrets.length === 0) return;
     const snapshot = this.#builder.build({ ...inputs, pod: { version, body: pod }, secrets });
     server.setSnapshot(proxy.key, snapshot.resources);
     this.#report(proxy, proxy.acknowledged.offer(snapshot));

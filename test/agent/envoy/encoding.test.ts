@@ -84,6 +84,7 @@ describe('the inbound listener', () => {
 
   test('takes nothing but mutual TLS when Strict, on listed ports and all others', () => {
     expect(chains('Strict')).toEqual([
+      ['itself', false],
       ['8080-mtls', true],
       ['other-mtls', true],
     ]);
