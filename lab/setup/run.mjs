@@ -20,9 +20,17 @@ function run(command, args) {
 }
 
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lockHash) {
-  console.error('» packages: npm ci (about 40 s the first time)');
+  console.error('» packages: npm install (about 40 s the first time)');
   // Without install scripts: nothing here needs one (koffi, esbuild and swc carry prebuilt binaries).
-  const status = run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
+  // Not `npm ci`: it refuses a lock file without the optional packages of platforms that a registry does not carry.
+  const status = run('npm', [
+    'install',
+    '--no-save',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ]);
   if (status !== 0) process.exit(status);
   writeFileSync(stamp, lockHash);
 }

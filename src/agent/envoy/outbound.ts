@@ -15,10 +15,9 @@ export function encodeOutbound(): EncodedResource {
     address: socketAddress('127.0.0.1', PROXY_PORT.outbound),
     listenerFilters: [ORIGINAL_DST_FILTER],
     useOriginalDst: true,
-    filterChains: [
-      closed({ destinationPort: PROXY_PORT.outbound, prefixRanges: [LOOPBACK] }),
-      { filters: [tcpProxy('passthrough', { case: 'cluster', value: FIXED_CLUSTER.passthrough })] },
-    ],
+    filterChains: [closed({ destinationPort: PROXY_PORT.outbound, prefixRanges: [LOOPBACK] })],
+    // Not a chain without a match: a port that some chain names is looked for among those that name it only.
+    defaultFilterChain: { filters: [tcpProxy('passthrough', { case: 'cluster', value: FIXED_CLUSTER.passthrough })] },
   });
 }
 
