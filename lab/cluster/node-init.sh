@@ -19,10 +19,8 @@ exec </dev/null
 start() { # restarts a daemon that ends, as systemd would
   local unit=$1; shift
   ( while :; do
-      "$@" >>"$dir/$unit.log" 2>&1 &
-      echo $! >"$dir/$unit.inner"
-      wait $! || true
-      [ -e "$dir/$unit.stopped" ] && while [ -e "$dir/$unit.stopped" ]; do sleep 0.1; done || sleep 0.5
+      "$@" >>"$dir/$unit.log" 2>&1 || true
+      sleep 0.5
     done ) &
 }
 start containerd containerd --config "$dir/containerd.toml"

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PAUSE_IMAGE } from '../images/images.ts';
 import { run, type RunOptions, type RunResult, until } from '../setup/shell.ts';
@@ -84,15 +84,6 @@ export async function importImages(config: ClusterConfig, node: string, files: r
     mkdirSync(path.dirname(marker), { recursive: true });
     writeFileSync(marker, '');
   }
-}
-
-/** Ends one daemon of the node (containerd, kubelet, kube-proxy); its node starts it again when `restart` is called. */
-export async function stopDaemon(config: ClusterConfig, node: string, unit: string): Promise<() => void> {
-  const folder = nodeFolder(config, node);
-  writeFileSync(path.join(folder, `${unit}.stopped`), '');
-  const inner = readFileSync(path.join(folder, `${unit}.inner`), 'utf8').trim();
-  await runOnNode(config, node, ['kill', '-9', inner]);
-  return () => rmSync(path.join(folder, `${unit}.stopped`));
 }
 
 /** The node's PID 1 as the machine sees it: the child of the `unshare` that was started. */

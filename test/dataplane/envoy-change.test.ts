@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { BackendIr, EndpointsIr, ServiceIr } from '../../src/model/node/ir.ts';
 import { ensureAuthority } from '../../src/pki/authority.ts';

@@ -41,10 +41,6 @@ export const RESOURCE_ORDER: readonly ResourceKind[] = [
   'pod',
 ];
 
-export type Resource = {
-  readonly [K in ResourceKind]: { readonly kind: K; readonly key: string; readonly body: ResourceBodies[K] };
-}[ResourceKind];
-
 export interface NodeIr {
   readonly name: string;
   readonly uid: string;

@@ -14,7 +14,7 @@ import { renderState } from './render-state.ts';
 import { openShortcut, shutShortcut } from './shortcut.ts';
 
 export type { ForeignChain, RuleCounter } from './inspect.ts';
-export type { NodeFacts, PodBinding, PolicyChange, PolicyState, SetPatch } from './policy-state.ts';
+export type { NodeFacts, PodBinding, PolicyChange, PolicyState } from './policy-state.ts';
 
 /**
  * The node's one nftables table, `inet weft`. Changes are made one after the other, in the order they were asked for.
