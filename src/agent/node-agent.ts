@@ -17,7 +17,7 @@ import { PolicyTable } from './dataplane/nft/policy-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
 import { bindingOf, NodeNetwork, type PodMesh } from './network.ts';
-import { NodeLeases } from './state/leases.ts';
+import { NodeLeases, rebuiltLease } from './state/leases.ts';
 import { ResourceStore } from './state/resources.ts';
 
 /** The operators, as this agent needs them. `stream/` is them. */
@@ -163,6 +163,7 @@ export class NodeAgent {
   async #restore(): Promise<void> {
     const node = this.resources.get('node', 'self');
     if (node === undefined) return;
+    this.#leases.adopt([...this.resources.all('pod')].map(([, pod]) => pod));
     const pods = this.#leases.all().flatMap((attachment) => {
       const pod = this.resources.get('pod', attachment.podUid);
       return pod === undefined ? [] : [{ pod, attachment }];
@@ -188,7 +189,10 @@ export class NodeAgent {
 
   #changed(kinds: ReadonlySet<ResourceKind>): void {
     if (kinds.has('block') || kinds.has('pool')) this.#leases.setBlocks(this.#leasableBlocks());
-    if (kinds.has('pod')) this.#waiter.podsChanged();
+    if (kinds.has('pod')) {
+      this.#waiter.podsChanged();
+      this.#adopt().catch((error: unknown) => this.#options.logger.error('pods not bound', { reason: String(error) }));
+    }
     this.#mesh.changed(kinds);
     this.#serveWhenReady();
     this.#askForBlock();
@@ -258,11 +262,24 @@ export class NodeAgent {
     );
   }
 
-  /** The journal is lost: what runs is asked. A sandbox's name is not in its interface, so its lease is found by that. */
+  /** The journal is lost: what runs is asked. */
   #liveLeases(): Lease[] {
     return listPodInterfaces(this.#host).flatMap(({ name, address }) =>
-      address === undefined ? [] : [{ podUid: `unknown/${name}`, ifname: 'eth0', containerId: name, address }],
+      address === undefined ? [] : [rebuiltLease(name, address)],
     );
+  }
+
+  /** Pods whose leases were rebuilt get their policy back; until then their interfaces are closed. */
+  async #adopt(): Promise<void> {
+    const pods = [...this.resources.all('pod')].map(([, pod]) => pod);
+    const bind = this.#leases.adopt(pods).flatMap((attachment) => {
+      const pod = this.resources.get('pod', attachment.podUid);
+      return pod === undefined ? [] : [bindingOf(pod, attachment)];
+    });
+    if (bind.length === 0) return;
+    this.#options.logger.info('pods found again after the journal was lost', { count: bind.length });
+    await this.#policy.apply({ pods: { bind } });
+    this.#tellLeases();
   }
 
   async #collect(): Promise<void> {

@@ -1,8 +1,10 @@
+import { rmSync } from 'node:fs';
+import path from 'node:path';
 import { afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { startApiServer } from '../../lab/cluster/control-plane.ts';
 import { stateOf } from '../../lab/cluster/config.ts';
 import { waitForRollout, WEFT_NAMESPACE } from '../../lab/cluster/install.ts';
-import { killNode, startNode } from '../../lab/cluster/node.ts';
+import { killNode, nodeFolder, startNode } from '../../lab/cluster/node.ts';
 import { stopProcess } from '../../lab/cluster/process.ts';
 import {
   applyObjects,
@@ -110,6 +112,21 @@ describe('with both operators killed', () => {
       const { status } = await getObject<{ status: { allocated: number } }>('ippool', 'default');
       return status.allocated === holding.length;
     });
+  });
+});
+
+describe('when a node loses its journal of addresses', () => {
+  test('running pods keep theirs, with their policy, and a new pod gets another', async () => {
+    const journal = path.join(nodeFolder(TEST_CLUSTER, 'node-2'), 'fs/var/lib/weft/leases.journal');
+    rmSync(journal);
+    await restartAgents();
+    await eventually('traffic flows again', () => talks('a1', 'a2'));
+    expect(await talks('a1', 'guarded')).toBe(false);
+    await applyObjects(pod(`${NS}/next`, { node: 'node-2' }));
+    await eventually('the new pod runs', () => isRunning('next'), 60_000);
+    const addresses = await Promise.all(['a1', 'a2', 'guarded', 'next'].map((name) => podAddress(`${NS}/${name}`)));
+    expect(new Set(addresses).size).toBe(4);
+    await kube('-n', NS, 'delete', 'pod', 'next');
   });
 });
 

@@ -3,12 +3,16 @@ import type { Clock } from '../../lib/clock.ts';
 import { acknowledge, allocate, planBlocks, release, unacknowledged, withBlocks } from '../../model/ipam/lease.ts';
 import { type LeaseEntry, parseJournalEntry } from '../../model/ipam/lease-journal.ts';
 import { entriesOf, rebuild, replay } from '../../model/ipam/lease-replay.ts';
-import { findLease, type Lease, type LeaseState } from '../../model/ipam/lease-state.ts';
-import { hostInterfaceName } from '../../model/node/names.ts';
+import { applyEntry, findLease, type Lease, leaseKey, type LeaseState } from '../../model/ipam/lease-state.ts';
+import { hostInterfaceName, POD_INTERFACE_PREFIX } from '../../model/node/names.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { LeaseBook, PodAttachment } from '../cni/attach.ts';
 import type { Attachment } from '../cni/request.ts';
 import { Journal } from './journal.ts';
+
+const UNKNOWN_POD = 'unknown/';
+/** IFNAMSIZ less the terminator: container ids are longer. */
+const HOST_INTERFACE_LENGTH = 15;
 
 /** This node's addresses: the pure lease table, with each change in the journal before it counts. */
 export class NodeLeases implements LeaseBook {
@@ -47,14 +51,34 @@ export class NodeLeases implements LeaseBook {
   }
 
   release(attachment: Attachment): void {
-    const { containerId, ifname } = attachment;
+    const { containerId, ifname } = this.find(attachment) ?? attachment;
     const { state, entries } = release(this.#state, { containerId, ifname, nowMs: this.#clock.now() });
     this.#commit(entries, state);
   }
 
-  find(attachment: Attachment): PodAttachment | undefined {
-    const lease = findLease(this.#state, attachment);
+  /** A lease that was rebuilt from a live interface is found by that interface's name: its container is not known. */
+  find({ containerId, ifname }: Attachment): PodAttachment | undefined {
+    const rebuilt = { containerId: hostInterfaceName(containerId, ifname), ifname };
+    const lease = findLease(this.#state, { containerId, ifname }) ?? findLease(this.#state, rebuilt);
     return lease === undefined ? undefined : attachmentOf(lease);
+  }
+
+  /** Gives rebuilt leases to the pods that the API knows at their addresses; returns those that found their pod. */
+  adopt(pods: Iterable<{ readonly uid: string; readonly address?: string }>): readonly PodAttachment[] {
+    const orphans = [...this.#state.leases.values()].filter(({ podUid }) => podUid.startsWith(UNKNOWN_POD));
+    if (orphans.length === 0) return [];
+    const byAddress = new Map([...pods].map(({ uid, address = '' }) => [address, uid]));
+    return orphans.flatMap((orphan) => {
+      const podUid = byAddress.get(orphan.address);
+      if (podUid === undefined || this.#state.leases.has(leaseKey({ podUid, ifname: orphan.ifname }))) return [];
+      const { containerId, ifname } = orphan;
+      const entries: LeaseEntry[] = [
+        { op: 'release', containerId, ifname, atMs: this.#clock.now() },
+        { op: 'lease', ...orphan, podUid },
+      ];
+      this.#commit(entries, entries.reduce(applyEntry, this.#state));
+      return [attachmentOf({ ...orphan, podUid })];
+    });
   }
 
   all(): readonly PodAttachment[] {
@@ -78,6 +102,13 @@ export class NodeLeases implements LeaseBook {
   }
 }
 
+/** A lease as a live interface shows it: whose it is has to be found out. */
+export function rebuiltLease(hostInterface: string, address: string): Lease {
+  return { podUid: `${UNKNOWN_POD}${hostInterface}`, ifname: 'eth0', containerId: hostInterface, address };
+}
+
 function attachmentOf({ podUid, containerId, ifname, netns = '', address }: Lease): PodAttachment {
-  return { podUid, containerId, ifname, netns, address, hostInterface: hostInterfaceName(containerId, ifname) };
+  const isRebuilt = containerId.startsWith(POD_INTERFACE_PREFIX) && containerId.length === HOST_INTERFACE_LENGTH;
+  const hostInterface = isRebuilt ? containerId : hostInterfaceName(containerId, ifname);
+  return { podUid, containerId, ifname, netns, address, hostInterface };
 }

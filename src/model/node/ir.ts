@@ -115,6 +115,8 @@ export interface PodIr {
   readonly namespace: string;
   readonly name: string;
   readonly serviceAccount: string;
+  /** As the API knows it; absent until the kubelet has reported it. An agent that lost its journal finds its pods by it. */
+  readonly address?: string;
   /** Keys of chains; absent: the direction is not isolated. */
   readonly ingressChain?: string;
   readonly egressChain?: string;

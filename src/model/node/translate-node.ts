@@ -69,6 +69,7 @@ export function translatePod(pod: Pod, binding: PodBinding, mesh: PodMeshIr | un
     namespace: metadata.namespace ?? 'default',
     name: metadata.name,
     serviceAccount: spec.serviceAccountName ?? 'default',
+    ...(pod.status?.podIP === undefined ? {} : { address: pod.status.podIP }),
     ...(binding.ingressChain === undefined ? {} : { ingressChain: binding.ingressChain }),
     ...(binding.egressChain === undefined ? {} : { egressChain: binding.egressChain }),
     ...(mesh === undefined ? {} : { mesh }),
