@@ -17,7 +17,10 @@ export default {
     tier('unit', ['<rootDir>/test/**/*.test.ts'], {
       testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(kube|dataplane|cluster)/'],
     }),
-    tier('kube', ['<rootDir>/test/kube/**/*.test.ts']),
+    tier('kube', ['<rootDir>/test/kube/**/*.test.ts'], {
+      globalSetup: '<rootDir>/test/kube/setup.ts',
+      globalTeardown: '<rootDir>/test/kube/teardown.ts',
+    }),
     tier('dataplane', ['<rootDir>/test/dataplane/**/*.test.ts']),
     tier('cluster', ['<rootDir>/test/cluster/**/*.test.ts'], {
       globalSetup: '<rootDir>/test/cluster/setup.ts',

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { nodeFolder } from '../../lab/cluster/node.ts';
+import { parseJournalEntry } from '../../src/model/ipam/lease-journal.ts';
+import { replay } from '../../src/model/ipam/lease-replay.ts';
 import { applyObjects, getObject, kube, namespace, pod, podsReady, runOnNode, TEST_CLUSTER } from './cluster.ts';
 
 jest.setTimeout(120_000);
@@ -96,21 +98,16 @@ function addVariables(): Record<string, string> {
   return { CNI_CONTAINERID: 'by-hand', CNI_NETNS: NETNS_PATH, CNI_IFNAME: IFNAME, CNI_ARGS: podArgs() };
 }
 
-/** Those of the node's journal, sorted: each line is one change. */
+/** The attachments that the node's journal holds, sorted. */
 function attachmentsOnDisk(): readonly Attachment[] {
   const file = path.join(nodeFolder(TEST_CLUSTER, NODE), 'fs/var/lib/weft/leases.journal');
-  const held = new Map<string, Attachment>();
-  for (const line of readFileSync(file, 'utf8').split('\n')) {
-    if (line === '') continue;
-    const { op, containerId = '', ifname = '' } = JSON.parse(line) as {
-      op: string;
-      containerId?: string;
-      ifname?: string;
-    };
-    if (op === 'lease') held.set(`${containerId}/${ifname}`, { containerID: containerId, ifname });
-    if (op === 'release') held.delete(`${containerId}/${ifname}`);
-  }
-  return [...held.keys()].sort().flatMap((key) => held.get(key) ?? []);
+  const entries = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .flatMap((line) => parseJournalEntry(JSON.parse(line)) ?? []);
+  return [...replay(entries, Date.now()).leases.values()]
+    .map(({ containerId, ifname }) => ({ containerID: containerId, ifname }))
+    .sort((a, b) => `${a.containerID}/${a.ifname}`.localeCompare(`${b.containerID}/${b.ifname}`));
 }
 
 /** The node's ends of its pods' links, sorted. */

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { startApiServer } from '../../lab/cluster/control-plane.ts';
 import { stateOf } from '../../lab/cluster/config.ts';
 import { waitForRollout, WEFT_NAMESPACE } from '../../lab/cluster/install.ts';
@@ -45,6 +45,8 @@ beforeAll(async () => {
 afterEach(async () => {
   await scaleOperators(2);
 });
+
+afterAll(() => kube('delete', 'namespace', NS));
 
 async function talks(from: string, to: string): Promise<boolean> {
   return reaches(`${NS}/${from}`, await podAddress(`${NS}/${to}`));

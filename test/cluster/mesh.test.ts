@@ -24,7 +24,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await installWeft(TEST_CLUSTER);
-  await kube('delete', 'namespace', NS, 'plain', '--wait=false');
+  await kube('delete', 'namespace', NS, 'plain');
 });
 
 async function clientOf(namespace: string): Promise<string> {

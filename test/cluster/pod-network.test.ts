@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { apiAddress } from '../../lab/cluster/config.ts';
 import {
   applyObjects,
@@ -31,6 +31,8 @@ beforeAll(async () => {
   );
   await podsReady(NS);
 });
+
+afterAll(() => kube('delete', 'namespace', NS));
 
 describe('the pod network', () => {
   test('gives each pod its own address of the pool, as /32 on a routed veth', async () => {

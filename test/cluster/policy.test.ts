@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { kubeconfigOf } from '../../lab/cluster/config.ts';
 import { labEnv } from '../../lab/setup/shell.ts';
@@ -38,6 +38,8 @@ afterEach(async () => {
   await kube('-n', NS, 'delete', 'networkpolicies.networking.k8s.io,networkpolicies.weft.dev', '--all');
   await eventually('everything is open again', () => open('other'));
 });
+
+afterAll(() => kube('delete', 'namespace', NS, OTHER));
 
 /** Whether pod `from` reaches the server now. */
 async function open(from: string, port = 8080): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { startCluster } from '../../lab/cluster/cluster.ts';
 import { kubeconfigOf, TEST_CLUSTER } from '../../lab/cluster/config.ts';
+import { installGatewayApi } from '../../lab/cluster/gateway-api.ts';
 import { installWeft, waitForNetwork } from '../../lab/cluster/install.ts';
 import { applyManifests } from './cluster.ts';
 
@@ -11,6 +12,7 @@ import { applyManifests } from './cluster.ts';
 export default async function setup(): Promise<void> {
   if (process.env['WEFT_KEEP_CLUSTER'] === '1' && existsSync(kubeconfigOf(TEST_CLUSTER))) return;
   await startCluster(TEST_CLUSTER);
+  await installGatewayApi(TEST_CLUSTER);
   await installWeft(TEST_CLUSTER);
   await applyManifests('pool.yaml');
   await waitForNetwork(TEST_CLUSTER);

@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await installWeft(TEST_CLUSTER);
   await applyManifests('pool.yaml');
-  await kube('delete', 'namespace', NS, '--wait=false');
+  await kube('delete', 'namespace', NS);
   // Pods that lost the network get a new sandbox by being made anew.
   await kube('-n', 'kube-system', 'delete', 'pod', '--all', '--force', '--grace-period=0');
   await waitForRollout(TEST_CLUSTER, 'kube-system', 'deployment/coredns');

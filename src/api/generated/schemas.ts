@@ -41,7 +41,7 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
           "cidr": {
             "type": "string",
             "minLength": 9,
-            "maxLength": 18
+            "maxLength": 39
           },
           "poolName": {
             "type": "string",
@@ -104,7 +104,7 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
           "cidr": {
             "type": "string",
             "minLength": 9,
-            "maxLength": 18
+            "maxLength": 39
           },
           "blockSize": {
             "type": "integer",
@@ -722,7 +722,7 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                           "cidr": {
                             "type": "string",
                             "minLength": 9,
-                            "maxLength": 18
+                            "maxLength": 39
                           },
                           "except": {
                             "type": "array",
@@ -730,7 +730,7 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                             "items": {
                               "type": "string",
                               "minLength": 9,
-                              "maxLength": 18
+                              "maxLength": 39
                             }
                           }
                         }
@@ -908,7 +908,7 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                           "cidr": {
                             "type": "string",
                             "minLength": 9,
-                            "maxLength": 18
+                            "maxLength": 39
                           },
                           "except": {
                             "type": "array",
@@ -916,7 +916,7 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                             "items": {
                               "type": "string",
                               "minLength": 9,
-                              "maxLength": 18
+                              "maxLength": 39
                             }
                           }
                         }

@@ -1,7 +1,7 @@
 import type { MeshService } from '../../api/generated/meshservice.ts';
 import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
 import type { EndpointSlice, HTTPRoute, Pod, Service } from '../../api/kubernetes.ts';
-import type { KubeObject } from '../../api/meta.ts';
+import { type KubeObject, objectKey } from '../../api/meta.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import {
   byAge,
@@ -30,7 +30,7 @@ export class LiveMeshIndex implements MeshIndex {
   constructor(stores: MeshStores, trustDomain: string) {
     this.#stores = stores;
     this.trustDomain = trustDomain;
-    for (const slice of stores.endpointSlices.list()) this.#keep(slice.metadata.name, undefined, slice);
+    for (const slice of stores.endpointSlices.list()) this.#keep(objectKey(slice), undefined, slice);
     stores.endpointSlices.onChange((key, before, after) => this.#keep(key, before, after));
   }
 

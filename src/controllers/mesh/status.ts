@@ -116,7 +116,7 @@ function targetsOf({ pods, proxies, table, isConnected }: MeshStatusDeps, servic
 function endpointCount(index: LiveMeshIndex, serviceKey: string): number {
   const ready = index
     .slicesOf(serviceKey)
-    .flatMap(({ endpoints = [] }) => endpoints)
+    .flatMap(({ endpoints }) => endpoints ?? []) // null for a Service without pods
     .filter(({ conditions }) => conditions?.ready !== false);
   return new Set(ready.flatMap(({ addresses }) => addresses)).size;
 }

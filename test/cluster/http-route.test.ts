@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { applyObjects, eventually, execInPod, kube, namespace, pod, podsReady, TEST_CLUSTER } from './cluster.ts';
+
+jest.setTimeout(300_000);
+
+const NS = 'routes';
+const CALLS = 2_000;
+
+/** Backends by weight; a rule without `prefix` is for every path. */
+interface Rule {
+  readonly prefix?: string;
+  readonly backends: Readonly<Record<string, number>>;
+}
+
+beforeAll(async () => {
+  await applyObjects(namespace(NS, { 'weft.dev/inject': 'enabled' }));
+  await applyObjects(
+    service('web', { app: 'web' }),
+    service('web-v1', { app: 'web', version: 'v1' }),
+    service('web-v2', { app: 'web', version: 'v2' }),
+    pod(`${NS}/web-v1`, { labels: { app: 'web', version: 'v1' }, env: { VERSION: 'v1' }, probe: true }),
+    pod(`${NS}/web-v2`, { labels: { app: 'web', version: 'v2' }, env: { VERSION: 'v2' }, probe: true }),
+    pod(`${NS}/client`),
+  );
+  await podsReady(NS);
+  await eventually('the Service answers', async () => (await get('/')).code === 0);
+});
+
+afterAll(async () => {
+  await kube('delete', 'namespace', NS, '--wait=false');
+});
+
+function service(name: string, selector: Readonly<Record<string, string>>): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: NS },
+    spec: { selector, ports: [{ name: 'http', port: 80, targetPort: 'http' }] },
+  };
+}
+
+function inClient(...command: string[]): Promise<{ code: number; output: string }> {
+  return execInPod(TEST_CLUSTER, `${NS}/client`, ['/bin/echo-app', ...command], 'main');
+}
+
+function get(path: string): Promise<{ code: number; output: string }> {
+  return inClient('get', '-url', `http://web.${NS}${path}`);
+}
+
+/** Undefined for an answer without an error, or none. */
+async function failureStatus(path: string): Promise<string | undefined> {
+  return /status (\d+)/.exec((await get(path)).output)?.[1];
+}
+
+/** How many of `count` calls each version answered; `error` those without a 200, `reasons` why. */
+async function load(count: number, path = '/'): Promise<{ counts: Record<string, number>; reasons: string }> {
+  const { output } = await inClient('load', '-url', `http://web.${NS}${path}`, '-n', String(count), '-c', '8');
+  const lines = output.split('\n');
+  const counts = lines.find((line) => line.startsWith('{')) ?? output;
+  return {
+    counts: JSON.parse(counts) as Record<string, number>,
+    reasons: lines.filter((line) => line !== counts).join('\n'),
+  };
+}
+
+function httpRoute(rules: readonly object[]): object {
+  return {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'HTTPRoute',
+    metadata: { name: 'web', namespace: NS },
+    spec: { parentRefs: [{ group: '', kind: 'Service', name: 'web', port: 80 }], rules },
+  };
+}
+
+let applied = 0;
+
+/**
+ * Returns when the client's proxy has the rules. It has them all at once, so one more rule, for a path of its own and
+ * without a backend, tells: that path is a 503 from then on. The operator looks for a new kind once a minute.
+ */
+async function route(...rules: readonly Rule[]): Promise<void> {
+  applied += 1;
+  const mark = `/applied-${applied}`;
+  const wanted = rules.map(({ prefix, backends }) => ({
+    ...(prefix === undefined ? {} : { matches: [{ path: { type: 'PathPrefix', value: prefix } }] }),
+    backendRefs: Object.entries(backends).map(([name, weight]) => ({ name, port: 80, weight })),
+  }));
+  await applyObjects(httpRoute([...wanted, { matches: [{ path: { type: 'Exact', value: mark } }] }]));
+  const isThere = async () => (await failureStatus(mark)) === '503';
+  await eventually(`the proxy has route ${applied}`, isThere, 90_000);
+}
+
+/** Of a share: 4 standard deviations of a binomial distribution over `CALLS`. */
+function tolerance(share: number): number {
+  return 4 * Math.sqrt(CALLS * share * (1 - share));
+}
+
+describe('an HTTPRoute whose parent is a Service', () => {
+  test('sends each backend its share: within 4 standard deviations over 2,000 calls', async () => {
+    await route({ backends: { 'web-v1': 80, 'web-v2': 20 } });
+    const { counts, reasons } = await load(CALLS);
+    const { v1 = 0, v2 = 0 } = counts;
+    expect({ all: v1 + v2, reasons }).toEqual({ all: CALLS, reasons: '' });
+    expect(Math.abs(v2 - CALLS * 0.2)).toBeLessThanOrEqual(tolerance(0.2));
+  });
+
+  test('matches a path prefix by whole elements, and answers 404 to what no rule matches', async () => {
+    await route({ prefix: '/app', backends: { 'web-v1': 1 } }, { prefix: '/app/beta', backends: { 'web-v2': 1 } });
+    expect((await load(50, '/app')).counts).toEqual({ v1: 50 });
+    expect((await load(50, '/app/beta')).counts).toEqual({ v2: 50 });
+    expect((await load(50, '/app/beta/more?q=1')).counts).toEqual({ v2: 50 });
+    expect((await load(50, '/app/betamax')).counts).toEqual({ v1: 50 });
+    expect(await failureStatus('/other')).toBe('404');
+    expect(await failureStatus('/apple')).toBe('404');
+  });
+
+  test('gives a backend that names nothing its share, as 503', async () => {
+    await route({ backends: { 'web-v1': 75, nowhere: 25 } });
+    const { counts, reasons } = await load(CALLS);
+    const { v1 = 0, error = 0 } = counts;
+    expect(v1 + error).toBe(CALLS);
+    expect(Math.abs(error - CALLS * 0.25)).toBeLessThanOrEqual(tolerance(0.25));
+    expect(reasons).toBe(`echo: ${error} times: status 503`);
+  });
+
+  test('leaves calls of the backends themselves alone', async () => {
+    await route({ backends: { 'web-v2': 1 } });
+    const { output } = await inClient('load', '-url', `http://web-v1.${NS}/`, '-n', '50');
+    expect(JSON.parse(output)).toEqual({ v1: 50 });
+  });
+
+  test('gives the Service back when it is deleted', async () => {
+    await route({ backends: { 'web-v1': 1 } });
+    expect((await load(100)).counts).toEqual({ v1: 100 });
+    await kube('-n', NS, 'delete', 'httproute', 'web');
+    await eventually('the Service answers with all its pods', async () => {
+      const { v1 = 0, v2 = 0 } = (await load(50)).counts;
+      return v1 > 0 && v2 > 0;
+    });
+    const { counts, reasons } = await load(CALLS);
+    const { v1 = 0, v2 = 0 } = counts;
+    expect({ all: v1 + v2, reasons }).toEqual({ all: CALLS, reasons: '' });
+    expect(Math.abs(v2 - CALLS * 0.5)).toBeLessThanOrEqual(tolerance(0.5));
+    expect((await get(`/applied-${applied}`)).code).toBe(0);
+  });
+});

@@ -1,0 +1,127 @@
+import { WEFT_API_VERSION } from '../../src/api/kinds.ts';
+
+export const NAMESPACE = 'crds';
+
+export interface Good {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly spec: object;
+  readonly status?: object;
+}
+
+const selector = {
+  matchLabels: { app: 'web' },
+  matchExpressions: [{ key: 'tier', operator: 'In', values: ['front', 'back'] }],
+};
+const pods = { podSelector: selector, namespaceSelector: selector };
+const ports = [{ protocol: 'UDP', port: 8000, endPort: 8010 }];
+const proxies = { targeted: 4, acknowledged: 2, rejected: 1, unreachable: 1 };
+
+function conditions(type: string): object[] {
+  const lastTransitionTime = '2026-01-01T00:00:00Z';
+  return [{ type, status: 'True', observedGeneration: 1, lastTransitionTime, reason: 'Fine', message: 'it is fine' }];
+}
+
+/** Of each kind one that has every field but those of `OTHER_FORMS`. */
+export const GOOD: Readonly<Record<string, Good>> = {
+  IPPool: {
+    apiVersion: WEFT_API_VERSION,
+    kind: 'IPPool',
+    metadata: { name: 'good' },
+    spec: { cidr: '10.244.0.0/16', blockSize: 26, encapsulation: 'VXLAN', natOutgoing: false, disabled: true },
+    status: { capacity: 64_512, allocated: 7, blocks: 3, conditions: conditions('Ready') },
+  },
+  IPBlock: {
+    apiVersion: WEFT_API_VERSION,
+    kind: 'IPBlock',
+    metadata: { name: '10-244-0-64-26' },
+    spec: { cidr: '10.244.0.64/26', poolName: 'good', poolUid: 'p-1', nodeName: 'node-1', nodeUid: 'n-1' },
+  },
+  NetworkPolicy: {
+    apiVersion: WEFT_API_VERSION,
+    kind: 'NetworkPolicy',
+    metadata: { name: 'good', namespace: NAMESPACE },
+    spec: {
+      priority: 100,
+      podSelector: selector,
+      ingress: [{ action: 'Allow', from: [pods], ports }],
+      egress: [{ action: 'Deny', to: [pods], ports }],
+    },
+    status: { selectedPods: 5, nodes: { targeted: 2, programmed: 1, failed: 1 }, conditions: conditions('Programmed') },
+  },
+  MeshService: {
+    apiVersion: WEFT_API_VERSION,
+    kind: 'MeshService',
+    metadata: { name: 'good', namespace: NAMESPACE },
+    spec: {
+      source: { service: { name: 'web' } },
+      ports: [{ port: 80, protocol: 'HTTP', tls: { mode: 'Strict' } }],
+      subsets: [{ name: 'v1', labels: { version: 'v1' } }],
+      loadBalancing: { policy: 'Random' },
+      timeouts: { requestMilliseconds: 5_000 },
+      retry: { attempts: 3, perTryTimeoutMilliseconds: 1_000, when: ['GatewayError'] },
+      tls: { mode: 'Strict' },
+    },
+    status: { endpoints: { total: 6 }, proxies, conditions: conditions('Programmed') },
+  },
+  TrafficSplit: {
+    apiVersion: WEFT_API_VERSION,
+    kind: 'TrafficSplit',
+    metadata: { name: 'good', namespace: NAMESPACE },
+    spec: {
+      service: 'web',
+      port: 80,
+      rules: [
+        {
+          matches: [
+            {
+              path: { type: 'Prefix', value: '/api' },
+              method: 'GET',
+              headers: [{ name: 'x-canary', value: 'yes' }],
+            },
+          ],
+          backends: [{ service: 'web-v2', subset: 'v2', port: 8080, weight: 10 }],
+          timeoutMilliseconds: 2_000,
+        },
+      ],
+    },
+    status: { proxies, conditions: conditions('Programmed') },
+  },
+};
+
+const outside = { ipBlock: { cidr: '192.0.2.0/24', except: ['192.0.2.128/25'] } };
+
+/** Specs of what has two forms that exclude each other: with `GOOD`, every field of every kind is there. */
+export const OTHER_FORMS: Readonly<Record<string, object>> = {
+  NetworkPolicy: {
+    ingress: [{ action: 'Allow', from: [outside] }],
+    egress: [{ action: 'Allow', to: [outside] }],
+  },
+};
+
+/** Of each kind the least that is taken, and what is stored of it. */
+export const LEAST: Readonly<Record<string, { readonly spec: object; readonly stored: object }>> = {
+  IPPool: {
+    spec: { cidr: '10.244.0.0/16' },
+    stored: { cidr: '10.244.0.0/16', blockSize: 26, encapsulation: 'VXLAN', natOutgoing: true, disabled: false },
+  },
+  NetworkPolicy: {
+    spec: { ingress: [{ action: 'Allow', ports: [{ port: 80 }] }] },
+    stored: { priority: 500, ingress: [{ action: 'Allow', ports: [{ port: 80, protocol: 'TCP' }] }] },
+  },
+  MeshService: {
+    spec: { source: { service: { name: 'web' } }, ports: [{ port: 80, protocol: 'TCP' }] },
+    stored: {
+      source: { service: { name: 'web' } },
+      ports: [{ port: 80, protocol: 'TCP' }],
+      loadBalancing: { policy: 'LeastRequest' },
+      retry: { attempts: 1, when: ['ConnectFailure', 'Refused'] },
+      tls: { mode: 'Permissive' },
+    },
+  },
+  TrafficSplit: {
+    spec: { service: 'web', port: 80, rules: [{ backends: [{ subset: 'v1' }] }] },
+    stored: { service: 'web', port: 80, rules: [{ backends: [{ subset: 'v1', weight: 1 }] }] },
+  },
+};
