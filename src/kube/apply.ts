@@ -12,12 +12,17 @@ const STATUS_INTERVAL_MS = 1_000;
 /** Objects whose last write is remembered; the oldest are forgotten first. */
 const MAX_REMEMBERED = 10_000;
 
-/** What is applied: all fields that the manager owns, and nothing else. `uid` keeps it from a later namesake. */
+/**
+ * What is applied: all fields that the manager owns, and nothing else. `uid` keeps it from a later namesake, but not
+ * with the status subresource of a custom resource, which takes only `resourceVersion` for that.
+ */
 export interface AppliedObject {
   readonly metadata: {
     readonly name: string;
     readonly namespace?: string;
     readonly uid?: string;
+    /** Refuses the write when the object has changed since. */
+    readonly resourceVersion?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
     readonly finalizers?: readonly string[];
@@ -36,7 +41,8 @@ export interface ApplyOptions {
  * Server-side apply with force, as controllers do: makes the object when it is absent, takes over fields that others
  * own, and drops fields that an earlier apply of the same manager had.
  *
- * @throws KubeError; 409 when `uid` is that of an object which no longer exists.
+ * @throws KubeError; 409 when `uid` is that of an object which no longer exists, 422 when another has its name, and 409
+ *         when `resourceVersion` is not that of the object any more.
  */
 export async function applyObject<T extends KubeObject>(
   { api, fieldManager }: ApplyOptions,
@@ -78,7 +84,7 @@ export class StatusWriter {
    *
    * @param object as it is in the store: what it says is compared, and its generation becomes `observedGeneration`.
    * @returns DONE when the status stands; otherwise when to reconcile again, which then writes what is true by then.
-   * @throws KubeError when the write fails.
+   * @throws KubeError when the write fails; 409 when the store was behind: the object has changed or is another.
    */
   async write<T extends StatusHolder>(
     kind: Kind<T>,
@@ -87,7 +93,7 @@ export class StatusWriter {
     signal: AbortSignal,
   ): Promise<ReconcileResult> {
     const { clock } = this.#options;
-    const { name, namespace, uid = '', generation } = object.metadata;
+    const { name, namespace, uid = '', resourceVersion, generation } = object.metadata;
     const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
     const conditions = mergeConditions(object.status?.conditions ?? [], desired.conditions, {
       observedGeneration: generation,
@@ -98,9 +104,13 @@ export class StatusWriter {
 
     const waitMs = (this.#writtenMs.get(uid) ?? Number.NEGATIVE_INFINITY) + STATUS_INTERVAL_MS - clock.monotonic();
     if (waitMs > 0) return { requeueAfterMs: Math.ceil(waitMs) };
-    this.#remember(uid);
-    const metadata = { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === '' ? {} : { uid }) };
+    const metadata = {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    };
     await applyObject(this.#options, kind, { metadata, status }, signal, 'status');
+    this.#remember(uid);
     return DONE;
   }
 

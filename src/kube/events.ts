@@ -12,8 +12,8 @@ const SERIES_MS = 6 * 60_000;
 /** A running series is written no more often than this. */
 const SERIES_WRITE_MS = 60_000;
 const MAX_SERIES = 500;
-/** events.k8s.io/v1, Event.note: "maximal length of the note is 1kB". */
-const MAX_NOTE = 1024;
+/** events.k8s.io/v1, Event.note: "maximal length of the note is 1kB"; the API server counts bytes of UTF-8. */
+const MAX_NOTE_BYTES = 1024;
 
 export interface EventFacts {
   readonly type: 'Normal' | 'Warning';
@@ -114,7 +114,7 @@ export class EventRecorder {
         ...(namespace === undefined ? {} : { namespace }),
         ...(uid === undefined ? {} : { uid }),
       },
-      note: facts.message.slice(0, MAX_NOTE),
+      note: cutToNote(facts.message),
       type: facts.type,
     };
     await api.request('POST', collectionPath(KINDS.event, series.namespace), { body });
@@ -138,4 +138,10 @@ export class EventRecorder {
     const [oldest] = this.#series.keys();
     if (oldest !== undefined) this.#series.delete(oldest);
   }
+}
+
+/** Cut between two characters, never within one. */
+function cutToNote(message: string): string {
+  const { read } = new TextEncoder().encodeInto(message, new Uint8Array(MAX_NOTE_BYTES));
+  return message.slice(0, read);
 }

@@ -1,5 +1,7 @@
+import path from 'node:path';
 import { kubectl } from '../../lab/cluster/cluster.ts';
 import { type ClusterConfig, kubeconfigOf } from '../../lab/cluster/config.ts';
+import { ROOT } from '../../lab/setup/paths.ts';
 import { until } from '../../lab/setup/shell.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
 import { type KubeApi, KubeClient } from '../../src/kube/client.ts';
@@ -11,11 +13,24 @@ import { systemClock } from '../../src/lib/clock.ts';
 /** A control plane without nodes: nobody acts on what a test writes but the test itself. */
 export const KUBE_CLUSTER: ClusterConfig = { name: 'kube', subnet: '172.30.2', nodes: [] };
 
+export const CHART = path.join(ROOT, 'charts/weft');
+
 export const kube = (...args: string[]): Promise<string> => kubectl(KUBE_CLUSTER, args);
 
 /** An administrator's client; close it at the end. */
 export function connect(): KubeClient {
   return new KubeClient(loadConnection({ from: 'file', path: kubeconfigOf(KUBE_CLUSTER) }, systemClock), systemClock);
+}
+
+/** A client with the rights of a service account. */
+export function connectAs(namespace: string, serviceAccount: string): KubeClient {
+  const connection = loadConnection({ from: 'file', path: kubeconfigOf(KUBE_CLUSTER) }, systemClock);
+  const user = `system:serviceaccount:${namespace}:${serviceAccount}`;
+  const credentials = async () => {
+    const own = await connection.credentials();
+    return { ...own, headers: { ...own.headers, 'impersonate-user': user } };
+  };
+  return new KubeClient({ ...connection, credentials }, systemClock);
 }
 
 /** The API server's reason for refusing a request, or undefined when it granted it. */

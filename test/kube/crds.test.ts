@@ -1,8 +1,15 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { kubectl } from '../../lab/cluster/cluster.ts';
+import { kubeconfigOf } from '../../lab/cluster/config.ts';
+import { ROOT } from '../../lab/setup/paths.ts';
+import { run } from '../../lab/setup/shell.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
 import { WEFT_API_VERSION } from '../../src/api/kinds.ts';
 import { collectionPath, type Kind, KINDS, objectPath } from '../../src/kube/kinds.ts';
-import { connect, create, DRY, kube, makeNamespace, refusal } from './cluster.ts';
+import { parseManifests } from '../support/manifests.ts';
+import { connect, create, DRY, KUBE_CLUSTER, kube, makeNamespace, refusal } from './cluster.ts';
 import { CHANGES, type Refusal, REFUSALS } from './refusals.ts';
 import { GOOD, type Good, LEAST, NAMESPACE, OTHER_FORMS } from './good.ts';
 import {
@@ -72,6 +79,12 @@ afterAll(async () => {
   for (const { kind } of DEFINITIONS) await api.request('DELETE', objectPath(kindOf(kind), goodOf(kind).metadata));
   await kube('delete', 'namespace', NAMESPACE, '--wait=false');
   await api.close();
+});
+
+test('the definitions are taken by a strict client without a warning', async () => {
+  const folder = path.join(ROOT, 'crds');
+  const args = ['--kubeconfig', kubeconfigOf(KUBE_CLUSTER), 'replace', '--dry-run=server', '-f', folder];
+  expect((await run('kubectl', args)).stderr).toBe('');
 });
 
 describe.each(DEFINITIONS.map((one): [string, Definition] => [one.kind, one]))('%s', (kind, definition) => {
@@ -200,6 +213,17 @@ test('`kubectl get weft -A` lists an object of every kind', async () => {
     return `${singular}.weft.dev/${goodOf(kind).metadata.name}`;
   });
   expect(listed.sort()).toEqual(wanted.sort());
+});
+
+test.each(readdirSync(path.join(ROOT, 'examples')))('the example %s is taken as it is', async (file) => {
+  const text = readFileSync(path.join(ROOT, 'examples', file), 'utf8');
+  if (text.includes('gateway.networking.k8s.io')) return; // its kind is defined on clusters of another tier only
+  for (const namespace of text.matchAll(/^ {2}namespace: (\S+)$/gm)) {
+    const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace[1] } };
+    await kubectl(KUBE_CLUSTER, ['apply', '-f', '-'], JSON.stringify(body));
+  }
+  const taken = await kube('apply', '--dry-run=server', '-f', path.join(ROOT, 'examples', file));
+  expect(taken.trim().split('\n')).toHaveLength(parseManifests(text).length);
 });
 
 test('every short name finds its kind', async () => {

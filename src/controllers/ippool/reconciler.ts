@@ -55,31 +55,31 @@ export class PoolReconciler implements Reconciler {
     }
     const own = blocks.list().filter((block) => block.spec.poolUid === pool.metadata.uid);
     const isDeleting = pool.metadata.deletionTimestamp !== undefined;
-    const isGone = await this.#settleFinalizer(pool, own.length > 0, signal);
-    if (isGone) return DONE;
+    const settled = await this.#settleFinalizer(pool, own.length > 0, signal);
+    if (settled === undefined) return DONE;
     if (isDeleting) events.record(KINDS.ipPool, pool, inUse(own));
 
     const conflicts = isDeleting ? [] : await this.#reserve(pool, signal);
     for (const other of conflicts) events.record(KINDS.ipPool, pool, overlapping(other));
     const desired = poolStatus(pool, { blocks: own, allocated: allocatedIn(key), conflicts });
-    const written = await status.write(KINDS.ipPool, pool, desired, signal);
+    const written = await status.write(KINDS.ipPool, settled, desired, signal);
     return 'requeueAfterMs' in written ? written : { requeueAfterMs: REFRESH_MS };
   }
 
-  /** Puts the finalizer where it belongs; true when the pool ends with that. */
-  async #settleFinalizer(pool: IPPool, hasBlocks: boolean, signal: AbortSignal): Promise<boolean> {
+  /** Puts the finalizer where it belongs. Returns the pool as it is then, or undefined when it ends with that. */
+  async #settleFinalizer(pool: IPPool, hasBlocks: boolean, signal: AbortSignal): Promise<IPPool | undefined> {
     const { name, uid, finalizers = [], deletionTimestamp } = pool.metadata;
     const hasFinalizer = finalizers.includes(IN_USE_FINALIZER);
     const isDeleting = deletionTimestamp !== undefined;
     // A finalizer cannot be added to an object that is being deleted (API server, ValidateObjectMetaUpdate).
-    if (hasBlocks === hasFinalizer || (hasBlocks && isDeleting)) return false;
+    if (hasBlocks === hasFinalizer || (hasBlocks && isDeleting)) return pool;
     const metadata = {
       name,
       ...(uid === undefined ? {} : { uid }),
       ...(hasBlocks ? { finalizers: [IN_USE_FINALIZER] } : {}),
     };
-    await applyObject(this.#deps.apply, KINDS.ipPool, { metadata }, signal);
-    return isDeleting;
+    const applied = await applyObject(this.#deps.apply, KINDS.ipPool, { metadata }, signal);
+    return isDeleting ? undefined : applied;
   }
 
   /** Returns the pools that had the range first; those that are no more lose their place on the way. */
