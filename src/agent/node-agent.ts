@@ -26,6 +26,10 @@ export interface Operators {
   requestBlock(): Promise<{ readonly cidr: string } | { readonly problem: string }>;
   /** Those of `addresses` that no node knows by their last holder any more. */
   requestForgotten(addresses: readonly string[]): Promise<readonly string[]>;
+  /** Resolves when the nodes that need the pod's address know it; rejects when `signal` aborts. */
+  requestKnown(pod: { readonly podUid: string; readonly address: string }, signal: AbortSignal): Promise<void>;
+  /** Whether one takes requests now. */
+  arePresent(): boolean;
 }
 
 export interface NodeAgentOptions {
@@ -48,6 +52,8 @@ const COLLECT_EVERY_MS = 60_000;
 const VERIFY_EVERY_MS = 5_000;
 const BLOCK_RETRY_MS = 1_000;
 const FORGET_RETRY_MS = 1_000;
+/** An ADD is not held up longer than this by nodes that are slow to learn of it. */
+const ANNOUNCE_PATIENCE_MS = 200;
 
 /** Everything that this node does, but for talking to operators: it goes on from what it was told last when they are away. */
 export class NodeAgent {
@@ -93,6 +99,7 @@ export class NodeAgent {
       dataplane: this.#network,
       broken: () => this.#fault,
       leasesChanged: () => this.#tellLeases(),
+      announced: (attachment) => this.#announced(attachment),
       requestBlock: () => this.#askForBlock(),
       clock,
       logger,
@@ -224,6 +231,15 @@ export class NodeAgent {
     this.#operators?.setLeases(this.#leases.all().map(({ podUid, address }) => ({ podUid, address })));
     this.#askForBlock();
     this.#askToForget();
+  }
+
+  /** The nodes whose policies name the pod have its address, or have had time enough. Never rejects. */
+  async #announced({ podUid, address }: PodAttachment): Promise<void> {
+    if (this.#operators?.arePresent() !== true) return;
+    const patience = new AbortController();
+    const cancel = this.#options.clock.after(ANNOUNCE_PATIENCE_MS, () => patience.abort());
+    await this.#operators.requestKnown({ podUid, address }, patience.signal).catch(() => undefined);
+    cancel();
   }
 
   /** A released address rests until every node has forgotten who had it; the journal keeps it resting over restarts. */

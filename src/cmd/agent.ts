@@ -74,8 +74,10 @@ await runUntilSignal(logger, async (signal) => {
   mesh.attach(server);
   agent.attach({
     setLeases: (leases) => server.setLeases(leases),
-    requestBlock: () => server.requestBlock(undefined),
-    requestForgotten: (addresses) => server.requestForgotten(addresses),
+    arePresent: () => server.hasPrimary,
+    requestBlock: () => server.requests.block(undefined),
+    requestForgotten: (addresses) => server.requests.forgotten(addresses),
+    requestKnown: (pod, signal) => server.requests.known(pod, signal),
   });
   const trust = setInterval(() => server.updateTls(tls()), TRUST_EVERY_MS);
   logger.info('agent started', { node: config.node, address: config.address });

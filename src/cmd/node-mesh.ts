@@ -34,7 +34,7 @@ export class NodeMesh {
         return { privateKeyPem: privateKeyPem(key), csrDer: createCsr(key) };
       },
       requestCertificate: async (_spiffeId, csrDer, podUid) =>
-        this.#server?.requestCertificate(csrDer, podUid) ?? { problem: 'the agent is starting' },
+        this.#server?.requests.certificate({ csrDer, podUid }) ?? { problem: 'the agent is starting' },
       changed: () => this.#proxies?.identityChanged(),
       clock: systemClock,
       random: Math.random,

@@ -4,6 +4,7 @@ import { BlockClaimer } from '../controllers/ippool/claim.ts';
 import { runIPPoolControllers } from '../controllers/ippool/run.ts';
 import { runPolicyStatus } from '../controllers/networkpolicy/run.ts';
 import { NodeStateCompiler } from '../controllers/node-state/compiler.ts';
+import { Announcing } from '../controllers/node-state/announcing.ts';
 import { Forgetting } from '../controllers/node-state/forgetting.ts';
 import { MeshCompiler } from '../controllers/mesh/compiler.ts';
 import { ProxyStates } from '../controllers/mesh/proxies.ts';
@@ -96,6 +97,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     { table, held, pods: stores.pods, nodes: stores.nodes, onAcknowledged: listen },
     clock,
   );
+  const announcing = new Announcing({ table, held, policies, onAcknowledged: listen }, clock);
   const claimer = new BlockClaimer({ api, pools: stores.pools, blocks: stores.blocks, nodes: stores.nodes, log });
 
   let isFlushing = false;
@@ -159,6 +161,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
         const answer = await claimer.claimBlock({ nodeName: node, nodeUid, known: held.keys(node, 'block') }, signal);
         return 'reason' in answer ? { problem: answer.message } : { cidr: answer.spec.cidr };
       },
+      known: (_node, { podUid, address }) => announcing.wait(podUid, address),
       forgotten: (_node, { addresses }) => forgetting.wait(addresses),
       certificate: async (node, request) => signWorkload(authority, stores.pods, trustDomain, { node, ...request }),
     },

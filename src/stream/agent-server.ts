@@ -1,9 +1,9 @@
 import { Server, status, type ServerDuplexStream } from '@grpc/grpc-js';
 import { refId, type AnyRef, type ApplyError, type NodeUpdate, type Watermark } from '../model/node/desired-update.ts';
 import type { AgentServerOptions, LeaseIr } from './agent-ports.ts';
-import { Asked } from './asked.ts';
+import { AgentRequests } from './agent-requests.ts';
 import type { AgentMessage, OperatorHello, OperatorMessage, Update } from './generated/wire/weft/node/v1/node_pb.ts';
-import type { BlockAnswer, CertificateAnswer, ProxyReportIr } from './operator-ports.ts';
+import type { ProxyReportIr } from './operator-ports.ts';
 import { isResourceKind, parseUpdate } from './parse-update.ts';
 import { PrimaryElection } from './primary-election.ts';
 import { Reported } from './reported.ts';
@@ -29,23 +29,22 @@ interface Replica {
 
 /** The agent's end of the node stream: takes updates from one operator replica, and tells all what became of them. */
 export class AgentServer {
+  /** Answered by the primary; they wait for one. */
+  readonly requests: AgentRequests;
   readonly #options: AgentServerOptions;
   readonly #server = new Server(CHANNEL_OPTIONS);
   readonly #certificates: AgentCertificates;
   readonly #election: PrimaryElection<Replica>;
   readonly #reported = new Reported();
-  readonly #blocks = new Asked<BlockAnswer>();
-  readonly #signatures = new Asked<CertificateAnswer>();
-  readonly #forgets = new Asked<readonly string[]>();
   readonly #replicas = new Map<Call, Replica>();
   /** Whatever replicas say is dealt with one after the other, an update to its end. */
   #queue: Promise<void> = Promise.resolve();
   #port = 0;
-  #requests = 0;
 
   constructor(options: AgentServerOptions) {
     this.#options = options;
     this.#certificates = new AgentCertificates(options.tls);
+    this.requests = new AgentRequests(options.bootId, (payload) => this.#sendToPrimary(payload));
     this.#election = new PrimaryElection<Replica>(
       () => options.sink.watermark(),
       ({ id }) => this.#elected(id),
@@ -91,33 +90,9 @@ export class AgentServer {
     this.#broadcast(this.#reported.setProxy(report));
   }
 
-  /** Waits for an operator, however long that takes; rejects when `signal` aborts, or the server closes. */
-  requestBlock(pool: string | undefined, signal?: AbortSignal): Promise<BlockAnswer> {
-    const id = this.#nextId();
-    const value = { id, pool: pool ?? '' };
-    return this.#blocks.ask(id, () => this.#sendToPrimary({ case: 'blockRequest', value }), signal);
-  }
-
-  /** Those of `addresses` that no node knows by their last holder any more. As `requestBlock`. */
-  requestForgotten(addresses: readonly string[], signal?: AbortSignal): Promise<readonly string[]> {
-    const id = this.#nextId();
-    const value = { id, addresses: [...addresses] };
-    return this.#forgets.ask(id, () => this.#sendToPrimary({ case: 'forgetRequest', value }), signal);
-  }
-
-  /** As `requestBlock`. */
-  requestCertificate(csrDer: Uint8Array, podUid: string, signal?: AbortSignal): Promise<CertificateAnswer> {
-    const id = this.#nextId();
-    const value = { id, csr: csrDer, podUid };
-    return this.#signatures.ask(id, () => this.#sendToPrimary({ case: 'certificateRequest', value }), signal);
-  }
-
   /** Resolves when what was being applied is applied and no connection is left. */
   async close(): Promise<void> {
-    const closed = new Error('the node stream is closed');
-    this.#blocks.rejectAll(closed);
-    this.#signatures.rejectAll(closed);
-    this.#forgets.rejectAll(closed);
+    this.requests.rejectAll(new Error('the node stream is closed'));
     this.#server.forceShutdown();
     await this.#queue;
   }
@@ -131,7 +106,9 @@ export class AgentServer {
       return;
     }
     call.on('data', (message: OperatorMessage) => {
-      if (!this.#takeAnswer(call, message)) this.#enqueue(call, () => this.#receive(call, message));
+      // Answers do not queue: what is being applied may wait for one.
+      if (!this.#replicas.has(call) || !this.requests.answer(message))
+        this.#enqueue(call, () => this.#receive(call, message));
     });
     // The client is done, or gone; both may come.
     call.on('end', () => this.#enqueue(call, () => this.#leave(call, true)));
@@ -153,29 +130,6 @@ export class AgentServer {
     this.#replicas.delete(call);
     if (replica !== undefined) this.#election.leave(replica);
     if (answer && !call.cancelled) call.end();
-  }
-
-  /** Answers do not queue: what is being applied may wait for one. */
-  #takeAnswer(call: Call, { message }: OperatorMessage): boolean {
-    switch (message.case) {
-      case 'blockGrant': {
-        const { id, cidr, problem } = message.value;
-        if (this.#replicas.has(call)) this.#blocks.answer(id, cidr === '' ? { problem } : { cidr });
-        return true;
-      }
-      case 'certificateGrant': {
-        const { id, chainPem, problem } = message.value;
-        if (this.#replicas.has(call)) this.#signatures.answer(id, chainPem === '' ? { problem } : { chainPem });
-        return true;
-      }
-      case 'forgetGrant': {
-        const { id, addresses } = message.value;
-        if (this.#replicas.has(call)) this.#forgets.answer(id, addresses);
-        return true;
-      }
-      default:
-        return false;
-    }
   }
 
   /** @throws when the operator breaks the protocol: its stream is then given up. */
@@ -234,9 +188,7 @@ export class AgentServer {
 
   #elected(replica: string): void {
     this.#options.log.info('updates are taken from', { replica });
-    this.#blocks.resend();
-    this.#signatures.resend();
-    this.#forgets.resend();
+    this.requests.resend();
   }
 
   async #update(replica: Replica, wire: Update): Promise<void> {
@@ -276,11 +228,6 @@ export class AgentServer {
   #sendToPrimary(payload: AgentPayload): void {
     const primary = this.#election.primary;
     if (primary !== undefined) send(primary.call, payload);
-  }
-
-  #nextId(): string {
-    this.#requests += 1;
-    return `${this.#options.bootId}/${this.#requests}`;
   }
 }
 

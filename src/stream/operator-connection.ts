@@ -3,18 +3,11 @@ import { backoffMs } from '../lib/backoff.ts';
 import { sleep } from '../lib/clock.ts';
 import type { AnyRef } from '../model/node/desired-update.ts';
 import { encodeUpdate } from './encode-update.ts';
-import type {
-  Ack,
-  AgentHello,
-  AgentMessage,
-  CertificateRequest,
-  ForgetRequest,
-  Leases,
-  OperatorMessage,
-} from './generated/wire/weft/node/v1/node_pb.ts';
+import type { Ack, AgentHello, AgentMessage, Leases, OperatorMessage } from './generated/wire/weft/node/v1/node_pb.ts';
 import type { LeaseView } from './lease-view.ts';
 import { NodeSync } from './node-sync.ts';
-import type { BlockAnswer, CertificateAnswer, OperatorClientOptions } from './operator-ports.ts';
+import { answerNode } from './operator-answers.ts';
+import type { OperatorClientOptions } from './operator-ports.ts';
 import { operatorCredentials } from './tls.ts';
 import { CHANNEL_OPTIONS, operatorMessage, PROTOCOL, SYNC, type OperatorPayload } from './wire.ts';
 
@@ -160,11 +153,13 @@ export class NodeConnection {
   }
 
   /** @throws when the agent is not who it should be or breaks the protocol: the connection is then given up. */
-  async #receive(call: Call, { message }: AgentMessage): Promise<void> {
+  async #receive(call: Call, received: AgentMessage): Promise<void> {
+    const { message } = received;
     if (message.case === 'hello') return this.#welcome(call, message.value);
     const session = this.#session;
     if (session === undefined) throw new Error('the agent spoke before its hello');
-    const { reports } = this.#options;
+    const { reports, requests } = this.#options;
+    void answerNode(requests, this.node, received)?.then((answer) => send(call, answer));
     switch (message.case) {
       case 'primary': {
         const { primary, vacant, watermark } = message.value;
@@ -185,21 +180,12 @@ export class NodeConnection {
         reports.proxy(this.node, { podUid, gone, resources: plain });
         break;
       }
-      case 'blockRequest':
-        void this.#answerBlock(call, message.value.id, message.value.pool);
-        break;
-      case 'forgetRequest':
-        void this.#answerForget(call, message.value);
-        break;
-      case 'certificateRequest':
-        void this.#answerCertificate(call, message.value);
-        break;
       case 'teardownResult':
         this.#teardowns.get(message.value.id)?.resolve(message.value.errors);
         this.#teardowns.delete(message.value.id);
         break;
       default:
-        // A newer agent's message that this operator does not know.
+        // A request, or a newer agent's message that this operator does not know.
         break;
     }
     this.#pump();
@@ -252,25 +238,6 @@ export class NodeConnection {
     if (changes.size > 0) this.#options.reports.leases(this.node, changes);
   }
 
-  async #answerBlock(call: Call, id: string, pool: string): Promise<void> {
-    const { requests } = this.#options;
-    const request = { pool: pool === '' ? undefined : pool };
-    const answer = await answered<BlockAnswer>(() => requests.block(this.node, request));
-    send(call, { case: 'blockGrant', value: { id, ...answer } });
-  }
-
-  /** A failure forgets nothing: the agent asks again. */
-  async #answerForget(call: Call, { id, addresses }: ForgetRequest): Promise<void> {
-    const forgotten = await this.#options.requests.forgotten(this.node, { addresses }).catch(() => []);
-    send(call, { case: 'forgetGrant', value: { id, addresses: [...forgotten] } });
-  }
-
-  async #answerCertificate(call: Call, { id, csr, podUid }: CertificateRequest): Promise<void> {
-    const { requests } = this.#options;
-    const answer = await answered<CertificateAnswer>(() => requests.certificate(this.node, { csrDer: csr, podUid }));
-    send(call, { case: 'certificateGrant', value: { id, ...answer } });
-  }
-
   #pump(): void {
     const session = this.#session;
     if (session === undefined) return;
@@ -283,15 +250,6 @@ export class NodeConnection {
 
 function send(call: Call, payload: OperatorPayload): void {
   if (call.writable) call.write(operatorMessage(payload));
-}
-
-/** A machine's failure is told to the agent too: it asks again. */
-async function answered<T>(answer: () => Promise<T>): Promise<T | { readonly problem: string }> {
-  try {
-    return await answer();
-  } catch (error) {
-    return { problem: textOf(error) };
-  }
 }
 
 function textOf(error: unknown): string {

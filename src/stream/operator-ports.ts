@@ -74,6 +74,8 @@ export interface NodeRequests {
   block(node: string, request: { readonly pool: string | undefined }): Promise<BlockAnswer>;
   /** Those of `addresses` that no node knows by their last holder any more; may wait a while for that. */
   forgotten(node: string, request: { readonly addresses: readonly string[] }): Promise<readonly string[]>;
+  /** Resolves when the nodes that need the pod's address know it, or do not come to it in reasonable time. */
+  known(node: string, request: { readonly podUid: string; readonly address: string }): Promise<void>;
   /** The CSR is untrusted: whether the pod runs on that node, and what it may be called, is the answerer's to check. */
   certificate(node: string, request: CertificateAsk): Promise<CertificateAnswer>;
 }

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { kubeconfigOf } from '../../lab/cluster/config.ts';
+import { ECHO_IMAGE } from '../../lab/images/images.ts';
 import { labEnv } from '../../lab/setup/shell.ts';
 import {
   applyObjects,
@@ -52,6 +53,18 @@ async function verdicts(...from: string[]): Promise<Record<string, boolean>> {
   return Object.fromEntries(results);
 }
 
+/** Connects once, at its start. 900 ms is less than the first retransmission of a SYN, 1 s (RFC 6298). */
+function newborn(name: string, address: string): object {
+  const command = ['/bin/echo-app', 'dial', '-to', `${address}:8080`, '-patience', '900ms'];
+  const container = { name: 'main', image: ECHO_IMAGE, imagePullPolicy: 'Never', command };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: NS, labels: { role: 'newborn' } },
+    spec: { nodeName: 'node-2', restartPolicy: 'Never', containers: [container] },
+  };
+}
+
 function kubernetesPolicy(name: string, spec: object): object {
   return { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace: NS }, spec };
 }
@@ -63,6 +76,28 @@ function weftPolicy(name: string, spec: object): object {
 const server = { podSelector: { matchLabels: { role: 'server' } } };
 
 describe('Kubernetes NetworkPolicy', () => {
+  test('lets the first packet of a new pod in: it connects in its first moment, faster than TCP tries again', async () => {
+    await applyObjects(
+      kubernetesPolicy('clients-only', {
+        ...server,
+        ingress: [{ from: [{ podSelector: { matchLabels: { role: 'newborn' } } }] }],
+      }),
+    );
+    await eventually('strangers are refused', async () => !(await open('other')));
+    const names = Array.from({ length: 10 }, (_, i) => `newborn-${i}`);
+    const address = await podAddress(`${NS}/server`);
+    await applyObjects(...names.map((name) => newborn(name, address)));
+    const phases = await Promise.all(
+      names.map(async (name) => {
+        const phase = () => kube('-n', NS, 'get', 'pod', name, '-o', 'jsonpath={.status.phase}');
+        await eventually(`${name} has ended`, async () => ['Succeeded', 'Failed'].includes(await phase()));
+        return phase();
+      }),
+    );
+    await kube('-n', NS, 'delete', 'pod', ...names);
+    expect(phases).toEqual(names.map(() => 'Succeeded'));
+  });
+
   test('isolates the pods it selects, from both nodes, and lets in whom it names', async () => {
     await applyObjects(
       kubernetesPolicy('clients-only', {

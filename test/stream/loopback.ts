@@ -167,6 +167,7 @@ const NO_REQUESTS: NodeRequests = {
   block: () => Promise.reject(new Error('no blocks here')),
   certificate: () => Promise.reject(new Error('no certificates here')),
   forgotten: async () => [],
+  known: async () => undefined,
 };
 
 /** One agent and any number of operator replicas, over real TLS on this machine. */

@@ -272,7 +272,7 @@ describe('what the node reports', () => {
 
 describe('what the node asks', () => {
   test('waits for a replica, and for the next one when that goes without an answer', async () => {
-    const block = net.agent.requestBlock('main');
+    const block = net.agent.requests.block('main');
     const asked: string[] = [];
     const silent: NodeRequests = {
       block: (node) => {
@@ -281,15 +281,18 @@ describe('what the node asks', () => {
       },
       certificate: () => new Promise(() => undefined),
       forgotten: () => new Promise(() => undefined),
+      known: () => new Promise(() => undefined),
     };
     const first = net.replica(smallTable(), { requests: silent });
     await until(() => asked.length === 1, 'the first is asked');
-    const forgotten = net.agent.requestForgotten(['10.0.0.7']);
-    const certificate = net.agent.requestCertificate(new Uint8Array([1, 2, 3]), 'p1');
+    const forgotten = net.agent.requests.forgotten(['10.0.0.7']);
+    const certificate = net.agent.requests.certificate({ csrDer: new Uint8Array([1, 2, 3]), podUid: 'p1' });
+    const known = net.agent.requests.known({ podUid: 'p1', address: '10.0.0.8' });
     net.replica(smallTable(), {
       requests: {
         block: async (_node, { pool }) => ({ cidr: `10.0.0.0/26 of ${pool}` }),
         forgotten: async (_node, { addresses }) => addresses,
+        known: async () => undefined,
         certificate: async (_node, { csrDer, podUid }) => ({ problem: `${csrDer.length} bytes for ${podUid}` }),
       },
     });
@@ -298,11 +301,12 @@ describe('what the node asks', () => {
     expect(await block).toEqual({ cidr: '10.0.0.0/26 of main' });
     expect(await certificate).toEqual({ problem: '3 bytes for p1' });
     expect(await forgotten).toEqual(['10.0.0.7']);
+    await known;
   });
 
   test('is given up when whoever asked does not wait any longer', async () => {
     const asker = new AbortController();
-    const block = net.agent.requestBlock(undefined, asker.signal);
+    const block = net.agent.requests.block(undefined, asker.signal);
     asker.abort(new Error('the runtime hung up'));
     await expect(block).rejects.toThrow('the runtime hung up');
   });

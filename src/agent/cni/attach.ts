@@ -40,6 +40,11 @@ export interface AttachDeps {
   readonly broken: () => string | undefined;
   /** Tells the operators of leases made and given back. */
   readonly leasesChanged: () => void;
+  /**
+   * Resolves when the nodes whose policies name the pod let it in, so that its first packet passes, or have had time
+   * enough. To be called once the lease is told. Never rejects.
+   */
+  readonly announced: (attachment: PodAttachment) => Promise<void>;
   /** Asks the operators for a further block, if none is asked for. */
   readonly requestBlock: () => void;
   readonly clock: Clock;
@@ -97,6 +102,8 @@ export class Attacher {
     }
     const { containerId, ifname, netns } = request;
     const attachment = await this.#lease({ containerId, ifname, netns, podUid: pod.uid }, deadline, signal);
+    this.#deps.leasesChanged();
+    const announced = this.#deps.announced(attachment);
     try {
       await dataplane.connect(pod, attachment);
       if (signal.aborted) throw new CniError(CNI_ERROR.tryAgainLater, 'the runtime hung up during ADD');
@@ -106,7 +113,7 @@ export class Attacher {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new CniError(CNI_ERROR.wiringFailed, `cannot connect pod ${name}: ${reason}`, '', { cause });
     }
-    this.#deps.leasesChanged();
+    await announced;
     return encodeAddResult(attachment);
   }
 

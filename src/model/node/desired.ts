@@ -115,6 +115,11 @@ export class DesiredTable {
     return dirty;
   }
 
+  /** The nodes that should hold a shared resource. */
+  nodesOf(ref: AnyRef): Iterable<string> {
+    return this.#shared.get(refId(ref))?.nodes ?? [];
+  }
+
   /** All that a node should hold, in no particular order. */
   resourcesOf(node: string): ResourceRef[] {
     return [...(this.#byNode.get(node)?.values() ?? [])]

@@ -98,6 +98,11 @@ export class AddressSets {
     for (const source of this.#bySelector.get(selector) ?? []) this.#contribute(source, pod, -1);
   }
 
+  /** Keys of the sets that the pod is in because the selector matches it. */
+  holding(selector: string, pod: PodFacts): string[] {
+    return [...(this.#bySelector.get(selector) ?? [])].flatMap((source) => setOf(source, pod) ?? []);
+  }
+
   /** Ascending: the numbers by which the pods of a source with a port know its name. */
   numbersOf(source: PodSource): number[] {
     return [...(this.#sources.get(sourceKey(source))?.numbers.keys() ?? [])].sort((a, b) => a - b);
@@ -132,8 +137,8 @@ export class AddressSets {
 
   #contribute(source: Source, pod: PodFacts, by: 1 | -1): void {
     const number = source.port === undefined ? undefined : pod.namedPorts.get(source.port);
-    if (source.port !== undefined && number === undefined) return;
-    const setKey = podSetKey(source.key, number);
+    const setKey = setOf(source, pod);
+    if (setKey === undefined) return;
     for (const address of pod.addresses) {
       if (source.within !== undefined && !isWithin(source.within, address)) continue;
       this.#count(setKey, address, by);
@@ -164,6 +169,12 @@ export class AddressSets {
     this.#tables.delete(setKey);
     this.#touched.delete(setKey);
   }
+}
+
+/** The set of the source that the pod belongs into; undefined for a pod without the source's port. */
+function setOf(source: Source, pod: PodFacts): string | undefined {
+  const number = source.port === undefined ? undefined : pod.namedPorts.get(source.port);
+  return source.port !== undefined && number === undefined ? undefined : podSetKey(source.key, number);
 }
 
 function sortedKeys(entries: readonly (readonly [string, boolean])[]): string[] {

@@ -34,6 +34,8 @@ export interface PolicyIndex {
   /** Takes in a change; the work is in proportion to what it touches. Arguments are kept, and never written to. */
   apply(change: PolicyChange): PolicyEffects;
   binding(podUid: string): PodBinding | undefined;
+  /** Keys of the address sets that hold the pod's `address`; undefined while the pod is not known to have it. */
+  setsHolding(podUid: string, address: string): readonly string[] | undefined;
   addressSet(key: string): AddressSetIr | undefined;
   chain(key: string): ChainIr | undefined;
   /** By `weftOrigin(key)` or `kubernetesOrigin(key)`; undefined when there is no such policy. */
@@ -80,6 +82,12 @@ class IncrementalPolicyIndex implements PolicyIndex {
 
   binding(podUid: string): PodBinding | undefined {
     return this.#bindings.get(podUid);
+  }
+
+  setsHolding(podUid: string, address: string): readonly string[] | undefined {
+    const facts = this.#selectors.pod(this.#podKeys.get(podUid) ?? '');
+    if (facts?.addresses.includes(address) !== true) return undefined;
+    return [...this.#selectors.selectorsOf(facts.key)].flatMap((selector) => this.#sets.holding(selector, facts));
   }
 
   addressSet(key: string): AddressSetIr | undefined {

@@ -1,0 +1,59 @@
+import type { Clock } from '../../lib/clock.ts';
+import type { AnyRef } from '../../model/node/desired-update.ts';
+
+export interface AnnouncingDeps {
+  readonly table: {
+    nodesOf(ref: AnyRef): Iterable<string>;
+    version(node: string, ref: AnyRef): string | undefined;
+  };
+  readonly held: {
+    isConnected(node: string): boolean;
+    version(node: string, ref: AnyRef): string | undefined;
+  };
+  readonly policies: { setsHolding(podUid: string, address: string): readonly string[] | undefined };
+  /** Calls the listener whenever the table moved, or a node has said something of what it holds; returns how to stop. */
+  readonly onAcknowledged: (listener: () => void) => () => void;
+}
+
+/** Longer than any agent waits. */
+const PATIENCE_MS = 1_000;
+
+/**
+ * Says when the nodes that need a new pod's address have it in the sets that their policies look in: then the pod's
+ * first packet is let in where it may go. Nodes that are away are not waited for.
+ */
+export class Announcing {
+  readonly #deps: AnnouncingDeps;
+  readonly #clock: Clock;
+
+  constructor(deps: AnnouncingDeps, clock: Clock) {
+    this.#deps = deps;
+    this.#clock = clock;
+  }
+
+  /** Resolves then, or after 1 s. */
+  wait(podUid: string, address: string): Promise<void> {
+    if (this.#isKnown(podUid, address)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = () => {
+        unsubscribe();
+        cancel();
+        resolve();
+      };
+      const unsubscribe = this.#deps.onAcknowledged(() => {
+        if (this.#isKnown(podUid, address)) end();
+      });
+      const cancel = this.#clock.after(PATIENCE_MS, end);
+    });
+  }
+
+  #isKnown(podUid: string, address: string): boolean {
+    const { table, held, policies } = this.#deps;
+    const sets = policies.setsHolding(podUid, address);
+    const isInStep = (ref: AnyRef) =>
+      [...table.nodesOf(ref)].every(
+        (node) => !held.isConnected(node) || table.version(node, ref) === held.version(node, ref),
+      );
+    return sets?.every((key) => isInStep({ kind: 'addressSet', key })) === true;
+  }
+}

@@ -1,0 +1,86 @@
+import { Asked } from './asked.ts';
+import type { OperatorMessage } from './generated/wire/weft/node/v1/node_pb.ts';
+import type { BlockAnswer, CertificateAnswer, CertificateAsk } from './operator-ports.ts';
+import type { AgentPayload } from './wire.ts';
+
+/** What a node asks of whichever replica is primary, and the answers it waits for. */
+export class AgentRequests {
+  readonly #idPrefix: string;
+  readonly #send: (payload: AgentPayload) => void;
+  readonly #blocks = new Asked<BlockAnswer>();
+  readonly #certificates = new Asked<CertificateAnswer>();
+  readonly #forgotten = new Asked<readonly string[]>();
+  readonly #known = new Asked<void>();
+  #count = 0;
+
+  /** @param send to the primary; while there is none it does nothing, and `resend` follows the next election. */
+  constructor(idPrefix: string, send: (payload: AgentPayload) => void) {
+    this.#idPrefix = idPrefix;
+    this.#send = send;
+  }
+
+  /** Waits for an operator, however long that takes; rejects when `signal` aborts, or at `rejectAll`. */
+  block(pool: string | undefined, signal?: AbortSignal): Promise<BlockAnswer> {
+    const id = this.#nextId();
+    return this.#blocks.ask(id, () => this.#send({ case: 'blockRequest', value: { id, pool: pool ?? '' } }), signal);
+  }
+
+  /** Those of `addresses` that no node knows by their last holder any more. As `block`. */
+  forgotten(addresses: readonly string[], signal?: AbortSignal): Promise<readonly string[]> {
+    const id = this.#nextId();
+    const value = { id, addresses: [...addresses] };
+    return this.#forgotten.ask(id, () => this.#send({ case: 'forgetRequest', value }), signal);
+  }
+
+  /** Resolves when the nodes that need the pod's address know it. To be asked after the lease was told. As `block`. */
+  known(pod: { readonly podUid: string; readonly address: string }, signal?: AbortSignal): Promise<void> {
+    const value = { id: this.#nextId(), ...pod };
+    return this.#known.ask(value.id, () => this.#send({ case: 'knownRequest', value }), signal);
+  }
+
+  /** As `block`. */
+  certificate({ csrDer, podUid }: CertificateAsk, signal?: AbortSignal): Promise<CertificateAnswer> {
+    const id = this.#nextId();
+    const value = { id, csr: csrDer, podUid };
+    return this.#certificates.ask(id, () => this.#send({ case: 'certificateRequest', value }), signal);
+  }
+
+  /** True when the message was an answer. */
+  answer({ message }: OperatorMessage): boolean {
+    switch (message.case) {
+      case 'blockGrant': {
+        const { id, cidr, problem } = message.value;
+        this.#blocks.answer(id, cidr === '' ? { problem } : { cidr });
+        return true;
+      }
+      case 'certificateGrant': {
+        const { id, chainPem, problem } = message.value;
+        this.#certificates.answer(id, chainPem === '' ? { problem } : { chainPem });
+        return true;
+      }
+      case 'forgetGrant':
+        this.#forgotten.answer(message.value.id, message.value.addresses);
+        return true;
+      case 'knownGrant':
+        this.#known.answer(message.value.id, undefined);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** There is a new primary. */
+  resend(): void {
+    for (const asked of [this.#blocks, this.#certificates, this.#forgotten, this.#known]) asked.resend();
+  }
+
+  rejectAll(error: Error): void {
+    for (const asked of [this.#blocks, this.#certificates, this.#forgotten, this.#known]) asked.rejectAll(error);
+  }
+
+  /** Unique over restarts of the agent, so that an old answer meets no new request. */
+  #nextId(): string {
+    this.#count += 1;
+    return `${this.#idPrefix}/${this.#count}`;
+  }
+}

@@ -1,0 +1,104 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { KubernetesNetworkPolicy, Pod } from '../../src/api/kubernetes.ts';
+import { Announcing } from '../../src/controllers/node-state/announcing.ts';
+import { HeldResources } from '../../src/controllers/node-state/held.ts';
+import { applyPolicyEffects } from '../../src/model/node/desired-policy.ts';
+import { DesiredTable } from '../../src/model/node/desired.ts';
+import { createPolicyIndex, type PolicyIndex } from '../../src/model/policy/policy-index.ts';
+import { FakeClock, settle } from '../kube-room/fake-clock.ts';
+
+const ADDRESS = '10.42.2.7';
+
+let clock: FakeClock;
+let table: DesiredTable;
+let held: HeldResources;
+let policies: PolicyIndex;
+let listeners: Set<() => void>;
+let announcing: Announcing;
+let isAnnounced: boolean;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  table = new DesiredTable();
+  held = new HeldResources();
+  policies = createPolicyIndex();
+  listeners = new Set();
+  isAnnounced = false;
+  const onAcknowledged = (listener: () => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  announcing = new Announcing({ table, held, policies, onAcknowledged }, clock);
+  apply({ pods: { upserts: [pod('server', 'n1'), pod('client', 'n2')], removals: [] } });
+  apply({ kubernetesPolicies: { upserts: [clientsOnly], removals: [] } });
+  held.connected('n1', { nodeUid: 'u1', held: [] });
+  acknowledge('n1');
+});
+
+const clientsOnly: KubernetesNetworkPolicy = {
+  metadata: { name: 'clients-only', namespace: 'shop' },
+  spec: {
+    podSelector: { matchLabels: { app: 'server' } },
+    ingress: [{ from: [{ podSelector: { matchLabels: { app: 'client' } } }] }],
+  },
+};
+
+function pod(name: string, nodeName: string): Pod {
+  return {
+    metadata: { name, namespace: 'shop', uid: name, labels: { app: name } },
+    spec: { nodeName, containers: [] },
+  };
+}
+
+function apply(change: Parameters<PolicyIndex['apply']>[0]): void {
+  applyPolicyEffects(table, policies.apply(change));
+  for (const listener of listeners) listener();
+}
+
+/** The node has put into force what it should hold now. */
+function acknowledge(node: string): void {
+  const applied = table.resourcesOf(node).map((ref) => ({ ...ref, version: table.version(node, ref) ?? '' }));
+  held.changed(node, { applied, removed: [], errors: [] });
+  for (const listener of listeners) listener();
+}
+
+async function announce(uid: string): Promise<void> {
+  void announcing.wait(uid, ADDRESS).then(() => {
+    isAnnounced = true;
+  });
+  await settle();
+}
+
+describe('a new pod is announced', () => {
+  test('when the node whose policy names it holds its address, and not before', async () => {
+    await announce('client');
+    expect(isAnnounced).toBe(false);
+    apply({ leases: new Map([['client', ADDRESS]]) });
+    await settle();
+    expect(isAnnounced).toBe(false);
+    acknowledge('n1');
+    await settle();
+    expect(isAnnounced).toBe(true);
+  });
+
+  test('at once when no policy names it', async () => {
+    apply({ leases: new Map([['server', ADDRESS]]) });
+    await announce('server');
+    expect(isAnnounced).toBe(true);
+  });
+
+  test('without a node that is away', async () => {
+    apply({ leases: new Map([['client', ADDRESS]]) });
+    held.disconnected('n1');
+    await announce('client');
+    expect(isAnnounced).toBe(true);
+  });
+
+  test('after a second, whatever nodes say', async () => {
+    apply({ leases: new Map([['client', ADDRESS]]) });
+    await announce('client');
+    await clock.advance(1_000);
+    expect(isAnnounced).toBe(true);
+    expect(listeners.size).toBe(0);
+  });
+});
