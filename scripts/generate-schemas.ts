@@ -31,7 +31,7 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
 function rootSchema({ properties, ...root }: Schema): Readonly<Record<string, unknown>> {
   return {
     ...plainSchema(root),
-    required: ['apiVersion', 'kind', 'metadata', 'spec'],
+    required: ['apiVersion', 'kind', 'metadata', ...(root.required ?? [])],
     additionalProperties: false,
     properties: {
       ...plainProperties(properties),

@@ -36,7 +36,7 @@ function bareObject(schema: Schema, kind: string): Schema {
     title: kind,
     type: 'object',
     description: schema.description,
-    required: ['metadata', 'spec'],
+    required: spec === undefined ? ['metadata'] : ['metadata', 'spec'],
     properties: {
       apiVersion: { tsType: 'string' },
       kind: { tsType: 'string' },

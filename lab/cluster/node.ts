@@ -115,6 +115,7 @@ function kubeletConfig(config: ClusterConfig): object {
     authorization: { mode: 'Webhook' },
     resolvConf: '',
     registerNode: true,
+    registerWithTaints: [{ key: 'weft.dev/agent-not-ready', effect: 'NoSchedule' }],
     nodeStatusUpdateFrequency: '4s',
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,

@@ -120,7 +120,7 @@ function failures(
   );
 }
 
-async function attempt(work: () => Promise<void>): Promise<string | undefined> {
+async function attempt(work: () => Promise<unknown>): Promise<string | undefined> {
   try {
     await work();
     return undefined;

@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
 import type { Logger } from '../lib/logger.ts';
 import type { NodeIr, PeerIr, PodIr } from '../model/node/ir.ts';
 import { VXLAN_PORT, VXLAN_VNI, tunnelMacOf } from '../model/node/names.ts';
 import type { PodAttachment, PodDataplane } from './cni/attach.ts';
 import type { Netns } from './dataplane/netns.ts';
 import type { NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-table.ts';
+import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { checkPod } from './dataplane/pod-link-check.ts';
 import { unwirePod, wirePod } from './dataplane/pod-link.ts';
 import { findUnderlay, podMtuOf } from './dataplane/underlay.ts';
@@ -16,6 +18,9 @@ export interface PodMesh {
   close(attachment: PodAttachment): void;
 }
 
+/** Fits through any Ethernet with a tunnel, for a link that is made before the node's own interface is known. */
+const SMALLEST_MTU = 1450;
+
 export interface NodeNetworkDeps {
   readonly host: Netns;
   readonly policy: PolicyTable;
@@ -27,27 +32,28 @@ export interface NodeNetworkDeps {
 /** The node's network as its resources describe it: the one place that knows in which order the kernel is told. */
 export class NodeNetwork implements PodDataplane {
   readonly #deps: NodeNetworkDeps;
-  #mtu = 1450;
+  #mtu: number | undefined;
 
   constructor(deps: NodeNetworkDeps) {
     this.#deps = deps;
   }
 
-  /** Tunnel, routes and the policy table's view of the node. @throws what the kernel refused. */
-  async applyNode(): Promise<void> {
+  /** Tunnel, routes and the policy table's view of the node; what had to be written. @throws what the kernel refused. */
+  async applyNode(): Promise<readonly string[]> {
     const node = this.#deps.resources.get('node', 'self');
-    if (node === undefined) return;
+    if (node === undefined) return [];
     const { host, logger } = this.#deps;
     const underlay = findUnderlay(host, node.address);
     if (underlay === undefined) throw new Error(`no interface of this node holds its address ${node.address}`);
-    this.#mtu = podMtuOf(underlay);
+    const mtu = podMtuOf(underlay);
+    this.#mtu = mtu;
     await this.#deps.policy.apply({ facts: this.nodeFacts(node) });
     const written = [
       ...applyVxlan(host, {
         localAddress: node.address,
         tunnelAddress: node.tunnelAddress,
         tunnelMac: tunnelMacOf(node.uid),
-        mtu: this.#mtu,
+        mtu,
         vni: VXLAN_VNI,
         port: VXLAN_PORT,
         peers: this.#peers(),
@@ -56,6 +62,12 @@ export class NodeNetwork implements PodDataplane {
     ];
     if (written.length > 0)
       logger.info('node network changed', { written: written.slice(0, 20), count: written.length });
+    return written;
+  }
+
+  /** Of pods' links, in bytes; undefined until the node is known. */
+  get podMtu(): number | undefined {
+    return this.#mtu;
   }
 
   nodeFacts(node: NodeIr): NodeFacts {
@@ -85,12 +97,23 @@ export class NodeNetwork implements PodDataplane {
     await this.#deps.policy.apply({ pods: { unbind: [attachment.hostInterface] } });
   }
 
+  unwired(attachments: readonly PodAttachment[]): readonly PodAttachment[] {
+    const present = new Map(listPodInterfaces(this.#deps.host).map(({ name, address }) => [name, address]));
+    return attachments.filter(
+      ({ hostInterface, address, netns }) => present.get(hostInterface) !== address && existsSync(netns),
+    );
+  }
+
+  rewire(attachment: PodAttachment): void {
+    wirePod(this.#deps.host, this.#linkOf(attachment));
+  }
+
   check(attachment: PodAttachment): readonly string[] {
     return checkPod(this.#deps.host, this.#linkOf(attachment));
   }
 
   #linkOf({ netns, ifname, hostInterface, address }: PodAttachment) {
-    return { netnsPath: netns, ifname, hostInterface, address, mtu: this.#mtu };
+    return { netnsPath: netns, ifname, hostInterface, address, mtu: this.#mtu ?? SMALLEST_MTU };
   }
 
   #peers(): readonly PeerIr[] {

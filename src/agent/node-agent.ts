@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ApplyError, HeldResource, NodeUpdate } from '../model/node/desired-update.ts';
+import type { NodeReportIr } from '../model/node/report.ts';
 import type { PodIr, ResourceKind } from '../model/node/ir.ts';
 import type { Lease } from '../model/ipam/lease-state.ts';
 import { UpdateApplier } from './apply-update.ts';
@@ -10,13 +11,15 @@ import { Attacher, type PodAttachment } from './cni/attach.ts';
 import { type CniFolders, type CniPrograms, installConflist, installPrograms, uninstallCni } from './cni/install.ts';
 import { doPendingDeletes } from './cni/pending.ts';
 import { PodWaiter } from './cni/pods.ts';
-import { type CniServer, serveCni } from './cni/server.ts';
+import { type CniObserver, type CniServer, serveCni } from './cni/server.ts';
 import { removeAll } from './dataplane/leftovers.ts';
 import { Netns } from './dataplane/netns.ts';
+import type { RuleCounter } from './dataplane/nft/inspect.ts';
 import { PolicyTable } from './dataplane/nft/policy-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
 import { bindingOf, NodeNetwork, type PodMesh } from './network.ts';
+import { composeNodeReport } from './node-report.ts';
 import { NodeLeases, rebuiltLease } from './state/leases.ts';
 import { ResourceStore } from './state/resources.ts';
 
@@ -28,11 +31,14 @@ export interface Operators {
   requestForgotten(addresses: readonly string[]): Promise<readonly string[]>;
   /** Resolves when the nodes that need the pod's address know it; rejects when `signal` aborts. */
   requestKnown(pod: { readonly podUid: string; readonly address: string }, signal: AbortSignal): Promise<void>;
+  reportNode(report: NodeReportIr): void;
   /** Whether one takes requests now. */
   arePresent(): boolean;
 }
 
 export interface NodeAgentOptions {
+  /** Of Weft, as it is shown to people. */
+  readonly version: string;
   /** /var/lib/weft: what survives a restart. */
   readonly stateFolder: string;
   /** /run/weft: the shim's socket. */
@@ -42,13 +48,21 @@ export interface NodeAgentOptions {
   readonly mesh: (
     resources: ResourceStore,
   ) => PodMesh & { readonly changed: (kinds: ReadonlySet<ResourceKind>) => void };
+  readonly observer: NodeAgentObserver;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
+/** Told as it happens, for metrics. */
+export interface NodeAgentObserver {
+  readonly cniAnswered: CniObserver;
+  /** Something that others changed was put back. */
+  readonly repaired: (what: string) => void;
+}
+
 /** How often attachments whose namespace is gone are looked for: some runtimes never call GC. */
 const COLLECT_EVERY_MS = 60_000;
-/** How often the policy table is looked at: a stranger's flush is repaired within this. */
+/** How often the kernel is looked at: what a stranger changed is put back within this. */
 const VERIFY_EVERY_MS = 5_000;
 const BLOCK_RETRY_MS = 1_000;
 const FORGET_RETRY_MS = 1_000;
@@ -111,13 +125,16 @@ export class NodeAgent {
    * @throws when the kernel refuses the node's basic set-up.
    */
   async start(): Promise<void> {
-    const { cni, programs, runFolder, logger } = this.#options;
+    const { cni, programs, runFolder, observer, clock, logger } = this.#options;
     applySysctls(this.#host, FORWARDING);
     await this.#policy.open();
     await this.#restore();
     installPrograms(cni, programs);
     await doPendingDeletes(path.join(this.#options.stateFolder, 'pending-del'), this.#attacher.handle, logger);
-    this.#cni = await serveCni(path.join(runFolder, 'cni.sock'), this.#attacher.handle, logger);
+    this.#cni = await serveCni(path.join(runFolder, 'cni.sock'), this.#attacher.handle, {
+      ...{ clock, logger },
+      answered: observer.cniAnswered,
+    });
     this.#fault = undefined;
     this.#serveWhenReady();
     this.#every(COLLECT_EVERY_MS, () => this.#collect());
@@ -128,6 +145,7 @@ export class NodeAgent {
   attach(operators: Operators): void {
     this.#operators = operators;
     this.#tellLeases();
+    this.#tellNode();
   }
 
   readonly apply = (update: NodeUpdate): Promise<readonly ApplyError[]> => this.#applier.apply(update);
@@ -139,6 +157,16 @@ export class NodeAgent {
   /** Why agent or data plane is broken; empty when they work. A missing pool is the cluster's state, not a fault. */
   notReady(): readonly string[] {
     return this.#fault === undefined ? [] : [this.#fault];
+  }
+
+  /** Addresses that attachments hold. */
+  get leaseCount(): number {
+    return this.#leases.all().length;
+  }
+
+  /** What the rules of policies have counted. Asks the kernel. */
+  ruleCounters(): readonly RuleCounter[] {
+    return this.#policy.counters();
   }
 
   /** Takes everything of Weft's off this node. Refused (as text) while pods hold addresses, unless forced. */
@@ -202,6 +230,7 @@ export class NodeAgent {
     }
     this.#mesh.changed(kinds);
     this.#serveWhenReady();
+    this.#tellNode();
     this.#askForBlock();
   }
 
@@ -231,6 +260,17 @@ export class NodeAgent {
     this.#operators?.setLeases(this.#leases.all().map(({ podUid, address }) => ({ podUid, address })));
     this.#askForBlock();
     this.#askToForget();
+  }
+
+  #tellNode(): void {
+    const report = composeNodeReport({
+      serving: this.#isServing,
+      faults: this.notReady(),
+      agentVersion: this.#options.version,
+      podMtu: this.#network.podMtu,
+      forwardDrops: this.#policy.foreignForwardDrop(),
+    });
+    this.#operators?.reportNode(report);
   }
 
   /** The nodes whose policies name the pod have its address, or have had time enough. Never rejects. */
@@ -303,10 +343,20 @@ export class NodeAgent {
     if (valid.length < this.#leases.all().length) await this.#attacher.collect(valid);
   }
 
+  /** What others have changed is put back, and counted. */
   async #verify(): Promise<void> {
-    if (this.#policy.verify()) return;
-    this.#options.logger.warn('the policy table was changed by somebody else; repairing it');
-    await this.#policy.repair();
+    const { logger, observer } = this.#options;
+    this.#tellNode();
+    if (!this.#policy.verify()) {
+      logger.warn('the policy table was changed by somebody else; repairing it');
+      await this.#policy.repair();
+      observer.repaired('policy table');
+    }
+    if ((await this.#network.applyNode()).length > 0) observer.repaired('node network');
+    const links = await this.#attacher.repair();
+    if (links === 0) return;
+    logger.warn('links or routes of pods were taken away by somebody else; put back', { count: links });
+    observer.repaired('pod link');
   }
 
   #every(ms: number, work: () => Promise<void>): void {

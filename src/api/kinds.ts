@@ -13,6 +13,7 @@ interface WeftKind {
 export const WEFT_KINDS = {
   IPPool: { plural: 'ippools', shortName: 'ipp', namespaced: false },
   IPBlock: { plural: 'ipblocks', shortName: 'ipb', namespaced: false },
+  NodeNetwork: { plural: 'nodenetworks', shortName: 'nn', namespaced: false },
   NetworkPolicy: { plural: 'networkpolicies', shortName: 'wnp', namespaced: true },
   MeshService: { plural: 'meshservices', shortName: 'msvc', namespaced: true },
   TrafficSplit: { plural: 'trafficsplits', shortName: 'tsplit', namespaced: true },

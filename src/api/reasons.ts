@@ -3,6 +3,11 @@ export const CONDITION = {
   accepted: 'Accepted',
   resolvedRefs: 'ResolvedRefs',
   programmed: 'Programmed',
+  ready: 'Ready',
+  applied: 'Applied',
+  forwardBlocked: 'ForwardBlocked',
+  overlapping: 'Overlapping',
+  exhausted: 'Exhausted',
 } as const;
 
 /** Why a condition is as it is, or why something could not be done; each is explained in the reference. */
@@ -15,9 +20,13 @@ export const REASON = {
   unsupportedValue: 'UnsupportedValue',
   /** The port's protocol gives no access to what a rule looks at. */
   needsHttp: 'NeedsHttp',
+  /** The parent that an HTTPRoute names is not there, or has no such port. */
+  noMatchingParent: 'NoMatchingParent',
 
   // ResolvedRefs
   resolvedRefs: 'ResolvedRefs',
+  /** What an HTTPRoute's backendRef names, or its port, is not there. */
+  backendNotFound: 'BackendNotFound',
   serviceNotFound: 'ServiceNotFound',
   portNotFound: 'PortNotFound',
   subsetNotFound: 'SubsetNotFound',
@@ -34,6 +43,27 @@ export const REASON = {
   /** Somebody would need to know, and none of them can be asked. */
   unreachable: 'Unreachable',
 
+  // Ready, Applied and ForwardBlocked of a NodeNetwork
+  serving: 'Serving',
+  agentUnreachable: 'AgentUnreachable',
+  /** Agent or data plane is broken. */
+  agentFault: 'AgentFault',
+  applied: 'Applied',
+  noForeignDrop: 'NoForeignDrop',
+  /** A firewall of somebody else drops forwarded packets. */
+  foreignDrop: 'ForeignDrop',
+
+  // Ready, Overlapping and Exhausted of an IPPool
+  reserved: 'Reserved',
+  invalidRange: 'InvalidRange',
+  /** Another pool had part of the range first. */
+  overlaps: 'Overlaps',
+  disabled: 'Disabled',
+  deleting: 'Deleting',
+  noOverlap: 'NoOverlap',
+  blocksFree: 'BlocksFree',
+  noFreeBlock: 'NoFreeBlock',
+
   // Addresses
   /** There is no pool that gives out blocks. */
   noPool: 'NoPool',
@@ -43,10 +73,29 @@ export const REASON = {
   noBlock: 'NoBlock',
   /** Every address of the node's blocks is held, or rests. */
   addressesExhausted: 'AddressesExhausted',
+  /** The operator has not read what it decides by. */
+  notSynced: 'NotSynced',
+  nodeUnknown: 'NodeUnknown',
+  tooManyBlocks: 'TooManyBlocks',
+  /** Other nodes were first, time and again. */
+  lostRaces: 'LostRaces',
+
+  // Events
+  poolInUse: 'PoolInUse',
+  poolOverlaps: 'PoolOverlaps',
+  blockQuarantined: 'BlockQuarantined',
+  blockStillHeld: 'BlockStillHeld',
+
+  // Admission of pods
+  /** The pod has a user of its own where only the proxy's may be. */
+  proxyUserTaken: 'ProxyUserTaken',
+  proxyNameTaken: 'ProxyNameTaken',
+  proxyChanged: 'ProxyChanged',
 } as const;
 
 /** Reasons that say that something an object names is not there; all others speak against the object itself. */
 const REFERENCE_REASONS: readonly string[] = [
+  REASON.backendNotFound,
   REASON.serviceNotFound,
   REASON.portNotFound,
   REASON.subsetNotFound,

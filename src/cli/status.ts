@@ -8,9 +8,9 @@ export interface ConditionedObject extends KubeObject {
 }
 
 export interface ClusterView {
+  /** NodeNetworks. */
   readonly nodes: readonly ConditionedObject[];
   readonly pools: readonly ConditionedObject[];
-  readonly blocks: readonly ConditionedObject[];
   readonly policies: readonly ConditionedObject[];
   readonly meshServices: readonly ConditionedObject[];
   readonly trafficSplits: readonly ConditionedObject[];
@@ -18,13 +18,13 @@ export interface ClusterView {
 
 /** Nodes, pools, policies and services with what holds of each and why not. Pure. */
 export function renderStatus(view: ClusterView): string {
-  const blocksOf = (node: string) => view.blocks.filter(({ spec }) => spec?.['nodeName'] === node);
   const nodes = view.nodes.map((node) => [
     node.metadata.name,
     conditionText(node, 'Ready'),
-    blocksOf(node.metadata.name)
-      .map(({ spec }) => String(spec?.['cidr']))
-      .join(' ') || '-',
+    conditionText(node, 'Applied'),
+    conditionText(node, 'ForwardBlocked', 'False'),
+    String(node.status?.['podMTU'] ?? '-'),
+    [node.status?.['blocks'] ?? []].flat().join(' ') || '-',
   ]);
   const pools = view.pools.map((pool) => [
     pool.metadata.name,
@@ -34,7 +34,7 @@ export function renderStatus(view: ClusterView): string {
     conditionText(pool, 'Ready'),
   ]);
   return [
-    section('Nodes', ['NODE', 'READY', 'BLOCKS'], nodes),
+    section('Nodes', ['NODE', 'READY', 'APPLIED', 'FORWARD BLOCKED', 'POD MTU', 'BLOCKS'], nodes),
     section('Address pools', ['POOL', 'CIDR', 'ALLOCATED', 'CAPACITY', 'READY'], pools),
     section('Network policies', ['POLICY', 'ACCEPTED', 'PROGRAMMED'], programmed(view.policies)),
     section('Mesh services', ['SERVICE', 'ACCEPTED', 'PROGRAMMED'], programmed(view.meshServices)),
@@ -50,11 +50,11 @@ function programmed(objects: readonly ConditionedObject[]): string[][] {
   ]);
 }
 
-/** `True`, or the status with the reason and the message behind it. */
-function conditionText({ status }: ConditionedObject, type: string): string {
+/** The good status alone, or another with the reason and the message behind it. */
+function conditionText({ status }: ConditionedObject, type: string, good: 'True' | 'False' = 'True'): string {
   const condition = status?.conditions?.find((candidate) => candidate.type === type);
   if (condition === undefined) return 'Unknown (not reported yet)';
-  return condition.status === 'True' ? 'True' : `${condition.status} (${condition.reason}: ${condition.message})`;
+  return condition.status === good ? good : `${condition.status} (${condition.reason}: ${condition.message})`;
 }
 
 function section(title: string, heading: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import type { RuleCounter } from '../agent/dataplane/nft/inspect.ts';
 import { NodeAgent } from '../agent/node-agent.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Secret } from '../lib/secret.ts';
 import { generateKey, issueCertificate, privateKeyPem } from '../pki/certificate.ts';
-import { startAgentServer } from '../stream/agent-server.ts';
+import { type AgentServer, startAgentServer } from '../stream/agent-server.ts';
+import { observeAgent, type RuleCount } from '../telemetry/agent-metrics.ts';
 import { createLogger, LOG_LEVELS } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { serveHealth } from '../telemetry/health.ts';
@@ -20,6 +22,7 @@ const FEATURES: readonly string[] = [];
 
 const environment = new Environment(process.env);
 const config = {
+  version: environment.text('WEFT_VERSION'),
   node: environment.text('WEFT_NODE'),
   address: environment.text('WEFT_NODE_ADDRESS'),
   trustDomain: environment.text('WEFT_TRUST_DOMAIN'),
@@ -32,8 +35,18 @@ environment.check();
 const logger = createLogger({ level: config.logLevel, format: 'json', clock: systemClock });
 
 await runUntilSignal(logger, async (signal) => {
+  let server: AgentServer | undefined;
   const mesh = new NodeMesh(logger);
-  const agent = new NodeAgent({
+  const metrics = createMetrics();
+  const observer = observeAgent(metrics.registry, {
+    leases: () => agent.leaseCount,
+    proxies: () => mesh.proxyCount,
+    operators: () => server?.replicas ?? 0,
+    rules: () => agent.ruleCounters().map(ruleCount),
+  });
+  const agent: NodeAgent = new NodeAgent({
+    observer,
+    version: config.version,
     stateFolder: '/var/lib/weft',
     runFolder: '/run/weft',
     cni: config.cni,
@@ -42,7 +55,6 @@ await runUntilSignal(logger, async (signal) => {
     clock: systemClock,
     logger,
   });
-  const metrics = createMetrics();
   const health = await serveHealth({
     port: config.healthPort,
     host: config.address,
@@ -54,7 +66,7 @@ await runUntilSignal(logger, async (signal) => {
 
   const own = ownCertificate(config.node);
   const tls = () => ({ ...own, trustBundlePem: readFileSync(TRUST_FILE, 'utf8') });
-  const server = await startAgentServer({
+  server = await startAgentServer({
     listen: `${config.address}:${config.streamPort}`,
     nodeName: config.node,
     bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
@@ -74,6 +86,7 @@ await runUntilSignal(logger, async (signal) => {
   mesh.attach(server);
   agent.attach({
     setLeases: (leases) => server.setLeases(leases),
+    reportNode: (report) => server.reportNode(report),
     arePresent: () => server.hasPrimary,
     requestBlock: () => server.requests.block(undefined),
     requestForgotten: (addresses) => server.requests.forgotten(addresses),
@@ -89,6 +102,12 @@ await runUntilSignal(logger, async (signal) => {
   await agent.stop();
   await health.close();
 });
+
+/** A chain's name tells whose rules it has. */
+function ruleCount({ chain, origin, packets, bytes }: RuleCounter): RuleCount {
+  const kind = chain.startsWith('i_') ? 'ingress' : chain.startsWith('e_') ? 'egress' : 'guard';
+  return { origin, kind, packets, bytes };
+}
 
 /** Signed by itself and new at each start: the agent proves its node by its token, not by this. */
 function ownCertificate(node: string): { certificatePem: string; privateKeyPem: Secret } {

@@ -42,6 +42,11 @@ export class NodeMesh {
     });
   }
 
+  /** Proxies that are served. */
+  get proxyCount(): number {
+    return this.#proxies?.count ?? 0;
+  }
+
   start(resources: ResourceStore): Proxies {
     this.#proxies = new Proxies({
       resources,

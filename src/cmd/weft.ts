@@ -55,13 +55,13 @@ async function readCluster(): Promise<ClusterView> {
   const api = new KubeClient(loadConnection({ from: 'default' }, systemClock), systemClock);
   const list = async <T extends KubeObject>(kind: Kind<T>) =>
     (await api.request<{ readonly items: readonly KubeObject[] }>('GET', collectionPath(kind))).items;
-  const [nodes, pools, blocks, policies, meshServices, trafficSplits] = await Promise.all(
-    [KINDS.node, KINDS.ipPool, KINDS.ipBlock, KINDS.networkPolicy, KINDS.meshService, KINDS.trafficSplit].map((kind) =>
+  const [nodes, pools, policies, meshServices, trafficSplits] = await Promise.all(
+    [KINDS.nodeNetwork, KINDS.ipPool, KINDS.networkPolicy, KINDS.meshService, KINDS.trafficSplit].map((kind) =>
       list(kind as Kind<KubeObject>),
     ),
   );
   await api.close();
-  const all = [nodes, pools, blocks, policies, meshServices, trafficSplits].map((items) => items ?? []);
-  const [n = [], p = [], b = [], w = [], m = [], t = []] = all as ClusterView['nodes'][];
-  return { nodes: n, pools: p, blocks: b, policies: w, meshServices: m, trafficSplits: t };
+  const all = [nodes, pools, policies, meshServices, trafficSplits].map((items) => items ?? []);
+  const [n = [], p = [], w = [], m = [], t = []] = all as ClusterView['nodes'][];
+  return { nodes: n, pools: p, policies: w, meshServices: m, trafficSplits: t };
 }

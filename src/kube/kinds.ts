@@ -2,6 +2,7 @@ import type { IPBlock } from '../api/generated/ipblock.ts';
 import type { IPPool } from '../api/generated/ippool.ts';
 import type { MeshService } from '../api/generated/meshservice.ts';
 import type { NetworkPolicy } from '../api/generated/networkpolicy.ts';
+import type { NodeNetwork } from '../api/generated/nodenetwork.ts';
 import type { TrafficSplit } from '../api/generated/trafficsplit.ts';
 import type {
   EndpointSlice,
@@ -63,6 +64,7 @@ export const KINDS = {
   }),
   ipPool: kind<IPPool>(WEFT, 'IPPool', 'ippools', CLUSTER),
   ipBlock: kind<IPBlock>(WEFT, 'IPBlock', 'ipblocks', CLUSTER),
+  nodeNetwork: kind<NodeNetwork>(WEFT, 'NodeNetwork', 'nodenetworks', CLUSTER),
   networkPolicy: kind<NetworkPolicy>(WEFT, 'NetworkPolicy', 'networkpolicies', NAMESPACED),
   meshService: kind<MeshService>(WEFT, 'MeshService', 'meshservices', NAMESPACED),
   trafficSplit: kind<TrafficSplit>(WEFT, 'TrafficSplit', 'trafficsplits', NAMESPACED),

@@ -1,5 +1,6 @@
 import { Server, status, type ServerDuplexStream } from '@grpc/grpc-js';
 import { refId, type AnyRef, type ApplyError, type NodeUpdate, type Watermark } from '../model/node/desired-update.ts';
+import type { NodeReportIr } from '../model/node/report.ts';
 import type { AgentServerOptions, LeaseIr } from './agent-ports.ts';
 import { AgentRequests } from './agent-requests.ts';
 import type { AgentMessage, OperatorHello, OperatorMessage, Update } from './generated/wire/weft/node/v1/node_pb.ts';
@@ -83,6 +84,11 @@ export class AgentServer {
   /** All leases of the node, at start and whenever one changes. Until the first call, operators are told nothing. */
   setLeases(leases: readonly LeaseIr[]): void {
     const payload = this.#reported.setLeases(leases);
+    if (payload !== undefined) this.#broadcast(payload);
+  }
+
+  reportNode(report: NodeReportIr): void {
+    const payload = this.#reported.setNode(report);
     if (payload !== undefined) this.#broadcast(payload);
   }
 

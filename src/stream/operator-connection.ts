@@ -5,6 +5,7 @@ import type { AnyRef } from '../model/node/desired-update.ts';
 import { encodeUpdate } from './encode-update.ts';
 import type { Ack, AgentHello, AgentMessage, Leases, OperatorMessage } from './generated/wire/weft/node/v1/node_pb.ts';
 import type { LeaseView } from './lease-view.ts';
+import { parseNodeReport } from './node-report.ts';
 import { NodeSync } from './node-sync.ts';
 import { answerNode } from './operator-answers.ts';
 import type { OperatorClientOptions } from './operator-ports.ts';
@@ -180,6 +181,9 @@ export class NodeConnection {
         reports.proxy(this.node, { podUid, gone, resources: plain });
         break;
       }
+      case 'nodeReport':
+        reports.node(this.node, parseNodeReport(message.value.body));
+        break;
       case 'teardownResult':
         this.#teardowns.get(message.value.id)?.resolve(message.value.errors);
         this.#teardowns.delete(message.value.id);

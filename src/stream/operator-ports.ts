@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { AnyRef, ApplyError, HeldResource, Watermark } from '../model/node/desired-update.ts';
+import type { NodeReportIr } from '../model/node/report.ts';
 import type { DesiredSource } from './plan-update.ts';
 import type { Identity } from './tls.ts';
 
@@ -36,6 +37,7 @@ export interface NodeReports {
   /** Pod uid → IPv4 address, undefined when the lease is gone. Only what changed: fit for `PolicyChange.leases`. */
   leases(node: string, changes: ReadonlyMap<string, string | undefined>): void;
   proxy(node: string, report: ProxyReportIr): void;
+  node(node: string, report: NodeReportIr): void;
 }
 
 export interface NodeHello {

@@ -1,10 +1,13 @@
+import type { NodeReportIr } from '../model/node/report.ts';
 import type { LeaseIr } from './agent-ports.ts';
+import { encodeNodeReport } from './node-report.ts';
 import type { ProxyReportIr, ProxyResourceIr } from './operator-ports.ts';
 import type { AgentPayload } from './wire.ts';
 
 /** What this node has reported so far: told again from the beginning to a replica that connects. */
 export class Reported {
   #leases: Map<string, string> | undefined;
+  #node: Uint8Array | undefined;
   readonly #proxies = new Map<string, Map<string, ProxyResourceIr>>();
 
   /** Takes in all leases of the node, and returns what to tell; undefined when nothing changed. */
@@ -17,6 +20,14 @@ export class Reported {
     const down = [...old].filter(([uid]) => !now.has(uid)).map(([uid, ip]) => ({ uid, ip, up: false }));
     if (up.length + down.length === 0) return undefined;
     return { case: 'leases', value: { complete: false, pods: [...down, ...up] } };
+  }
+
+  /** Undefined when it says what the last one said. */
+  setNode(report: NodeReportIr): AgentPayload | undefined {
+    const body = encodeNodeReport(report);
+    if (this.#node !== undefined && Buffer.compare(body, this.#node) === 0) return undefined;
+    this.#node = body;
+    return { case: 'nodeReport', value: { body } };
   }
 
   setProxy(report: ProxyReportIr): AgentPayload {
@@ -33,7 +44,9 @@ export class Reported {
   /** Leases only once they are known: an empty list would say that there are none. */
   everything(): AgentPayload[] {
     const proxies = [...this.#proxies].map(([uid, resources]) => proxyPayload(uid, false, [...resources.values()]));
-    return this.#leases === undefined ? proxies : [allLeases(this.#leases), ...proxies];
+    const leases = this.#leases === undefined ? [] : [allLeases(this.#leases)];
+    const node: AgentPayload[] = this.#node === undefined ? [] : [{ case: 'nodeReport', value: { body: this.#node } }];
+    return [...leases, ...proxies, ...node];
   }
 }
 

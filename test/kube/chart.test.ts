@@ -112,7 +112,7 @@ describe("the operator's service account", () => {
   }
 
   const READ = 'get list watch';
-  const CLUSTER_KINDS = ['ippools', 'ipblocks'].map((plural) => `${plural}.${WEFT}`);
+  const CLUSTER_KINDS = ['ippools', 'ipblocks', 'nodenetworks'].map((plural) => `${plural}.${WEFT}`);
   const KINDS_READ = [
     ...['pods', 'namespaces', 'nodes', 'services', 'endpointslices.discovery.k8s.io'],
     ...['networkpolicies.networking.k8s.io', ...CLUSTER_KINDS],
@@ -135,7 +135,8 @@ describe("the operator's service account", () => {
     ...may('create update patch delete', 'pods'),
     ...may('create', 'pods/exec'),
     ...may('create', 'serviceaccounts/token'),
-    ...may('create update patch delete', 'nodes'),
+    ...may('create update delete', 'nodes'),
+    ...may('update delete', `nodenetworks.${WEFT}`),
     ...may('create update patch delete escalate bind', 'clusterroles.rbac.authorization.k8s.io'),
     ...may('get', 'clusterroles.rbac.authorization.k8s.io', undefined, 'cluster-admin'),
     ...may('create update delete', 'networkpolicies.networking.k8s.io'),

@@ -9,6 +9,7 @@ import {
   type NodeUpdate,
   type Watermark,
 } from '../../src/model/node/desired-update.ts';
+import type { NodeReportIr } from '../../src/model/node/report.ts';
 import { ensureAuthority, type Authority } from '../../src/pki/authority.ts';
 import { generateKey, issueCertificate, privateKeyPem } from '../../src/pki/certificate.ts';
 import type { NodeStateSink } from '../../src/stream/agent-ports.ts';
@@ -125,6 +126,7 @@ export class RecordingReports implements NodeReports {
   readonly leased = new Map<string, string | undefined>();
   readonly leaseReports: ReadonlyMap<string, string | undefined>[] = [];
   readonly proxies: string[] = [];
+  readonly nodeReports: NodeReportIr[] = [];
 
   connected(node: string): void {
     this.connections.push(node);
@@ -132,6 +134,10 @@ export class RecordingReports implements NodeReports {
 
   disconnected(): void {
     this.connections.pop();
+  }
+
+  node(_node: string, report: NodeReportIr): void {
+    this.nodeReports.push(report);
   }
 
   held(_node: string, change: HeldChange): void {

@@ -28,6 +28,10 @@ export interface PodDataplane {
   /** Policy, mesh redirect and proxy listener first, the link last: not one packet passes before its policy. */
   connect(pod: PodIr, attachment: PodAttachment): Promise<void>;
   disconnect(attachment: PodAttachment): Promise<void>;
+  /** Those whose link or route on the node is gone, while their namespace is there. */
+  unwired(attachments: readonly PodAttachment[]): readonly PodAttachment[];
+  /** Makes the link and its routes anew, where they are not as they should be. */
+  rewire(attachment: PodAttachment): void;
   /** What of the attachment is not as it was made, as sentences. */
   check(attachment: PodAttachment): readonly string[];
 }
@@ -85,6 +89,22 @@ export class Attacher {
     const stale = this.#deps.leases.all().filter((attachment) => !keep.has(keyOf(attachment)));
     for (const attachment of stale) await this.#exclusive(attachment, () => this.#delete(attachment));
     if (stale.length > 0) this.#deps.logger.info('stale attachments removed', { count: stale.length });
+  }
+
+  /** Puts back links and routes that others have taken away; those of how many attachments. */
+  async repair(): Promise<number> {
+    const { leases, dataplane } = this.#deps;
+    let repaired = 0;
+    for (const { containerId, ifname } of dataplane.unwired(leases.all())) {
+      await this.#exclusive({ containerId, ifname }, async () => {
+        // What ran meanwhile may have made it, or taken it away for good.
+        const attachment = leases.find({ containerId, ifname });
+        if (attachment === undefined || dataplane.unwired([attachment]).length === 0) return;
+        dataplane.rewire(attachment);
+        repaired += 1;
+      });
+    }
+    return repaired;
   }
 
   async #add(request: CniRequest, signal: AbortSignal): Promise<object> {

@@ -1,7 +1,11 @@
 import { chmodSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { CNI_ERROR, CniError, type CniRequest, parseCniRequest } from './request.ts';
+
+/** Told of each answer: CNI's error code, 0 for success. */
+export type CniObserver = (verb: string, code: number, durationMs: number) => void;
 
 /** Answers one request; undefined means success without a result (DEL, CHECK, GC, STATUS). */
 export type CniHandler = (request: CniRequest, signal: AbortSignal) => Promise<object | undefined>;
@@ -13,13 +17,19 @@ export interface CniServer {
   close(): Promise<void>;
 }
 
+export interface CniServerDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly answered: CniObserver;
+}
+
 /**
  * Serves the shim on the unix socket `path` (root only). The reply's first byte is the exit code, `0` or `1`; the
  * rest is the CNI result or error object. When the runtime hangs up, the handler's signal aborts.
  */
-export async function serveCni(path: string, handler: CniHandler, logger: Logger): Promise<CniServer> {
+export async function serveCni(path: string, handler: CniHandler, deps: CniServerDeps): Promise<CniServer> {
   rmSync(path, { force: true });
-  const server = net.createServer({ allowHalfOpen: true }, (socket) => serveOne(socket, handler, logger));
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => serveOne(socket, handler, deps));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, resolve);
@@ -28,7 +38,7 @@ export async function serveCni(path: string, handler: CniHandler, logger: Logger
   return { close: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
-function serveOne(socket: net.Socket, handler: CniHandler, logger: Logger): void {
+function serveOne(socket: net.Socket, handler: CniHandler, deps: CniServerDeps): void {
   const abort = new AbortController();
   const pieces: Buffer[] = [];
   let size = 0;
@@ -43,26 +53,36 @@ function serveOne(socket: net.Socket, handler: CniHandler, logger: Logger): void
     if (!answered) abort.abort();
   });
   socket.on('end', () => {
-    void answer(Buffer.concat(pieces).toString('utf8'), handler, abort.signal, logger).then((reply) => {
+    void answer(Buffer.concat(pieces).toString('utf8'), handler, abort.signal, deps).then((reply) => {
       answered = true;
       if (!socket.destroyed) socket.end(reply);
     });
   });
 }
 
-async function answer(text: string, handler: CniHandler, signal: AbortSignal, logger: Logger): Promise<string> {
+async function answer(
+  text: string,
+  handler: CniHandler,
+  signal: AbortSignal,
+  { clock, logger, answered }: CniServerDeps,
+): Promise<string> {
+  const startedMs = clock.monotonic();
   let cniVersion = '1.0.0';
+  let verb = 'unknown';
   try {
     const request = parseCniRequest(text);
     cniVersion = request.cniVersion;
+    verb = request.command;
     const result = await handler(request, signal);
+    answered(verb, 0, clock.monotonic() - startedMs);
     return `0${result === undefined ? '' : JSON.stringify({ cniVersion, ...result })}`;
   } catch (error) {
     const { code, message, details } =
       error instanceof CniError
         ? error
         : new CniError(CNI_ERROR.io, error instanceof Error ? error.message : String(error));
-    logger.warn('cni request failed', { code, reason: message, details });
+    answered(verb, code, clock.monotonic() - startedMs);
+    logger.warn('cni request failed', { verb, code, reason: message, details });
     return `1${JSON.stringify({ cniVersion, code, msg: message, details })}`;
   }
 }

@@ -106,6 +106,10 @@ export class Proxies implements PodMesh {
     this.#offer(proxy, pod, this.#inputs());
   }
 
+  get count(): number {
+    return this.#proxies.size;
+  }
+
   close(attachment: PodAttachment): void {
     const key = keyOf(attachment);
     const proxy = this.#proxies.get(key);

@@ -64,6 +64,12 @@ export class HeldResources {
     return this.#nodes.get(node)?.errors.get(refId(ref));
   }
 
+  /** All that the node could not put into force, `kind key: reason`, sorted. */
+  errors(node: string): readonly string[] {
+    const errors = this.#nodes.get(node)?.errors ?? new Map<string, string>();
+    return [...errors].map(([id, reason]) => `${id.replace('/', ' ')}: ${reason}`).sort();
+  }
+
   /** Keys of a kind that the node holds, sorted. */
   keys(node: string, kind: string): string[] {
     const ids = [...(this.#nodes.get(node)?.held.keys() ?? [])].filter((id) => id.startsWith(`${kind}/`));

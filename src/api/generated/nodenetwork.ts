@@ -1,0 +1,50 @@
+/** Made from crds/ by `npm run generate`; do not edit. */
+import type { Condition, ObjectMeta } from '../meta.ts';
+
+/**
+ * The network of one node, as its agent reports it: named after the Node, made and kept by the operator, and gone with the Node. There is nothing in it to set.
+ */
+export interface NodeNetwork {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+  readonly status?: NodeNetworkStatus;
+}
+/**
+ * What the agent said last, and what the operator makes of it.
+ */
+export interface NodeNetworkStatus {
+  /**
+   * Address by which other nodes reach this one, tunnel included.
+   */
+  readonly address?: string;
+  /**
+   * Address of the tunnel's own end, the first of the node's oldest block.
+   */
+  readonly tunnelAddress?: string;
+  /**
+   * MTU of pods' links in bytes: that of the node's interface less what the encapsulation takes.
+   */
+  readonly podMTU?: number;
+  /**
+   * Ranges that the node gives its pods' addresses from, sorted.
+   */
+  readonly blocks?: readonly string[];
+  /**
+   * What runs on the node.
+   */
+  readonly versions?: {
+    /**
+     * Of Weft's agent.
+     */
+    readonly agent?: string;
+    /**
+     * Of Linux.
+     */
+    readonly kernel?: string;
+  };
+  /**
+   * Ready: the agent serves pods. Applied: the node's kernel took all that it was told. ForwardBlocked: a firewall of somebody else drops pods' traffic on this node.
+   */
+  readonly conditions?: readonly Condition[];
+}

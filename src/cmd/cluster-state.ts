@@ -1,0 +1,168 @@
+import type { IPPool } from '../api/generated/ippool.ts';
+import type { KubeObject } from '../api/meta.ts';
+import { BlockClaimer } from '../controllers/ippool/claim.ts';
+import { MeshCompiler } from '../controllers/mesh/compiler.ts';
+import { ProxyStates } from '../controllers/mesh/proxies.ts';
+import { Announcing } from '../controllers/node-state/announcing.ts';
+import { NodeStateCompiler } from '../controllers/node-state/compiler.ts';
+import { Forgetting } from '../controllers/node-state/forgetting.ts';
+import { HeldResources } from '../controllers/node-state/held.ts';
+import { LeasedAddresses } from '../controllers/node-state/leased.ts';
+import { followProgress } from '../controllers/node-state/progress.ts';
+import type { KubeApi } from '../kube/client.ts';
+import type { StoreReader } from '../kube/store.ts';
+import type { Clock } from '../lib/clock.ts';
+import { containsAddress, parseCidr4, parseIpv4 } from '../lib/ipv4.ts';
+import { Listeners } from '../lib/listeners.ts';
+import type { Logger } from '../lib/logger.ts';
+import { DesiredTable } from '../model/node/desired.ts';
+import type { NodeReportIr } from '../model/node/report.ts';
+import { createPolicyIndex } from '../model/policy/policy-index.ts';
+import type { Authority } from '../pki/authority.ts';
+import type { NodeReports, NodeRequests } from '../stream/operator-ports.ts';
+import type { OperatorObserver } from '../telemetry/operator-metrics.ts';
+import type { ClusterStores } from './cluster-stores.ts';
+import { signWorkload } from './sign-workload.ts';
+
+export interface ClusterStateDeps {
+  readonly api: KubeApi;
+  readonly stores: ClusterStores;
+  readonly authority: Authority;
+  readonly trustDomain: string;
+  readonly proxyUid: number;
+  readonly observer: OperatorObserver;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Changes that come together are compiled together. */
+const FLUSH_AFTER_MS = 2;
+
+/** What a replica makes of the cluster: what nodes should hold, what they say they hold, and answers to what they ask. */
+export class ClusterState {
+  readonly table = new DesiredTable();
+  readonly policies = createPolicyIndex();
+  readonly held = new HeldResources();
+  readonly proxies = new ProxyStates();
+  readonly leased: LeasedAddresses;
+  readonly mesh: MeshCompiler;
+  /** Whenever the table moved, or a node has said something of what it or its proxies hold. */
+  readonly acknowledged = new Listeners<void>();
+  /** Pools whose leases changed. */
+  readonly poolsLeased = new Listeners<string>();
+  /** Nodes that have come, gone, or said something of themselves or of what they could not do. */
+  readonly nodesChanged = new Listeners<string>();
+  /** What each node's agent said last. */
+  readonly nodeReports = new Map<string, NodeReportIr>();
+  readonly #deps: ClusterStateDeps;
+  readonly #compiler: NodeStateCompiler;
+  readonly #onFlushed: () => void;
+  #isFlushing = false;
+
+  /** @param onFlushed called when the table may have moved. */
+  constructor(deps: ClusterStateDeps, onFlushed: () => void) {
+    const { stores, authority, trustDomain, proxyUid } = deps;
+    this.#deps = deps;
+    this.#onFlushed = onFlushed;
+    this.leased = new LeasedAddresses((address) => poolHolding(stores.pools, address));
+    const wake = () => this.#wake();
+    this.mesh = new MeshCompiler({ stores, table: this.table, trustDomain, proxyUid }, wake);
+    this.#compiler = new NodeStateCompiler(
+      {
+        stores,
+        table: this.table,
+        policies: this.policies,
+        trust: { trustDomain, trustBundlePem: authority.rootCertificatePem },
+        progress: followProgress(stores as unknown as Readonly<Record<string, StoreReader<KubeObject>>>),
+        meshOf: (pod) => this.mesh.meshOf(pod),
+      },
+      wake,
+    );
+  }
+
+  /** Brings the table up to date with the stores. */
+  flush(): void {
+    const { clock, observer } = this.#deps;
+    const startedMs = clock.monotonic();
+    this.#isFlushing = false;
+    this.#compiler.meshChanged(this.mesh.flush());
+    this.#compiler.flush();
+    observer.compiled(clock.monotonic() - startedMs);
+    this.#onFlushed();
+    this.acknowledged.tell();
+  }
+
+  reports(): NodeReports {
+    const { held, proxies, acknowledged, nodesChanged } = this;
+    return {
+      connected: (node, hello) => {
+        held.connected(node, hello);
+        acknowledged.tell();
+        nodesChanged.tell(node);
+      },
+      disconnected: (node, reason) => {
+        this.#deps.log.info('agent disconnected', { node, reason });
+        held.disconnected(node);
+        acknowledged.tell();
+        nodesChanged.tell(node);
+      },
+      held: (node, change) => {
+        const hadErrors = held.errors(node).length > 0;
+        held.changed(node, change);
+        acknowledged.tell();
+        this.#deps.observer.refused(change.errors.length);
+        if (hadErrors || change.errors.length > 0) nodesChanged.tell(node);
+      },
+      leases: (_node, changes) => {
+        this.#compiler.leased(changes);
+        for (const pool of this.leased.change(changes)) this.poolsLeased.tell(pool);
+        this.#wake();
+      },
+      proxy: (_node, report) => {
+        proxies.report(report);
+        acknowledged.tell();
+      },
+      node: (node, report) => {
+        this.nodeReports.set(node, report);
+        nodesChanged.tell(node);
+      },
+    };
+  }
+
+  /** @param signal aborts what asks the API server. */
+  requests(signal: AbortSignal): NodeRequests {
+    const { table, held, policies } = this;
+    const { api, stores, authority, trustDomain, clock, log } = this.#deps;
+    const onAcknowledged = this.acknowledged.listen;
+    const { pools, blocks, nodes, pods } = stores;
+    const claimer = new BlockClaimer({ api, pools, blocks, nodes, log });
+    const forgetting = new Forgetting({ table, held, pods, nodes, onAcknowledged }, clock);
+    const announcing = new Announcing({ table, held, policies, onAcknowledged }, clock);
+    return {
+      async block(node) {
+        const nodeUid = held.nodeUid(node) ?? '';
+        const answer = await claimer.claimBlock({ nodeName: node, nodeUid, known: held.keys(node, 'block') }, signal);
+        return 'reason' in answer ? { problem: answer.message } : { cidr: answer.spec.cidr };
+      },
+      forgotten: (_node, { addresses }) => forgetting.wait(addresses),
+      known: (_node, { podUid, address }) => announcing.wait(podUid, address),
+      certificate: async (node, request) => signWorkload(authority, pods, trustDomain, { node, ...request }),
+    };
+  }
+
+  #wake(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    this.#deps.clock.after(FLUSH_AFTER_MS, () => this.flush());
+  }
+}
+
+function poolHolding(pools: StoreReader<IPPool>, address: string): string | undefined {
+  const value = parseIpv4(address);
+  if (value === undefined) return undefined;
+  const pool = pools.list().find(({ spec }) => {
+    const range = parseCidr4(spec.cidr);
+    return range !== undefined && containsAddress(range, value);
+  });
+  return pool?.metadata.name;
+}

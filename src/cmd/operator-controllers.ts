@@ -1,0 +1,92 @@
+import { runIPPoolControllers } from '../controllers/ippool/run.ts';
+import { runMeshStatus } from '../controllers/mesh/status.ts';
+import { runPolicyStatus } from '../controllers/networkpolicy/run.ts';
+import { runNodeNetworks } from '../controllers/node-network/run.ts';
+import { runUninstall } from '../controllers/uninstall/run.ts';
+import { StatusWriter } from '../kube/apply.ts';
+import type { KubeApi } from '../kube/client.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { OperatorClient } from '../stream/operator-client.ts';
+import type { ReconcileObserver } from '../telemetry/metrics.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { ClusterStores } from './cluster-stores.ts';
+
+export interface ControllerDeps {
+  readonly api: KubeApi;
+  readonly stores: ClusterStores;
+  readonly state: ClusterState;
+  readonly client: OperatorClient;
+  readonly events: EventRecorder;
+  readonly reconciles: ReconcileObserver;
+  readonly namespace: string;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+/** A new leader takes no `Programmed` back before every node has reported, or this has passed. */
+const SETTLE_MS = 30_000;
+
+/** All that writes to the API: what the replica does while it leads. Each controller has a field manager of its own. */
+export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) => Promise<unknown> {
+  const { api, stores, state, client, events, reconciles, namespace, clock, random, log } = deps;
+  const { pools, blocks, nodes, pods, policies, meshServices, trafficSplits } = stores;
+  const { table, held, proxies, leased } = state;
+  const common = { api, clock, log, random, namespace, nodes, onAcknowledged: state.acknowledged.listen };
+  const status = (fieldManager: string) => new StatusWriter({ api, clock, fieldManager });
+  const settledMs = clock.monotonic() + SETTLE_MS;
+  const isSettled = () =>
+    clock.monotonic() > settledMs || nodes.list().every(({ metadata }) => held.isConnected(metadata.name));
+
+  const poolController = {
+    ...common,
+    ...{ events, pools, blocks },
+    status: status('weft-ippool'),
+    apply: { api, fieldManager: 'weft-ippool' },
+    allocatedIn: (pool: string) => leased.in(pool),
+    onLeased: state.poolsLeased.listen,
+    holderOf: (cidr: string) => held.holderOf(cidr),
+    onReconciled: reconciles.reconciled,
+    onQueueDepth: reconciles.queued,
+  };
+  const nodeNetworks = {
+    ...common,
+    ...{ blocks, held, isSettled },
+    nodeNetworks: stores.nodeNetworks,
+    status: status('weft-nodenetwork'),
+    apply: { api, fieldManager: 'weft-nodenetwork' },
+    report: (node: string) => state.nodeReports.get(node),
+    onNodeChanged: state.nodesChanged.listen,
+    onReconciled: reconciles.reconciled,
+  };
+  const policyStatus = {
+    ...common,
+    ...{ policies, table, held, isSettled },
+    footprints: state.policies,
+    status: status('weft-networkpolicy'),
+  };
+  const meshStatus = {
+    ...common,
+    ...{ meshServices, trafficSplits, pods, table, proxies, isSettled },
+    index: state.mesh.index,
+    isConnected: (node: string) => held.isConnected(node),
+    statuses: { meshService: status('weft-meshservice'), trafficSplit: status('weft-trafficsplit') },
+  };
+  const uninstall = {
+    ...common,
+    leases: () => leased.count,
+    connectedNodes: () => client.connectedNodes(),
+    teardown: (node: string, force: boolean) => client.teardown(node, force),
+  };
+  return (term) =>
+    Promise.all([
+      runIPPoolControllers(poolController, term),
+      runNodeNetworks(nodeNetworks, term),
+      runPolicyStatus(policyStatus, term),
+      runMeshStatus(meshStatus, term),
+      runUninstall(uninstall, term),
+    ]);
+}

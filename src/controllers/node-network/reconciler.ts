@@ -1,0 +1,78 @@
+import type { IPBlock } from '../../api/generated/ipblock.ts';
+import type { NodeNetwork } from '../../api/generated/nodenetwork.ts';
+import type { Node } from '../../api/kubernetes.ts';
+import { CONDITION } from '../../api/reasons.ts';
+import { type ApplyOptions, applyObject, type StatusWriter } from '../../kube/apply.ts';
+import { DONE, type Reconciler, type ReconcileResult } from '../../kube/controller.ts';
+import { KINDS } from '../../kube/kinds.ts';
+import type { StoreReader } from '../../kube/store.ts';
+import { tunnelAddressOf } from '../../model/ipam/tunnel.ts';
+import type { NodeReportIr } from '../../model/node/report.ts';
+import { nodeAddressOf } from '../../model/node/translate-node.ts';
+import { isTrue } from '../../model/status/conditions.ts';
+import { nodeNetworkStatus } from '../../model/status/node-network.ts';
+import { openNode } from './open-node.ts';
+
+export interface NodeNetworkDeps {
+  readonly nodes: StoreReader<Node>;
+  readonly blocks: StoreReader<IPBlock>;
+  readonly nodeNetworks: StoreReader<NodeNetwork>;
+  readonly apply: ApplyOptions;
+  readonly status: StatusWriter;
+  readonly held: {
+    isConnected(node: string): boolean;
+    errors(node: string): readonly string[];
+  };
+  readonly report: (node: string) => NodeReportIr | undefined;
+  /** Every node has reported, or the time for it is over. */
+  readonly isSettled: () => boolean;
+}
+
+/** Keeps a NodeNetwork for each Node, and opens Nodes to pods once they can be served. Key: the node. Leader only. */
+export class NodeNetworkReconciler implements Reconciler {
+  readonly #deps: NodeNetworkDeps;
+
+  constructor(deps: NodeNetworkDeps) {
+    this.#deps = deps;
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
+    const { nodes, nodeNetworks, apply, status, isSettled, held } = this.#deps;
+    const node = nodes.get(key);
+    if (node === undefined) return DONE;
+    const network = nodeNetworks.get(key);
+    if (network === undefined) {
+      await applyObject(
+        apply,
+        KINDS.nodeNetwork,
+        { metadata: { name: key, ownerReferences: [ownerOf(node)] } },
+        signal,
+      );
+      return DONE;
+    }
+    // Who has not dialled back yet is not known to be away.
+    if (!held.isConnected(key) && !isSettled()) return DONE;
+    const desired = this.#status(node);
+    if (isTrue(desired.conditions, CONDITION.ready)) await openNode(apply, node, signal);
+    return status.write(KINDS.nodeNetwork, network, desired, signal);
+  }
+
+  #status(node: Node) {
+    const { blocks, held, report } = this.#deps;
+    const { name, uid } = node.metadata;
+    const own = blocks.list().filter(({ spec }) => spec.nodeUid === uid);
+    return nodeNetworkStatus({
+      address: nodeAddressOf(node),
+      tunnelAddress: tunnelAddressOf(own),
+      blocks: own.map(({ spec }) => spec.cidr),
+      isConnected: held.isConnected(name),
+      report: report(name),
+      refused: held.errors(name),
+    });
+  }
+}
+
+/** With the Node its NodeNetwork goes, too: Kubernetes collects it. */
+function ownerOf({ metadata: { name, uid = '' } }: Node) {
+  return { apiVersion: 'v1', kind: 'Node', name, uid };
+}

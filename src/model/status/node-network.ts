@@ -1,0 +1,74 @@
+import { CONDITION, REASON } from '../../api/reasons.ts';
+import type { NodeReportIr } from '../node/report.ts';
+import type { DesiredCondition } from './conditions.ts';
+
+export interface NodeNetworkFacts {
+  /** By which other nodes reach it; absent while the Node has none. */
+  readonly address: string | undefined;
+  readonly tunnelAddress: string | undefined;
+  /** That the node owns by the API. */
+  readonly blocks: readonly string[];
+  readonly isConnected: boolean;
+  /** The agent's last words; undefined: it never said any to this replica. */
+  readonly report: NodeReportIr | undefined;
+  /** What the node could not put into force, `kind key: reason`. */
+  readonly refused: readonly string[];
+}
+
+/** Status of a NodeNetwork: pure, so the same facts give the same status. */
+export function nodeNetworkStatus(facts: NodeNetworkFacts) {
+  const { address, tunnelAddress, blocks, report } = facts;
+  return {
+    ...(address === undefined ? {} : { address }),
+    ...(tunnelAddress === undefined ? {} : { tunnelAddress }),
+    ...(report?.podMtu === undefined ? {} : { podMTU: report.podMtu }),
+    blocks: [...blocks].sort(),
+    ...(report === undefined ? {} : { versions: report.versions }),
+    conditions: [ready(facts), applied(facts.refused), forwardBlocked(report)],
+  };
+}
+
+function ready({ isConnected, report, blocks, address }: NodeNetworkFacts): DesiredCondition {
+  const type = CONDITION.ready;
+  const no = (reason: string, message: string): DesiredCondition => ({ type, status: 'False', reason, message });
+  if (!isConnected || report === undefined) {
+    const where = address === undefined ? 'the Node has no InternalIP' : `no agent answers at ${address}`;
+    return no(REASON.agentUnreachable, `${where}; see: kubectl -n weft-system get pods -o wide`);
+  }
+  if (report.faults.length > 0) return no(REASON.agentFault, report.faults.join('; '));
+  if (report.serving) {
+    return { type, status: 'True', reason: REASON.serving, message: 'the agent serves pods' };
+  }
+  if (blocks.length === 0) return no(REASON.noBlock, 'the node owns no block of addresses; see: kubectl get ippools');
+  return no(REASON.pending, 'the agent has not been told of its block yet');
+}
+
+function applied(refused: readonly string[]): DesiredCondition {
+  const type = CONDITION.applied;
+  const [first] = refused;
+  if (first === undefined) {
+    return { type, status: 'True', reason: REASON.applied, message: 'the node took all that it was told' };
+  }
+  const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : '';
+  return { type, status: 'False', reason: REASON.rejected, message: `${first}${more}; it is tried again` };
+}
+
+function forwardBlocked(report: NodeReportIr | undefined): DesiredCondition {
+  const type = CONDITION.forwardBlocked;
+  if (report === undefined) {
+    return { type, status: 'Unknown', reason: REASON.agentUnreachable, message: 'the agent has not said' };
+  }
+  const [first] = report.forwardDrops;
+  if (first === undefined) {
+    return {
+      type,
+      status: 'False',
+      reason: REASON.noForeignDrop,
+      message: "no firewall of others drops pods' traffic",
+    };
+  }
+  const message =
+    `the nftables chain '${report.forwardDrops.join("', '")}' drops what it does not accept, and so may drop pods' ` +
+    `traffic on this node; let it accept the interfaces weft* and vxlan.weft, or set its policy to accept`;
+  return { type, status: 'True', reason: REASON.foreignDrop, message };
+}

@@ -1,0 +1,31 @@
+import type { NodeReportIr } from '../model/node/report.ts';
+
+export function encodeNodeReport(report: NodeReportIr): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(report));
+}
+
+/** Fields that an older or newer agent leaves out, or says in another way, are taken for unknown. */
+export function parseNodeReport(body: Uint8Array): NodeReportIr {
+  const said = objectOf(JSON.parse(new TextDecoder().decode(body)));
+  const versions = objectOf(said['versions']);
+  const podMtu = said['podMtu'];
+  return {
+    serving: said['serving'] === true,
+    faults: textsOf(said['faults']),
+    versions: { agent: textOf(versions['agent']), kernel: textOf(versions['kernel']) },
+    ...(typeof podMtu === 'number' ? { podMtu } : {}),
+    forwardDrops: textsOf(said['forwardDrops']),
+  };
+}
+
+function objectOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+}

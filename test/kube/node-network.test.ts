@@ -1,0 +1,122 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import type { Node } from '../../src/api/kubernetes.ts';
+import type { KubeObject } from '../../src/api/meta.ts';
+import { runNodeNetworks } from '../../src/controllers/node-network/run.ts';
+import { StatusWriter } from '../../src/kube/apply.ts';
+import { type Kind, KINDS, objectPath } from '../../src/kube/kinds.ts';
+import { Reflector } from '../../src/kube/reflector.ts';
+import { Store } from '../../src/kube/store.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { Listeners } from '../../src/lib/listeners.ts';
+import type { NodeReportIr } from '../../src/model/node/report.ts';
+import { silentLog } from '../kube-room/fake-clock.ts';
+import { connect, create, read, waitUntil } from './cluster.ts';
+
+const NAME = 'networked';
+const REPORT: NodeReportIr = {
+  serving: true,
+  faults: [],
+  versions: { agent: '0.1.0', kernel: '6.1.0' },
+  podMtu: 1450,
+  forwardDrops: [],
+};
+const api = connect();
+const stop = new AbortController();
+const running: Promise<void>[] = [];
+const changed = new Listeners<string>();
+let report: NodeReportIr | undefined;
+
+beforeAll(() => {
+  const common = { api, clock: systemClock, random: () => 0.5, log: silentLog };
+  const follow = <T extends KubeObject>(kind: Kind<T>): Store<T> => {
+    const store = new Store<T>();
+    running.push(new Reflector({ ...common, kind, store }).run(stop.signal));
+    return store;
+  };
+  const apply = { api, fieldManager: 'weft-nodenetwork' };
+  const deps = {
+    ...{ ...common, apply },
+    nodes: follow(KINDS.node),
+    blocks: follow(KINDS.ipBlock),
+    nodeNetworks: follow(KINDS.nodeNetwork),
+    status: new StatusWriter({ ...apply, clock: systemClock }),
+    held: { isConnected: () => report !== undefined, errors: () => [] },
+    report: () => report,
+    isSettled: () => true,
+    onNodeChanged: changed.listen,
+  };
+  running.push(runNodeNetworks(deps, stop.signal));
+});
+
+afterEach(async () => {
+  report = undefined;
+  await api.request('DELETE', objectPath(KINDS.node, { name: NAME }));
+  // The garbage collector needs the Node's machine to be gone too; nobody waits for it here.
+  await api.request('DELETE', objectPath(KINDS.nodeNetwork, { name: NAME }));
+});
+
+afterAll(async () => {
+  stop.abort();
+  await Promise.all(running);
+  await api.close();
+});
+
+function say(next: NodeReportIr): void {
+  report = next;
+  changed.tell(NAME);
+}
+
+async function createNode(taints: readonly object[]): Promise<Node> {
+  const node = await create(api, KINDS.node, {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: NAME },
+    spec: { taints },
+  });
+  const conditions = [{ type: 'NetworkUnavailable', status: 'True', reason: 'NoRoute', message: '' }];
+  await api.request('PATCH', objectPath(KINDS.node, { name: NAME }, 'status'), {
+    contentType: 'application/merge-patch+json',
+    body: { status: { conditions, addresses: [{ type: 'InternalIP', address: '192.0.2.1' }] } },
+  });
+  return node;
+}
+
+async function ready(): Promise<string | undefined> {
+  const network = await read(api, KINDS.nodeNetwork, { name: NAME });
+  const condition = network?.status?.conditions?.find(({ type }) => type === 'Ready');
+  return condition && `${condition.status} ${condition.reason}`;
+}
+
+test('every Node has a NodeNetwork that goes with it, and says how its agent is', async () => {
+  const { metadata } = await createNode([]);
+  await waitUntil('its absence is told', async () => (await ready()) === 'False AgentUnreachable');
+  const network = await read(api, KINDS.nodeNetwork, { name: NAME });
+  expect(network?.metadata.ownerReferences).toEqual([
+    { apiVersion: 'v1', kind: 'Node', name: NAME, uid: metadata.uid },
+  ]);
+  say(REPORT);
+  await waitUntil('its service is told', async () => (await ready()) === 'True Serving');
+  expect((await read(api, KINDS.nodeNetwork, { name: NAME }))?.status).toMatchObject({
+    address: '192.0.2.1',
+    podMTU: 1450,
+    versions: REPORT.versions,
+  });
+});
+
+test('a node is opened to pods when its agent serves them, not before; taints of others stay', async () => {
+  const other = { key: 'example.org/other', effect: 'NoSchedule' };
+  await createNode([{ key: 'weft.dev/agent-not-ready', effect: 'NoSchedule' }, other]);
+  say({ ...REPORT, serving: false });
+  await waitUntil('the lack of a block is told', async () => (await ready()) === 'False NoBlock');
+  expect((await read(api, KINDS.node, { name: NAME }))?.spec?.taints).toHaveLength(2);
+  say(REPORT);
+  await waitUntil(
+    'the taint is off',
+    async () => (await read(api, KINDS.node, { name: NAME }))?.spec?.taints?.length === 1,
+  );
+  const networkUnavailable = async () =>
+    (await read(api, KINDS.node, { name: NAME }))?.status?.conditions?.find(({ type }) => type === 'NetworkUnavailable')
+      ?.status;
+  await waitUntil('the condition is answered', async () => (await networkUnavailable()) === 'False');
+  expect((await read(api, KINDS.node, { name: NAME }))?.spec?.taints).toMatchObject([other]);
+});

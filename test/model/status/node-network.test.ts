@@ -1,0 +1,66 @@
+import { expect, test } from '@jest/globals';
+import { type NodeNetworkFacts, nodeNetworkStatus } from '../../../src/model/status/node-network.ts';
+
+const REPORT = {
+  serving: true,
+  faults: [],
+  versions: { agent: '0.1.0', kernel: '6.1.0' },
+  podMtu: 1450,
+  forwardDrops: [],
+};
+const FACTS: NodeNetworkFacts = {
+  address: '192.0.2.1',
+  tunnelAddress: '10.42.1.0',
+  blocks: ['10.42.9.0/26', '10.42.1.0/26'],
+  isConnected: true,
+  report: REPORT,
+  refused: [],
+};
+
+/** `status reason` by type. */
+function conditions(facts: Partial<NodeNetworkFacts>): Record<string, string> {
+  const { conditions } = nodeNetworkStatus({ ...FACTS, ...facts });
+  return Object.fromEntries(conditions.map(({ type, status, reason }) => [type, `${status} ${reason}`]));
+}
+
+test('a node that serves shows its addresses, blocks in order, and what runs on it', () => {
+  expect(nodeNetworkStatus(FACTS)).toMatchObject({
+    address: '192.0.2.1',
+    tunnelAddress: '10.42.1.0',
+    podMTU: 1450,
+    blocks: ['10.42.1.0/26', '10.42.9.0/26'],
+    versions: { agent: '0.1.0', kernel: '6.1.0' },
+  });
+  expect(conditions({})).toEqual({
+    Ready: 'True Serving',
+    Applied: 'True Applied',
+    ForwardBlocked: 'False NoForeignDrop',
+  });
+});
+
+test.each<[string, Partial<NodeNetworkFacts>, string]>([
+  ['no agent was ever heard', { report: undefined, isConnected: false }, 'False AgentUnreachable'],
+  ['its agent is away', { isConnected: false }, 'False AgentUnreachable'],
+  ['its agent is broken', { report: { ...REPORT, serving: false, faults: ['no nft'] } }, 'False AgentFault'],
+  ['it owns no block', { report: { ...REPORT, serving: false }, blocks: [] }, 'False NoBlock'],
+  ['it has not heard of its block', { report: { ...REPORT, serving: false } }, 'False Pending'],
+])('is not Ready when %s', (_, facts, expected) => {
+  expect(conditions(facts)['Ready']).toBe(expected);
+});
+
+test('what the kernel refused is named, and so is how much more there is', () => {
+  const { conditions } = nodeNetworkStatus({ ...FACTS, refused: ['chain i_1: EINVAL', 'peer b: EPERM'] });
+  expect(conditions.find(({ type }) => type === 'Applied')).toMatchObject({
+    status: 'False',
+    reason: 'Rejected',
+    message: 'chain i_1: EINVAL (and 1 more); it is tried again',
+  });
+});
+
+test("a foreign chain that drops pods' traffic is named", () => {
+  const report = { ...REPORT, forwardDrops: ['inet firewalld filter_FORWARD'] };
+  const { conditions } = nodeNetworkStatus({ ...FACTS, report });
+  const blocked = conditions.find(({ type }) => type === 'ForwardBlocked');
+  expect(blocked).toMatchObject({ status: 'True', reason: 'ForeignDrop' });
+  expect(blocked?.message).toContain("'inet firewalld filter_FORWARD'");
+});
