@@ -1,5 +1,5 @@
 /** The parts of Kubernetes' own kinds that Weft reads, and no more. */
-import type { KubeObject } from './meta.ts';
+import type { Condition, KubeObject } from './meta.ts';
 
 export interface LabelSelector {
   readonly matchLabels?: Readonly<Record<string, string>>;
@@ -83,18 +83,21 @@ export interface Service extends KubeObject {
 
 export interface EndpointSlice extends KubeObject {
   readonly addressType: 'IPv4' | 'IPv6' | 'FQDN';
-  readonly endpoints?: readonly {
-    readonly addresses: readonly string[];
-    readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean };
-    readonly nodeName?: string;
-    readonly targetRef?: {
-      readonly kind?: string;
-      readonly namespace?: string;
-      readonly name?: string;
-      readonly uid?: string;
-    };
-  }[];
-  readonly ports?: readonly { readonly name?: string; readonly protocol?: string; readonly port?: number }[];
+  /** Null, not empty, for a Service without pods. */
+  readonly endpoints?:
+    | readonly {
+        readonly addresses: readonly string[];
+        readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean };
+        readonly nodeName?: string;
+        readonly targetRef?: {
+          readonly kind?: string;
+          readonly namespace?: string;
+          readonly name?: string;
+          readonly uid?: string;
+        };
+      }[]
+    | null;
+  readonly ports?: readonly { readonly name?: string; readonly protocol?: string; readonly port?: number }[] | null;
 }
 
 /** networking.k8s.io/v1 NetworkPolicy; Weft's own kind of that name is in `generated/networkpolicy.ts`. */
@@ -125,16 +128,28 @@ export interface KubernetesPolicyPort {
   readonly endPort?: number;
 }
 
+/** Of a Gateway API route: what it is attached to. The API server fills in group and kind of a Gateway. */
+export interface ParentRef {
+  readonly group?: string;
+  readonly kind?: string;
+  readonly namespace?: string;
+  readonly name: string;
+  readonly sectionName?: string;
+  readonly port?: number;
+}
+
+/** What one controller says of a route and one of its parents. */
+export interface RouteParentStatus {
+  readonly parentRef: ParentRef;
+  /** Whose words these are, such as `weft.dev/mesh`. */
+  readonly controllerName: string;
+  readonly conditions: readonly Condition[];
+}
+
 /** gateway.networking.k8s.io/v1 HTTPRoute, the part that a mesh route uses. */
 export interface HTTPRoute extends KubeObject {
   readonly spec: {
-    readonly parentRefs?: readonly {
-      readonly group?: string;
-      readonly kind?: string;
-      readonly namespace?: string;
-      readonly name: string;
-      readonly port?: number;
-    }[];
+    readonly parentRefs?: readonly ParentRef[];
     readonly rules?: readonly {
       readonly matches?: readonly {
         readonly path?: { readonly type?: string; readonly value?: string };
@@ -152,4 +167,6 @@ export interface HTTPRoute extends KubeObject {
       readonly timeouts?: { readonly request?: string };
     }[];
   };
+  /** One atomic list that all controllers of its parents share. */
+  readonly status?: { readonly parents?: readonly RouteParentStatus[] };
 }

@@ -64,6 +64,9 @@ export const REASON = {
   blocksFree: 'BlocksFree',
   noFreeBlock: 'NoFreeBlock',
 
+  /** Of a Node's NetworkUnavailable, as False. */
+  weftServes: 'WeftServes',
+
   // Addresses
   /** There is no pool that gives out blocks. */
   noPool: 'NoPool',
@@ -87,7 +90,7 @@ export const REASON = {
   blockStillHeld: 'BlockStillHeld',
 
   // Admission of pods
-  /** The pod has a user of its own where only the proxy's may be. */
+  /** The pod, or a container, would run as the proxy's user. */
   proxyUserTaken: 'ProxyUserTaken',
   proxyNameTaken: 'ProxyNameTaken',
   proxyChanged: 'ProxyChanged',

@@ -92,6 +92,11 @@ export class ClusterState {
     this.acknowledged.tell();
   }
 
+  /** Whether the table follows from all that the stores have. */
+  get isCompiled(): boolean {
+    return !this.#isFlushing;
+  }
+
   reports(): NodeReports {
     const { held, proxies, acknowledged, nodesChanged } = this;
     return {

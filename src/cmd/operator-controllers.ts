@@ -1,4 +1,5 @@
 import { runIPPoolControllers } from '../controllers/ippool/run.ts';
+import { runHttpRouteStatus } from '../controllers/mesh/http-route-status.ts';
 import { runMeshStatus } from '../controllers/mesh/status.ts';
 import { runPolicyStatus } from '../controllers/networkpolicy/run.ts';
 import { runNodeNetworks } from '../controllers/node-network/run.ts';
@@ -33,9 +34,10 @@ const SETTLE_MS = 30_000;
 /** All that writes to the API: what the replica does while it leads. Each controller has a field manager of its own. */
 export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) => Promise<unknown> {
   const { api, stores, state, client, events, reconciles, namespace, clock, random, log } = deps;
-  const { pools, blocks, nodes, pods, policies, meshServices, trafficSplits } = stores;
+  const { pools, blocks, nodes, pods, policies, meshServices, trafficSplits, httpRoutes } = stores;
   const { table, held, proxies, leased } = state;
   const common = { api, clock, log, random, namespace, nodes, onAcknowledged: state.acknowledged.listen };
+  const isCompiled = () => state.isCompiled;
   const status = (fieldManager: string) => new StatusWriter({ api, clock, fieldManager });
   const settledMs = clock.monotonic() + SETTLE_MS;
   const isSettled = () =>
@@ -64,16 +66,23 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
   };
   const policyStatus = {
     ...common,
-    ...{ policies, table, held, isSettled },
+    ...{ policies, table, held, isSettled, isCompiled },
     footprints: state.policies,
     status: status('weft-networkpolicy'),
   };
   const meshStatus = {
     ...common,
-    ...{ meshServices, trafficSplits, pods, table, proxies, isSettled },
+    ...{ meshServices, trafficSplits, pods, table, proxies, isSettled, isCompiled },
     index: state.mesh.index,
     isConnected: (node: string) => held.isConnected(node),
     statuses: { meshService: status('weft-meshservice'), trafficSplit: status('weft-trafficsplit') },
+  };
+  const httpRouteStatus = {
+    ...common,
+    ...{ httpRoutes, pods, table, proxies, isSettled, isCompiled },
+    index: state.mesh.index,
+    isConnected: (node: string) => held.isConnected(node),
+    write: { api, fieldManager: 'weft-httproute' },
   };
   const uninstall = {
     ...common,
@@ -87,6 +96,7 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
       runNodeNetworks(nodeNetworks, term),
       runPolicyStatus(policyStatus, term),
       runMeshStatus(meshStatus, term),
+      runHttpRouteStatus(httpRouteStatus, term),
       runUninstall(uninstall, term),
     ]);
 }

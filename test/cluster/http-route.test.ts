@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import type { HTTPRoute } from '../../src/api/kubernetes.ts';
 import { applyObjects, eventually, execInPod, kube, namespace, pod, podsReady, TEST_CLUSTER } from './cluster.ts';
 
 jest.setTimeout(300_000);
@@ -76,7 +77,7 @@ let applied = 0;
 
 /**
  * Returns when the client's proxy has the rules. It has them all at once, so one more rule, for a path of its own and
- * without a backend, tells: that path is a 503 from then on. The operator looks for a new kind once a minute.
+ * without a backend, tells: that path is a 500 from then on. The operator looks for a new kind once a minute.
  */
 async function route(...rules: readonly Rule[]): Promise<void> {
   applied += 1;
@@ -86,8 +87,16 @@ async function route(...rules: readonly Rule[]): Promise<void> {
     backendRefs: Object.entries(backends).map(([name, weight]) => ({ name, port: 80, weight })),
   }));
   await applyObjects(httpRoute([...wanted, { matches: [{ path: { type: 'Exact', value: mark } }] }]));
-  const isThere = async () => (await failureStatus(mark)) === '503';
+  const isThere = async () => (await failureStatus(mark)) === '500';
   await eventually(`the proxy has route ${applied}`, isThere, 90_000);
+}
+
+/** `status/reason` of what Weft says of the route, by type; empty while it speaks of an older form of it. */
+async function conditions(): Promise<Readonly<Record<string, string>>> {
+  const { metadata, status } = JSON.parse(await kube('-n', NS, 'get', 'httproute', 'web', '-o', 'json')) as HTTPRoute;
+  const ours = status?.parents?.find(({ controllerName }) => controllerName === 'weft.dev/mesh')?.conditions ?? [];
+  const current = ours.filter(({ observedGeneration }) => observedGeneration === metadata.generation);
+  return Object.fromEntries(current.map(({ type, status: verdict, reason }) => [type, `${verdict}/${reason}`]));
 }
 
 /** Of a share: 4 standard deviations of a binomial distribution over `CALLS`. */
@@ -114,13 +123,33 @@ describe('an HTTPRoute whose parent is a Service', () => {
     expect(await failureStatus('/apple')).toBe('404');
   });
 
-  test('gives a backend that names nothing its share, as 503', async () => {
+  test('gives a backend that names nothing its share, as 500', async () => {
     await route({ backends: { 'web-v1': 75, nowhere: 25 } });
     const { counts, reasons } = await load(CALLS);
     const { v1 = 0, error = 0 } = counts;
     expect(v1 + error).toBe(CALLS);
     expect(Math.abs(error - CALLS * 0.25)).toBeLessThanOrEqual(tolerance(0.25));
-    expect(reasons).toBe(`echo: ${error} times: status 503`);
+    expect(reasons).toBe(`echo: ${error} times: status 500`);
+  });
+
+  test('answers 500 where all backends name nothing, and where there is none', async () => {
+    await route({ prefix: '/nowhere', backends: { nowhere: 1 } }, { prefix: '/none', backends: {} });
+    expect(await failureStatus('/nowhere')).toBe('500');
+    expect(await failureStatus('/none')).toBe('500');
+  });
+
+  test('says in its status what is in force, and what of it names nothing', async () => {
+    await route({ backends: { 'web-v1': 1 } });
+    await eventually('the route is programmed', async () => (await conditions())['Programmed'] === 'True/Programmed');
+    expect(await conditions()).toEqual({
+      Accepted: 'True/Accepted',
+      Programmed: 'True/Programmed',
+      ResolvedRefs: 'True/ResolvedRefs',
+    });
+    await route({ backends: { 'web-v1': 1, nowhere: 1 } });
+    const isUnresolved = async () => (await conditions())['ResolvedRefs'] === 'False/BackendNotFound';
+    await eventually('the status speaks of the backend', isUnresolved);
+    expect((await conditions())['Accepted']).toBe('True/Accepted');
   });
 
   test('leaves calls of the backends themselves alone', async () => {

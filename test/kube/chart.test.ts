@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { kubectl } from '../../lab/cluster/cluster.ts';
 import { run } from '../../lab/setup/shell.ts';
+import { WEFT_KINDS } from '../../src/api/kinds.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
 import { applyObject, StatusWriter } from '../../src/kube/apply.ts';
 import { EventRecorder } from '../../src/kube/events.ts';
@@ -50,7 +51,7 @@ describe('the rendered chart', () => {
 
   test('has every definition of crds/, kept when the chart goes', async () => {
     const definitions = parseManifests((await render()).text).filter(({ kind }) => kind === 'CustomResourceDefinition');
-    expect(definitions).toHaveLength(5);
+    expect(definitions).toHaveLength(Object.keys(WEFT_KINDS).length);
     for (const { metadata } of definitions) {
       expect(metadata.annotations).toMatchObject({ 'helm.sh/resource-policy': 'keep' });
     }
@@ -119,6 +120,11 @@ describe("the operator's service account", () => {
     ...['networkpolicies', 'meshservices', 'trafficsplits'].map((plural) => `${plural}.${WEFT}`),
   ];
 
+  test('may write the statuses of HTTPRoutes, which it shares with other controllers, by patch', async () => {
+    const [right] = may('patch', 'httproutes/status.gateway.networking.k8s.io', 'default');
+    expect(right && (await isAllowed(right))).toBe(true);
+  });
+
   test('may read all that the operator follows', async () => {
     for (const kind of KINDS_READ) {
       for (const right of may(READ, kind)) expect([right, await isAllowed(right)]).toEqual([right, true]);
@@ -143,6 +149,8 @@ describe("the operator's service account", () => {
     ...may('create update patch delete', `meshservices.${WEFT}`),
     ...may('create update delete', `ippools.${WEFT}`),
     ...may('update patch', `ipblocks.${WEFT}`),
+    ...may('create update patch delete', 'httproutes.gateway.networking.k8s.io'),
+    ...may('update', 'httproutes/status.gateway.networking.k8s.io'),
     ...may('impersonate', 'users'),
   ])('may not $verb $resource in $namespace', async (right) => {
     expect(await isAllowed(right)).toBe(false);

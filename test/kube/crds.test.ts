@@ -103,15 +103,21 @@ describe.each(DEFINITIONS.map((one): [string, Definition] => [one.kind, one]))('
     const good = goodOf(kind);
     const stored = await api.request<KubeObject>('GET', objectPath(kindOf(kind), good.metadata));
     const { spec, status } = good;
-    expect(stored).toMatchObject({ spec, ...(status === undefined ? {} : { status }) });
+    expect(stored).toMatchObject({
+      ...(spec === undefined ? {} : { spec }),
+      ...(status === undefined ? {} : { status }),
+    });
   });
 
-  test.each(names(breaks(schema, goodsOf(kind), 'spec')))('refuses %s against its %s', async (_, rule, breach) => {
-    expect(rule).not.toBe('');
-    const said = await tryCreate(breach.broken, kind);
-    expect(said).toContain(`${breach.field}: `);
-    expect(said).toContain(breach.says);
-  });
+  const specBreaks = names(breaks(schema, goodsOf(kind), 'spec'));
+  if (specBreaks.length > 0) {
+    test.each(specBreaks)('refuses %s against its %s', async (_, rule, breach) => {
+      expect(rule).not.toBe('');
+      const said = await tryCreate(breach.broken, kind);
+      expect(said).toContain(`${breach.field}: `);
+      expect(said).toContain(breach.says);
+    });
+  }
 
   const statusBreaks = names(breaks(schema, goodsOf(kind), 'status'));
   if (statusBreaks.length > 0) {
@@ -124,11 +130,13 @@ describe.each(DEFINITIONS.map((one): [string, Definition] => [one.kind, one]))('
   }
 
   const refusals = (REFUSALS[kind] ?? []).map((one): [string, Refusal] => [one.mistake, one]);
-  test.each(refusals)('refuses %s and says what is right', async (_, { object, field, says }) => {
-    const said = await tryCreate(object, kind);
-    expect(said).toContain(`${field}: `);
-    expect(said).toContain(says);
-  });
+  if (refusals.length > 0) {
+    test.each(refusals)('refuses %s and says what is right', async (_, { object, field, says }) => {
+      const said = await tryCreate(object, kind);
+      expect(said).toContain(`${field}: `);
+      expect(said).toContain(says);
+    });
+  }
 
   const changes = (CHANGES[kind] ?? []).map((one): [string, Refusal] => [one.mistake, one]);
   if (changes.length > 0) {
@@ -145,19 +153,21 @@ describe.each(DEFINITIONS.map((one): [string, Definition] => [one.kind, one]))('
   });
 
   test('refuses an unknown field by its name, and drops it for those who are not strict', async () => {
-    const odd = replaced(goodOf(kind), ['spec', 'colour'], 'red');
-    expect(await tryCreate(odd, kind)).toContain('unknown field "spec.colour"');
+    const place = goodOf(kind).spec === undefined ? ['colour'] : ['spec', 'colour'];
+    const odd = replaced(goodOf(kind), place, 'red');
+    expect(await tryCreate(odd, kind)).toContain(`unknown field "${place.join('.')}"`);
 
     const path = collectionPath(kindOf(kind), goodOf(kind).metadata.namespace);
     const lax = { body: replaced(fresh(odd, kind), ['metadata', 'name'], goodOf(kind).metadata.name) };
     const { name } = goodOf(kind).metadata;
     expect(await refusal(api.request('POST', path, { ...lax, query: { dryRun: 'All' } }))).toContain(name); // it exists
     const stored = await api.request<KubeObject>('GET', `${path}/${name}`);
-    const written = await api.request<{ spec: object }>('PUT', `${path}/${name}`, {
+    const written = await api.request<{ spec?: object; colour?: string }>('PUT', `${path}/${name}`, {
       body: { ...odd, metadata: stored.metadata },
       query: { dryRun: 'All' },
     });
     expect(written.spec).toEqual(goodOf(kind).spec);
+    expect(written.colour).toBeUndefined();
   });
 
   test('explains each of its fields', async () => {

@@ -6,7 +6,8 @@ export interface Good {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string };
-  readonly spec: object;
+  /** Absent for a kind that people do not write. */
+  readonly spec?: object;
   readonly status?: object;
 }
 
@@ -37,6 +38,19 @@ export const GOOD: Readonly<Record<string, Good>> = {
     kind: 'IPBlock',
     metadata: { name: '10-244-0-64-26' },
     spec: { cidr: '10.244.0.64/26', poolName: 'good', poolUid: 'p-1', nodeName: 'node-1', nodeUid: 'n-1' },
+  },
+  NodeNetwork: {
+    apiVersion: WEFT_API_VERSION,
+    kind: 'NodeNetwork',
+    metadata: { name: 'good' },
+    status: {
+      address: '192.0.2.1',
+      tunnelAddress: '10.244.0.64',
+      podMTU: 1450,
+      blocks: ['10.244.0.64/26'],
+      versions: { agent: '0.1.0', kernel: '6.1.0' },
+      conditions: conditions('Ready'),
+    },
   },
   NetworkPolicy: {
     apiVersion: WEFT_API_VERSION,

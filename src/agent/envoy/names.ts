@@ -6,7 +6,7 @@ export const READY_PATH = '/ready';
 /** The abstract unix socket, in the pod's network namespace, at which the agent waits for the proxy. */
 export const AGENT_SOCKET = 'weft';
 
-/** Clusters that every proxy has; those of services have a slash in their names. */
+/** Clusters that every proxy has, but for `absent`; those of services have a slash in their names. */
 export const FIXED_CLUSTER = {
   /** The pod's own application, at the address that the caller dialled. */
   application: 'weft-application',
@@ -14,6 +14,8 @@ export const FIXED_CLUSTER = {
   passthrough: 'weft-passthrough',
   /** Has no endpoint, ever: HTTP answers 503, TCP is closed. */
   nothing: 'weft-nothing',
+  /** No proxy has it: a route that leads there answers with the code it keeps for that. */
+  absent: 'weft-absent',
 } as const;
 
 export const SECRET = { workload: 'workload', roots: 'roots' } as const;

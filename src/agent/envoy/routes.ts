@@ -1,9 +1,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type {
-  HeaderMatcherSchema,
-  RouteActionSchema,
-  RouteMatchSchema,
-  RouteSchema,
+import {
+  type HeaderMatcherSchema,
+  RouteAction_ClusterNotFoundResponseCode,
+  type RouteActionSchema,
+  type RouteMatchSchema,
+  type RouteSchema,
 } from '../../xds/generated/wire/envoy/config/route/v3/route_components_pb.js';
 import { RouteConfigurationSchema } from '../../xds/generated/wire/envoy/config/route/v3/route_pb.js';
 import type { BackendIr, RetryIr, RouteMatchIr, RouteRuleIr, ServiceIr, ServicePortIr } from '../../model/node/ir.ts';
@@ -92,21 +93,33 @@ function methodIsIdempotent(): HeaderMatcher {
 }
 
 function actionOf(
-  { backends, timeoutMs = 0 }: RouteRuleIr,
+  { origin, backends, timeoutMs = 0 }: RouteRuleIr,
   retry: RetryIr | undefined,
 ): Pick<Route, 'action'> & object {
-  const target = targetOf(backends);
-  if (target === undefined) return { action: { case: 'directResponse', value: { status: 503 } } };
+  const isHttpRoute = origin.startsWith('HTTPRoute ');
+  const target = targetOf(backends, isHttpRoute ? FIXED_CLUSTER.absent : FIXED_CLUSTER.nothing);
+  if (target === undefined) return directResponse(isHttpRoute);
   const retryPolicy = retryPolicyOf(retry);
   // No time limit unless one is asked for: zero says so.
-  const value = { clusterSpecifier: target, timeout: durationOf(timeoutMs), ...(retryPolicy && { retryPolicy }) };
+  const value = {
+    clusterSpecifier: target,
+    ...(isHttpRoute && { clusterNotFoundResponseCode: RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR }),
+    timeout: durationOf(timeoutMs),
+    ...(retryPolicy && { retryPolicy }),
+  };
   return { action: { case: 'route', value } };
 }
 
-function targetOf(backends: readonly BackendIr[]): RouteAction['clusterSpecifier'] | undefined {
+/** Where nobody can be asked: the Gateway API demands 500 (HTTPRouteRule.backendRefs), Weft's own kinds say 503. */
+function directResponse(isHttpRoute: boolean): Pick<Route, 'action'> & object {
+  return { action: { case: 'directResponse', value: { status: isHttpRoute ? 500 : 503 } } };
+}
+
+/** @param nobody the cluster of a backend that names nothing. */
+function targetOf(backends: readonly BackendIr[], nobody: string): RouteAction['clusterSpecifier'] | undefined {
   const clusters = backends
     .filter(({ weight }) => weight > 0)
-    .map(({ cluster = FIXED_CLUSTER.nothing, weight }) => ({ name: cluster, weight }));
+    .map(({ cluster = nobody, weight }) => ({ name: cluster, weight }));
   const [first, ...others] = clusters;
   if (first === undefined) return undefined;
   return others.length === 0

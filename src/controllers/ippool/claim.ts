@@ -1,6 +1,7 @@
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
 import type { Node } from '../../api/kubernetes.ts';
+import { CONDITION, REASON } from '../../api/reasons.ts';
 import type { KubeApi } from '../../kube/client.ts';
 import { isConflict, isNotFound } from '../../kube/errors.ts';
 import { collectionPath, KINDS, objectPath } from '../../kube/kinds.ts';
@@ -84,7 +85,7 @@ export class BlockClaimer {
     }
     return {
       path: 'spec',
-      reason: 'LostRaces',
+      reason: REASON.lostRaces,
       message: `lost ${MAX_TRIES} races for a block against other nodes; ask again`,
     };
   }
@@ -110,7 +111,7 @@ export class BlockClaimer {
 /** Only pools whose range is theirs alone, that stay, and that give out blocks. */
 function poolStateOf(pool: IPPool): readonly PoolState[] {
   const { metadata, spec, status } = pool;
-  const isUsable = isTrue(status?.conditions, 'Ready') && spec.disabled !== true;
+  const isUsable = isTrue(status?.conditions, CONDITION.ready) && spec.disabled !== true;
   if (!isUsable || metadata.deletionTimestamp !== undefined || metadata.uid === undefined) return [];
   return [{ name: metadata.name, uid: metadata.uid, cidr: spec.cidr, blockSize: spec.blockSize ?? 26 }];
 }
@@ -127,16 +128,16 @@ function blockOf({ cidr, pool, poolUid }: BlockChoice, node: Pick<BlockRequest, 
 
 const NOT_SYNCED: Problem = {
   path: 'nodeUid',
-  reason: 'NotSynced',
+  reason: REASON.notSynced,
   message: 'the operator has not read all pools, blocks and nodes yet; ask again in a moment',
 };
 
 function nodeUnknown(nodeName: string, nodeUid: string): Problem {
   const message = `there is no Node '${nodeName}' with uid '${nodeUid}', not yet or not any more; register it first`;
-  return { path: 'nodeUid', reason: 'NodeUnknown', message };
+  return { path: 'nodeUid', reason: REASON.nodeUnknown, message };
 }
 
 function tooManyBlocks(nodeName: string, count: number): Problem {
   const message = `node '${nodeName}' owns ${count} blocks already, which is the limit; release some first`;
-  return { path: 'nodeName', reason: 'TooManyBlocks', message };
+  return { path: 'nodeName', reason: REASON.tooManyBlocks, message };
 }

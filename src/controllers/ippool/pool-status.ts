@@ -1,5 +1,6 @@
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
+import { CONDITION, REASON } from '../../api/reasons.ts';
 import { parseCidr4 } from '../../lib/ipv4.ts';
 import { leasableAddresses } from '../../model/ipam/capacity.ts';
 import type { DesiredCondition } from '../../model/status/conditions.ts';
@@ -44,10 +45,10 @@ export function poolStatus(pool: IPPool, facts: PoolFacts): PoolStatus {
 }
 
 function readyCondition(pool: IPPool, { blocks, conflicts }: PoolFacts): DesiredCondition {
-  const type = 'Ready';
+  const type = CONDITION.ready;
   if (parseCidr4(pool.spec.cidr) === undefined) {
     const message = `spec.cidr '${pool.spec.cidr}' must be an IPv4 range without host bits, such as 10.244.0.0/16`;
-    return { type, status: 'False', reason: 'InvalidRange', message };
+    return { type, status: 'False', reason: REASON.invalidRange, message };
   }
   if (pool.metadata.deletionTimestamp !== undefined) {
     const nodes = [...new Set(blocks.map((block) => block.spec.nodeName))].sort();
@@ -55,28 +56,30 @@ function readyCondition(pool: IPPool, { blocks, conflicts }: PoolFacts): Desired
       nodes.length === 0
         ? 'no node owns a block of the pool any more'
         : `deletion waits for ${blocks.length} blocks of ${nodes.length} nodes: ${listOf(nodes)}`;
-    return { type, status: 'False', reason: 'Deleting', message };
+    return { type, status: 'False', reason: REASON.deleting, message };
   }
-  if (conflicts.length > 0) return { type, status: 'False', reason: 'Overlaps', message: overlapMessage(conflicts) };
+  if (conflicts.length > 0)
+    return { type, status: 'False', reason: REASON.overlaps, message: overlapMessage(conflicts) };
   if (pool.spec.disabled === true) {
     const message = 'no new block is given out because spec.disabled is true; blocks in use stay';
-    return { type, status: 'False', reason: 'Disabled', message };
+    return { type, status: 'False', reason: REASON.disabled, message };
   }
-  return { type, status: 'True', reason: 'Reserved', message: 'the range belongs to this pool alone' };
+  return { type, status: 'True', reason: REASON.reserved, message: 'the range belongs to this pool alone' };
 }
 
 function overlappingCondition({ conflicts }: PoolFacts): DesiredCondition {
-  const type = 'Overlapping';
-  if (conflicts.length > 0) return { type, status: 'True', reason: 'Overlaps', message: overlapMessage(conflicts) };
-  return { type, status: 'False', reason: 'NoOverlap', message: 'no other pool has an address of this range' };
+  const type = CONDITION.overlapping;
+  if (conflicts.length > 0)
+    return { type, status: 'True', reason: REASON.overlaps, message: overlapMessage(conflicts) };
+  return { type, status: 'False', reason: REASON.noOverlap, message: 'no other pool has an address of this range' };
 }
 
 function exhaustedCondition(pool: IPPool, { blocks }: PoolFacts): DesiredCondition {
-  const type = 'Exhausted';
+  const type = CONDITION.exhausted;
   const capacity = blockCapacity(pool.spec);
   const message = `${blocks.length} of ${capacity} blocks belong to nodes`;
-  if (blocks.length < capacity) return { type, status: 'False', reason: 'BlocksFree', message };
-  return { type, status: 'True', reason: 'NoFreeBlock', message: `${message}; add a pool for more nodes` };
+  if (blocks.length < capacity) return { type, status: 'False', reason: REASON.blocksFree, message };
+  return { type, status: 'True', reason: REASON.noFreeBlock, message: `${message}; add a pool for more nodes` };
 }
 
 function overlapMessage(conflicts: readonly PoolRange[]): string {

@@ -1,5 +1,6 @@
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { Node } from '../../api/kubernetes.ts';
+import { REASON } from '../../api/reasons.ts';
 import type { KubeApi } from '../../kube/client.ts';
 import { DONE, type Reconciler, type ReconcileResult } from '../../kube/controller.ts';
 import { isNotFound } from '../../kube/errors.ts';
@@ -93,10 +94,10 @@ export class QuarantineReconciler implements Reconciler {
 
 function quarantined(nodeName: string) {
   const message = `the Node '${nodeName}' is gone; the block is free again after ${QUARANTINE_MS / 60_000} minutes`;
-  return { type: 'Normal', reason: 'BlockQuarantined', action: 'Quarantine', message } as const;
+  return { type: 'Normal', reason: REASON.blockQuarantined, action: 'Quarantine', message } as const;
 }
 
 function stillHeld(holder: string) {
   const message = `the Node of this block is gone, but the agent of '${holder}' still holds it: it is kept`;
-  return { type: 'Warning', reason: 'BlockStillHeld', action: 'Quarantine', message } as const;
+  return { type: 'Warning', reason: REASON.blockStillHeld, action: 'Quarantine', message } as const;
 }

@@ -1,5 +1,6 @@
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
+import { REASON } from '../../api/reasons.ts';
 import { applyObject, type ApplyOptions, type StatusWriter } from '../../kube/apply.ts';
 import type { KubeApi } from '../../kube/client.ts';
 import { DONE, type Reconciler, type ReconcileResult } from '../../kube/controller.ts';
@@ -145,10 +146,10 @@ export class PoolReconciler implements Reconciler {
 
 function inUse(blocks: readonly IPBlock[]) {
   const message = `deletion waits until no node owns a block of this pool; ${blocks.length} are left`;
-  return { type: 'Normal', reason: 'PoolInUse', action: 'Delete', message } as const;
+  return { type: 'Normal', reason: REASON.poolInUse, action: 'Delete', message } as const;
 }
 
 function overlapping({ name, cidr }: PoolRange) {
   const message = `the range overlaps with that of pool '${name}' (${cidr}), which was first`;
-  return { type: 'Warning', reason: 'PoolOverlaps', action: 'Reserve', message } as const;
+  return { type: 'Warning', reason: REASON.poolOverlaps, action: 'Reserve', message } as const;
 }

@@ -1,6 +1,5 @@
 import type { MeshService } from '../../api/generated/meshservice.ts';
 import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
-import type { Pod } from '../../api/kubernetes.ts';
 import { objectKey } from '../../api/meta.ts';
 import type { StatusWriter } from '../../kube/apply.ts';
 import { DONE, type ReconcileResult, runController } from '../../kube/controller.ts';
@@ -9,25 +8,21 @@ import type { StoreReader } from '../../kube/store.ts';
 import { WorkQueue } from '../../kube/workqueue.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { isInjected } from '../../model/mesh/identity.ts';
 import { resolveServiceKey, sourceServiceKey } from '../../model/mesh/mesh-index.ts';
 import { problemsOfMeshService, problemsOfTrafficSplit } from '../../model/mesh/mesh-problems.ts';
-import type { AnyRef } from '../../model/node/desired-update.ts';
 import { meshObjectStatus } from '../../model/status/mesh.ts';
-import type { ProgramTarget } from '../../model/status/programmed.ts';
+import { whenCompiled } from '../when-compiled.ts';
 import type { LiveMeshIndex } from './live-index.ts';
-import type { ProxyStates } from './proxies.ts';
+import { type TargetDeps, targetsOf } from './targets.ts';
 
-export interface MeshStatusDeps {
+export interface MeshStatusDeps extends TargetDeps {
   readonly meshServices: StoreReader<MeshService>;
   readonly trafficSplits: StoreReader<TrafficSplit>;
-  readonly pods: StoreReader<Pod>;
   readonly index: LiveMeshIndex;
-  readonly proxies: ProxyStates;
-  readonly table: { version(node: string, ref: AnyRef): string | undefined };
-  readonly isConnected: (node: string) => boolean;
   /** Every node has reported, or the time for it is over. */
   readonly isSettled: () => boolean;
+  /** Whether what nodes should hold follows from all that the stores have. */
+  readonly isCompiled: () => boolean;
   readonly statuses: { readonly meshService: StatusWriter; readonly trafficSplit: StatusWriter };
   readonly onAcknowledged: (listener: () => void) => () => void;
   readonly clock: Clock;
@@ -53,7 +48,7 @@ export async function runMeshStatus(deps: MeshStatusDeps, signal: AbortSignal): 
     deps.onAcknowledged(enqueueAll),
   ];
   enqueueAll();
-  const reconciler = { reconcile: (key: string, term: AbortSignal) => reconcile(deps, key, term) };
+  const reconciler = whenCompiled(deps.isCompiled, { reconcile: (key, term) => reconcile(deps, key, term) });
   const stores = [meshServices, trafficSplits, pods];
   try {
     await runController({ name: 'mesh-status', reconciler, queue, stores, clock, log }, signal);
@@ -93,23 +88,6 @@ function statusOf(
     ...(generation === undefined ? {} : { generation }),
     stored: object.status?.conditions ?? [],
     isSettled: deps.isSettled(),
-  });
-}
-
-/** Every running proxy may call every service, so each has to know how this one is called. */
-function targetsOf({ pods, proxies, table, isConnected }: MeshStatusDeps, serviceKey: string): ProgramTarget[] {
-  const ref = { kind: 'service', key: serviceKey };
-  return pods.list().flatMap((pod): ProgramTarget[] => {
-    const { nodeName } = pod.spec;
-    if (!isInjected(pod) || nodeName === undefined || pod.status?.phase !== 'Running') return [];
-    return [
-      {
-        name: objectKey(pod),
-        isReachable: isConnected(nodeName),
-        wanted: table.version(nodeName, ref) ?? '',
-        ...proxies.word(pod.metadata.uid ?? '', ref.kind, ref.key),
-      },
-    ];
   });
 }
 

@@ -2,11 +2,14 @@ import { runController } from '../../kube/controller.ts';
 import { WorkQueue } from '../../kube/workqueue.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { whenCompiled } from '../when-compiled.ts';
 import { PolicyStatusReconciler, type PolicyStatusDeps } from './reconciler.ts';
 
 export interface PolicyStatusRunDeps extends PolicyStatusDeps {
   readonly clock: Clock;
   readonly log: Logger;
+  /** Whether what nodes should hold follows from all that the stores have. */
+  readonly isCompiled: () => boolean;
   /** In [0, 1). */
   readonly random: () => number;
   /** Calls the listener whenever a node has said something of what it holds; returns how to stop. */
@@ -27,7 +30,7 @@ export async function runPolicyStatus(deps: PolicyStatusRunDeps, signal: AbortSi
   const unsubscribe = [policies.onChange((key) => queue.addAfter(key, SETTLE_MS)), deps.onAcknowledged(enqueueAll)];
   enqueueAll();
   try {
-    const reconciler = new PolicyStatusReconciler(deps);
+    const reconciler = whenCompiled(deps.isCompiled, new PolicyStatusReconciler(deps));
     await runController({ name: 'networkpolicy', reconciler, queue, stores: [policies, nodes], clock, log }, signal);
   } finally {
     for (const end of unsubscribe) end();

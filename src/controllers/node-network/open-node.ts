@@ -1,4 +1,5 @@
 import type { Node } from '../../api/kubernetes.ts';
+import { REASON } from '../../api/reasons.ts';
 import type { ApplyOptions } from '../../kube/apply.ts';
 import { KINDS, objectPath } from '../../kube/kinds.ts';
 
@@ -27,7 +28,12 @@ export async function openNode({ api, fieldManager }: ApplyOptions, node: Node, 
     ({ type, status }) => type === NETWORK_UNAVAILABLE && status === 'True',
   );
   if (isUnavailable !== true) return;
-  const condition = { type: NETWORK_UNAVAILABLE, status: 'False', reason: 'WeftServes', message: 'Weft serves pods' };
+  const condition = {
+    type: NETWORK_UNAVAILABLE,
+    status: 'False',
+    reason: REASON.weftServes,
+    message: 'Weft serves pods',
+  };
   await api.request('PATCH', objectPath(KINDS.node, { name }, 'status'), {
     ...{ query, signal, contentType: 'application/strategic-merge-patch+json' },
     body: { status: { conditions: [condition] } },

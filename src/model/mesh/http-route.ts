@@ -3,11 +3,12 @@ import { objectKey } from '../../api/meta.ts';
 import { REASON } from '../../api/reasons.ts';
 import type { AppProtocol, BackendIr, RouteMatchIr, RouteRuleIr } from '../node/ir.ts';
 import type { Problem, Translation } from '../problem.ts';
-import { resolveBackend } from './backends.ts';
+import { clusterKey } from './backends.ts';
 import { callPolicy } from './call-policy.ts';
 import { parseDuration } from './duration.ts';
 import { translateRouteMatch } from './http-route-match.ts';
 import { isServiceRef, meshServiceFor, type MeshIndex } from './mesh-index.ts';
+import { meshPortsOf } from './protocol.ts';
 
 export type HttpRouteRule = NonNullable<HTTPRoute['spec']['rules']>[number];
 type BackendRef = NonNullable<HttpRouteRule['backendRefs']>[number];
@@ -18,12 +19,16 @@ export function routeOrigin(route: HTTPRoute): string {
   return `HTTPRoute ${objectKey(route)}`;
 }
 
-/** Whether one of the route's parentRefs means this port of this Service; a ref without port means every one. */
+/**
+ * Whether one of the route's parentRefs means this port of this Service; a ref without port means every one, and one
+ * with a section, which Weft does not know, none.
+ */
 export function isAttached(route: HTTPRoute, serviceKey: string, port: number): boolean {
   const namespace = route.metadata.namespace ?? 'default';
   return (route.spec.parentRefs ?? []).some(
     (ref) =>
       isServiceRef(ref) &&
+      ref.sectionName === undefined &&
       `${ref.namespace ?? namespace}/${ref.name}` === serviceKey &&
       serviceKey.startsWith(`${namespace}/`) &&
       (ref.port === undefined || ref.port === port),
@@ -34,8 +39,8 @@ export function isAttached(route: HTTPRoute, serviceKey: string, port: number): 
  * The rules that an HTTPRoute gives a Service it is attached to, one for each of its matches, in the route's order:
  * the Gateway API's precedence goes over single matches (see `compareRouteRules`).
  *
- * What Weft does not do is never passed over: a rule with filters answers 503, a match that cannot be made out matches
- * nothing, and both are problems.
+ * What Weft does not do is never passed over: a rule with filters answers 500, a match that cannot be made out matches
+ * nothing, and both are problems. So does the share of a backend that means nothing (HTTPRouteRule.backendRefs).
  */
 export function translateHttpRoute(
   route: HTTPRoute,
@@ -86,7 +91,7 @@ function translateBackends(
     problems.push({
       path: `${path}.${field}`,
       reason: REASON.unsupportedValue,
-      message: 'must be absent, as Weft does not know it; the calls of this rule are answered with 503',
+      message: 'must be absent, as Weft does not know it; the calls of this rule are answered with 500',
     });
   }
   const refs = rule.backendRefs ?? [];
@@ -113,9 +118,19 @@ function translateBackend(
     return refuse('namespace', REASON.refNotPermitted, `must be '${namespace}', the route's own namespace, or absent`);
   }
   if ('filters' in ref) return refuse('filters', REASON.unsupportedValue, 'must be absent, as Weft does not know it');
-  if (port === undefined) return refuse('port', REASON.portNotFound, 'must be given for a Service');
   const serviceKey = `${namespace}/${name}`;
-  return resolveBackend(index, { serviceKey, port, weight, path, serviceField: 'name' }, problems);
+  const service = index.service(serviceKey);
+  if (service === undefined) {
+    const message = `must name a Service that exists; there is no '${serviceKey}', its share of the calls is answered with 500`;
+    return refuse('name', REASON.backendNotFound, message);
+  }
+  const ports = meshPortsOf(service).map((candidate) => candidate.port);
+  if (port === undefined || !ports.includes(port)) {
+    const known = ports.length === 0 ? 'it has none' : `it has ${ports.join(', ')}`;
+    const message = `must be a TCP port of Service '${serviceKey}'; ${known}, and not ${port ?? 'none'}`;
+    return refuse('port', REASON.backendNotFound, message);
+  }
+  return { cluster: clusterKey(serviceKey, port), weight };
 }
 
 function timeoutOf(rule: HttpRouteRule, path: string, problems: Problem[]): number | undefined {

@@ -187,7 +187,7 @@ export interface RetryIr {
 }
 
 export interface BackendIr {
-  /** Key of an `endpoints` resource; absent: names nothing, keeps its weight and answers 503. */
+  /** Key of an `endpoints` resource; absent: names nothing, keeps its weight and answers 503, of an HTTPRoute 500. */
   readonly cluster?: string;
   /** Relative, 0..1_000_000. */
   readonly weight: number;

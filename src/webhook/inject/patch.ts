@@ -1,4 +1,5 @@
 import type { Container, Pod } from '../../api/kubernetes.ts';
+import { REASON } from '../../api/reasons.ts';
 import { PROXY_MARK } from '../../model/mesh/identity.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { PatchOperation } from '../review.ts';
@@ -47,7 +48,7 @@ function problemOf({ metadata, spec }: Pod, { uid }: ProxyConfig): Problem | und
     } else if ((container.securityContext?.runAsUser ?? spec.securityContext?.runAsUser) === uid) {
       return {
         path: `${path}.securityContext.runAsUser`,
-        reason: 'ProxyUserTaken',
+        reason: REASON.proxyUserTaken,
         message: `must not be ${uid}, for the pod or for a container: the proxy runs as that user, and its connections are not secured by the mesh`,
       };
     }
@@ -57,12 +58,12 @@ function problemOf({ metadata, spec }: Pod, { uid }: ProxyConfig): Problem | und
 
 function nameTaken(path: string): Problem {
   const message = `must not be '${PROXY_CONTAINER}': Weft gives that name to the proxy's container`;
-  return { path: `${path}.name`, reason: 'ProxyNameTaken', message };
+  return { path: `${path}.name`, reason: REASON.proxyNameTaken, message };
 }
 
 /** Of one that is there already: it works only as what it was made. */
 function proxyProblemOf({ restartPolicy, securityContext }: Container, path: string, uid: number): Problem | undefined {
-  const reason = 'ProxyChanged';
+  const reason = REASON.proxyChanged;
   if (restartPolicy !== 'Always') {
     return { path: `${path}.restartPolicy`, reason, message: "must be 'Always': the proxy runs beside the others" };
   }

@@ -7,6 +7,7 @@ import { SnapshotBuilder, type SnapshotInput } from '../../../src/agent/envoy/sn
 import type { EndpointsIr, RouteRuleIr, ServiceIr, TlsMode } from '../../../src/model/node/ir.ts';
 import { ClusterSchema } from '../../../src/xds/generated/wire/envoy/config/cluster/v3/cluster_pb.js';
 import { ListenerSchema } from '../../../src/xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
+import { RouteAction_ClusterNotFoundResponseCode } from '../../../src/xds/generated/wire/envoy/config/route/v3/route_components_pb.js';
 import { RouteConfigurationSchema } from '../../../src/xds/generated/wire/envoy/config/route/v3/route_pb.js';
 
 function serviceOf(rules: readonly RouteRuleIr[], name = 'web'): ServiceIr {
@@ -47,6 +48,19 @@ describe('a route', () => {
   test('answers 503 when all weights are zero', () => {
     const [route] = routesOf({ backends: [{ cluster: 'a/b:1', weight: 0 }] });
     expect(route?.action).toMatchObject({ case: 'directResponse', value: { status: 503 } });
+  });
+
+  test('of an HTTPRoute answers 500 where nobody can be asked', () => {
+    const origin = 'HTTPRoute shop/web';
+    const [shared] = routesOf({ origin, backends: [{ cluster: 'a/b:1', weight: 3 }, { weight: 1 }] });
+    expect(shared?.action).toMatchObject({
+      value: {
+        clusterNotFoundResponseCode: RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR,
+        clusterSpecifier: { value: { clusters: [{ name: 'a/b:1' }, { name: 'weft-absent' }] } },
+      },
+    });
+    const [zero] = routesOf({ origin, backends: [{ cluster: 'a/b:1', weight: 0 }] });
+    expect(zero?.action).toMatchObject({ case: 'directResponse', value: { status: 500 } });
   });
 
   test.each([
