@@ -52,8 +52,10 @@ beforeAll(() => {
 afterEach(async () => {
   report = undefined;
   await api.request('DELETE', objectPath(KINDS.node, { name: NAME }));
-  // The garbage collector needs the Node's machine to be gone too; nobody waits for it here.
-  await api.request('DELETE', objectPath(KINDS.nodeNetwork, { name: NAME }));
+  await waitUntil(
+    'it goes with its Node',
+    async () => (await read(api, KINDS.nodeNetwork, { name: NAME })) === undefined,
+  );
 });
 
 afterAll(async () => {
