@@ -85,16 +85,28 @@ export class NodeNetwork implements PodDataplane {
     };
   }
 
-  async connect(pod: PodIr, attachment: PodAttachment): Promise<void> {
+  async guard(pod: PodIr, attachment: PodAttachment): Promise<void> {
     await this.#deps.policy.apply({ pods: { bind: [bindingOf(pod, attachment)] } });
     this.#deps.mesh.open(pod, attachment);
+  }
+
+  wire(attachment: PodAttachment): void {
     wirePod(this.#deps.host, this.#linkOf(attachment));
   }
 
-  async disconnect(attachment: PodAttachment): Promise<void> {
-    await unwirePod(this.#deps.host, attachment);
+  async shut(attachment: PodAttachment): Promise<void> {
     this.#deps.mesh.close(attachment);
     await this.#deps.policy.apply({ pods: { unbind: [attachment.hostInterface] } });
+  }
+
+  async unwire(attachment: Pick<PodAttachment, 'hostInterface'>): Promise<void> {
+    await unwirePod(this.#deps.host, attachment);
+  }
+
+  orphans(attachments: readonly PodAttachment[]): readonly Pick<PodAttachment, 'hostInterface'>[] {
+    const known = new Set(attachments.map(({ hostInterface }) => hostInterface));
+    const links = listPodInterfaces(this.#deps.host).filter(({ name }) => !known.has(name));
+    return links.map(({ name }) => ({ hostInterface: name }));
   }
 
   unwired(attachments: readonly PodAttachment[]): readonly PodAttachment[] {
@@ -102,10 +114,6 @@ export class NodeNetwork implements PodDataplane {
     return attachments.filter(
       ({ hostInterface, address, netns }) => present.get(hostInterface) !== address && existsSync(netns),
     );
-  }
-
-  rewire(attachment: PodAttachment): void {
-    wirePod(this.#deps.host, this.#linkOf(attachment));
   }
 
   check(attachment: PodAttachment): readonly string[] {

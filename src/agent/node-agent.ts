@@ -230,7 +230,6 @@ export class NodeAgent {
     }
     this.#mesh.changed(kinds);
     this.#serveWhenReady();
-    this.#tellNode();
     this.#askForBlock();
   }
 
@@ -241,6 +240,7 @@ export class NodeAgent {
     this.#isServing = true;
     installConflist(this.#options.cni);
     this.#options.logger.info('serving pods', { blocks: this.#blocks() });
+    this.#tellNode();
   }
 
   #blocks(): readonly string[] {
@@ -341,6 +341,8 @@ export class NodeAgent {
   async #collect(): Promise<void> {
     const valid = this.#leases.all().filter(({ netns }) => netns === '' || existsSync(netns));
     if (valid.length < this.#leases.all().length) await this.#attacher.collect(valid);
+    const orphans = await this.#attacher.collectOrphans();
+    if (orphans > 0) this.#options.logger.info('links without a lease removed', { count: orphans });
   }
 
   /** What others have changed is put back, and counted. */

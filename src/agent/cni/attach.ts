@@ -15,9 +15,15 @@ export interface PodAttachment extends Attachment {
   readonly address: string;
 }
 
-/** Addresses of this node; each change is on disk before the call returns. */
+export interface Allocation {
+  readonly attachment: PodAttachment;
+  /** Resolves when a crash cannot undo it. */
+  readonly written: Promise<void>;
+}
+
+/** Addresses of this node. */
 export interface LeaseBook {
-  allocate(request: Attachment & { readonly podUid: string; readonly netns: string }): PodAttachment | Problem;
+  allocate(request: Attachment & { readonly podUid: string; readonly netns: string }): Allocation | Problem;
   find(attachment: Attachment): PodAttachment | undefined;
   all(): readonly PodAttachment[];
   release(attachment: Attachment): void;
@@ -25,13 +31,18 @@ export interface LeaseBook {
 
 /** The node's kernel, as far as attachments go. Each call is safe to repeat. */
 export interface PodDataplane {
-  /** Policy, mesh redirect and proxy listener first, the link last: not one packet passes before its policy. */
-  connect(pod: PodIr, attachment: PodAttachment): Promise<void>;
-  disconnect(attachment: PodAttachment): Promise<void>;
+  /** Policy, mesh redirect and proxy listener, all before the link: not one packet passes before its policy. */
+  guard(pod: PodIr, attachment: PodAttachment): Promise<void>;
+  /** The link, with its addresses and routes; where it is there already, what is not as it should be. */
+  wire(attachment: PodAttachment): void;
+  /** Lets nothing more pass, in either direction; the link may stand. */
+  shut(attachment: PodAttachment): Promise<void>;
+  /** Takes the link away, which takes the kernel 15 to 30 ms. */
+  unwire(attachment: Pick<PodAttachment, 'hostInterface'>): Promise<void>;
   /** Those whose link or route on the node is gone, while their namespace is there. */
   unwired(attachments: readonly PodAttachment[]): readonly PodAttachment[];
-  /** Makes the link and its routes anew, where they are not as they should be. */
-  rewire(attachment: PodAttachment): void;
+  /** Links of pods that are none of these attachments'. */
+  orphans(attachments: readonly PodAttachment[]): readonly Pick<PodAttachment, 'hostInterface'>[];
   /** What of the attachment is not as it was made, as sentences. */
   check(attachment: PodAttachment): readonly string[];
 }
@@ -73,7 +84,7 @@ export class Attacher {
       case 'ADD':
         return this.#exclusive(request, () => this.#add(request, signal));
       case 'DEL':
-        return this.#exclusive(request, () => this.#delete(request));
+        return this.#remove(request);
       case 'CHECK':
         return this.#exclusive(request, async () => this.#check(request));
       case 'GC':
@@ -87,8 +98,16 @@ export class Attacher {
   async collect(valid: readonly Attachment[]): Promise<void> {
     const keep = new Set(valid.map(keyOf));
     const stale = this.#deps.leases.all().filter((attachment) => !keep.has(keyOf(attachment)));
-    for (const attachment of stale) await this.#exclusive(attachment, () => this.#delete(attachment));
+    for (const attachment of stale) await this.#remove(attachment);
     if (stale.length > 0) this.#deps.logger.info('stale attachments removed', { count: stale.length });
+  }
+
+  /** Takes away links without a lease: those of a DEL that was answered before a crash. */
+  async collectOrphans(): Promise<number> {
+    const { leases, dataplane } = this.#deps;
+    const orphans = dataplane.orphans(leases.all());
+    for (const orphan of orphans) await dataplane.unwire(orphan);
+    return orphans.length;
   }
 
   /** Puts back links and routes that others have taken away; those of how many attachments. */
@@ -100,7 +119,7 @@ export class Attacher {
         // What ran meanwhile may have made it, or taken it away for good.
         const attachment = leases.find({ containerId, ifname });
         if (attachment === undefined || dataplane.unwired([attachment]).length === 0) return;
-        dataplane.rewire(attachment);
+        dataplane.wire(attachment);
         repaired += 1;
       });
     }
@@ -121,14 +140,18 @@ export class Attacher {
       );
     }
     const { containerId, ifname, netns } = request;
-    const attachment = await this.#lease({ containerId, ifname, netns, podUid: pod.uid }, deadline, signal);
-    this.#deps.leasesChanged();
-    const announced = this.#deps.announced(attachment);
+    const leased = await this.#lease({ containerId, ifname, netns, podUid: pod.uid }, deadline, signal);
+    const { attachment } = leased;
+    let announced: Promise<void>;
     try {
-      await dataplane.connect(pod, attachment);
+      await Promise.all([leased.written, dataplane.guard(pod, attachment)]);
+      this.#deps.leasesChanged();
+      announced = this.#deps.announced(attachment);
+      dataplane.wire(attachment);
       if (signal.aborted) throw new CniError(CNI_ERROR.tryAgainLater, 'the runtime hung up during ADD');
     } catch (cause) {
       await this.#delete(attachment);
+      await dataplane.unwire(attachment);
       if (cause instanceof CniError) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new CniError(CNI_ERROR.wiringFailed, `cannot connect pod ${name}: ${reason}`, '', { cause });
@@ -141,7 +164,7 @@ export class Attacher {
     wanted: Attachment & { readonly podUid: string; readonly netns: string },
     deadline: number,
     signal: AbortSignal,
-  ): Promise<PodAttachment> {
+  ): Promise<Allocation> {
     const { leases, clock, requestBlock } = this.#deps;
     for (;;) {
       const leased = leases.allocate(wanted);
@@ -154,18 +177,35 @@ export class Attacher {
     }
   }
 
+  /** Resolves when nothing passes any more; the link goes behind that, and an ADD of the same attachment waits for it. */
+  #remove(attachment: Attachment): Promise<undefined> {
+    const { dataplane, logger } = this.#deps;
+    const link = this.#attachmentOf(attachment);
+    return this.#exclusive(
+      attachment,
+      () => this.#delete(attachment),
+      () =>
+        dataplane.unwire(link).catch((error: unknown) => {
+          logger.warn('a link stays until the next look', { link: link.hostInterface, reason: String(error) });
+        }),
+    );
+  }
+
   /** Succeeds when there is nothing: the specification wants DEL to be repeatable. */
   async #delete(attachment: Attachment): Promise<undefined> {
     const { leases, dataplane, leasesChanged } = this.#deps;
-    const known = leases.find(attachment);
-    const { containerId, ifname } = attachment;
-    const hostInterface = hostInterfaceName(containerId, ifname);
-    // Without a lease there may still be a link: of an ADD that was killed before it wrote one down, or never did.
-    await dataplane.disconnect(known ?? { containerId, ifname, hostInterface, podUid: '', netns: '', address: '' });
-    if (known === undefined) return undefined;
+    await dataplane.shut(this.#attachmentOf(attachment));
+    if (leases.find(attachment) === undefined) return undefined;
     leases.release(attachment);
     leasesChanged();
     return undefined;
+  }
+
+  /** Without a lease there may still be a link: of an ADD that was killed before it wrote one down, or never did. */
+  #attachmentOf({ containerId, ifname }: Attachment): PodAttachment {
+    const hostInterface = hostInterfaceName(containerId, ifname);
+    const nothing = { containerId, ifname, hostInterface, podUid: '', netns: '', address: '' };
+    return this.#deps.leases.find({ containerId, ifname }) ?? nothing;
   }
 
   #check(request: CniRequest): undefined {
@@ -187,16 +227,20 @@ export class Attacher {
     return undefined;
   }
 
-  async #exclusive<T>(attachment: Attachment, work: () => Promise<T>): Promise<T> {
+  /** One at a time for each attachment, in order. `rest` belongs to the work, and is not waited for by who asked. */
+  #exclusive<T>(
+    attachment: Attachment,
+    work: () => Promise<T>,
+    rest: () => Promise<void> = async () => undefined,
+  ): Promise<T> {
     const key = keyOf(attachment);
     const before = this.#running.get(key) ?? Promise.resolve();
     const mine = before.then(work, work);
-    this.#running.set(key, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.#running.get(key) === mine) this.#running.delete(key);
-    }
+    const whole = mine.then(rest, rest).finally(() => {
+      if (this.#running.get(key) === whole) this.#running.delete(key);
+    });
+    this.#running.set(key, whole);
+    return mine;
   }
 }
 

@@ -1,17 +1,20 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fdatasync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import path from 'node:path';
 
 /** Appended entries after which the journal is rewritten as what is still true. */
 const COMPACT_AFTER = 1000;
 
 /**
- * A crash-safe log of JSON entries, one a line, each on disk (fsync) before `append` returns. A line that a crash cut
- * short is dropped when reading: its `append` never returned.
+ * A crash-safe log of JSON entries, one a line, in the order of `append`, each on disk when its promise resolves. A
+ * line that a crash cut short is dropped when reading: its promise never resolved.
  */
 export class Journal {
   readonly #file: string;
   #fd: number;
   #appended = 0;
+  /** The sync that runs, and the one that comes after it: what is appended meanwhile goes to disk in one go. */
+  #syncing: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
 
   private constructor(file: string) {
     this.#file = file;
@@ -29,10 +32,28 @@ export class Journal {
     return { journal, entries, lost };
   }
 
-  append(entry: object): void {
-    writeSync(this.#fd, `${JSON.stringify(entry)}\n`);
-    fsyncSync(this.#fd);
-    this.#appended += 1;
+  /** Resolves when the entries are on disk. @throws at once, or later, the file system's error. */
+  append(entries: readonly object[]): Promise<void> {
+    writeSync(this.#fd, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+    this.#appended += entries.length;
+    if (this.#syncing === undefined) return this.#sync();
+    this.#next ??= this.#syncing.then(
+      () => this.#sync(),
+      () => this.#sync(),
+    );
+    return this.#next;
+  }
+
+  #sync(): Promise<void> {
+    this.#next = undefined;
+    const fd = this.#fd;
+    this.#syncing = new Promise<void>((resolve, reject) => {
+      // A file that `rewrite` has replaced meanwhile is on disk as a whole.
+      fdatasync(fd, (error) => (error === null || fd !== this.#fd ? resolve() : reject(error)));
+    }).finally(() => {
+      this.#syncing = undefined;
+    });
+    return this.#syncing;
   }
 
   /** Whether `rewrite` is due. */

@@ -6,7 +6,7 @@ import { entriesOf, rebuild, replay } from '../../model/ipam/lease-replay.ts';
 import { applyEntry, findLease, type Lease, leaseKey, type LeaseState } from '../../model/ipam/lease-state.ts';
 import { hostInterfaceName, POD_INTERFACE_PREFIX } from '../../model/node/names.ts';
 import type { Problem } from '../../model/problem.ts';
-import type { LeaseBook, PodAttachment } from '../cni/attach.ts';
+import type { Allocation, LeaseBook, PodAttachment } from '../cni/attach.ts';
 import type { Attachment } from '../cni/request.ts';
 import { Journal } from './journal.ts';
 
@@ -14,7 +14,7 @@ const UNKNOWN_POD = 'unknown/';
 /** IFNAMSIZ less the terminator: container ids are longer. */
 const HOST_INTERFACE_LENGTH = 15;
 
-/** This node's addresses: the pure lease table, with each change in the journal before it counts. */
+/** This node's addresses: the pure lease table, with each change in the journal. */
 export class NodeLeases implements LeaseBook {
   readonly #journal: Journal;
   readonly #clock: Clock;
@@ -43,11 +43,11 @@ export class NodeLeases implements LeaseBook {
     return planBlocks(this.#state, this.#clock.now()) > 0;
   }
 
-  allocate(request: Attachment & { readonly podUid: string; readonly netns: string }): PodAttachment | Problem {
+  allocate(request: Attachment & { readonly podUid: string; readonly netns: string }): Allocation | Problem {
     const answer = allocate(this.#state, { ...request, nowMs: this.#clock.now() });
     if ('reason' in answer) return answer;
-    this.#commit(answer.entries, answer.state);
-    return attachmentOf(answer.lease);
+    const written = this.#write(answer.entries, answer.state);
+    return { attachment: attachmentOf(answer.lease), written };
   }
 
   release(attachment: Attachment): void {
@@ -95,10 +95,18 @@ export class NodeLeases implements LeaseBook {
     this.#commit(entries, state);
   }
 
+  /** For changes that a crash may undo: what is released, or forgotten, is found again. */
   #commit(entries: readonly LeaseEntry[], state: LeaseState): void {
-    for (const entry of entries) this.#journal.append(entry);
+    this.#write(entries, state).catch(() => undefined);
+  }
+
+  /** The state counts for this process at once; it survives it when the promise resolves. */
+  async #write(entries: readonly LeaseEntry[], state: LeaseState): Promise<void> {
     this.#state = state;
+    if (entries.length === 0) return;
+    const written = this.#journal.append(entries);
     if (this.#journal.isLong) this.#journal.rewrite(entriesOf(state));
+    await written;
   }
 }
 

@@ -18,6 +18,8 @@ const ADD = {
 
 let log: string[];
 let known: PromiseWithResolvers<void>;
+let written: PromiseWithResolvers<void>;
+let unwired: PromiseWithResolvers<void>;
 let failure: Error | undefined;
 
 /** Leases and kernel that write down what was asked of them, in order. */
@@ -30,7 +32,7 @@ function attacher(): Attacher {
       allocate() {
         log.push('lease');
         held = ATTACHMENT;
-        return ATTACHMENT;
+        return { attachment: ATTACHMENT, written: written.promise };
       },
       find: () => held,
       all: () => (held === undefined ? [] : [held]),
@@ -40,15 +42,22 @@ function attacher(): Attacher {
       },
     },
     dataplane: {
-      async connect() {
-        log.push('connect');
+      async guard() {
+        log.push('guard');
+      },
+      wire() {
+        log.push('wire');
         if (failure !== undefined) throw failure;
       },
-      async disconnect() {
-        log.push('disconnect');
+      async shut() {
+        log.push('shut');
       },
+      async unwire() {
+        log.push('unwire');
+        await unwired.promise;
+      },
+      orphans: () => [],
       unwired: () => [],
-      rewire: () => undefined,
       check: () => [],
     },
     broken: () => undefined,
@@ -67,11 +76,14 @@ function attacher(): Attacher {
 beforeEach(() => {
   log = [];
   known = Promise.withResolvers();
+  written = Promise.withResolvers();
+  unwired = Promise.withResolvers();
+  unwired.resolve();
   failure = undefined;
 });
 
 describe('ADD', () => {
-  test('tells of the lease before it wires, and answers when the nodes concerned know the address', async () => {
+  test('wires when the lease is on disk, and answers when the nodes concerned know the address', async () => {
     let answer: object | undefined;
     void attacher()
       .handle(ADD, new AbortController().signal)
@@ -79,7 +91,10 @@ describe('ADD', () => {
         answer = result;
       });
     await settle();
-    expect(log).toEqual(['lease', 'tell', 'announce', 'connect']);
+    expect(log).toEqual(['lease', 'guard']);
+    written.resolve();
+    await settle();
+    expect(log).toEqual(['lease', 'guard', 'tell', 'announce', 'wire']);
     expect(answer).toBeUndefined();
     known.resolve();
     await settle();
@@ -88,15 +103,44 @@ describe('ADD', () => {
 
   test('that the kernel refuses gives everything back, and tells of that too', async () => {
     failure = new Error('EPERM');
+    written.resolve();
     await expect(attacher().handle(ADD, new AbortController().signal)).rejects.toThrow('EPERM');
-    expect(log).toEqual(['lease', 'tell', 'announce', 'connect', 'disconnect', 'release', 'tell']);
+    const added = ['lease', 'guard', 'tell', 'announce', 'wire'];
+    expect(log).toEqual([...added, 'shut', 'release', 'tell', 'unwire']);
   });
 
   test('of a runtime that has hung up leaves nothing', async () => {
+    written.resolve();
     const hungUp = new AbortController();
     const adding = attacher().handle(ADD, hungUp.signal);
     hungUp.abort();
     await expect(adding).rejects.toThrow();
     expect(log.filter((step) => step === 'lease').length).toBe(log.filter((step) => step === 'release').length);
+  });
+});
+
+describe('DEL', () => {
+  const DEL = { ...ADD, command: 'DEL' } as CniRequest;
+
+  test('answers when nothing passes any more; an ADD of the same attachment waits until the link is gone', async () => {
+    const { handle } = attacher();
+    const { signal } = new AbortController();
+    written.resolve();
+    known.resolve();
+    await handle(ADD, signal);
+    log = [];
+    unwired = Promise.withResolvers();
+    await handle(DEL, signal);
+    const again = handle(ADD, signal);
+    await settle();
+    expect(log).toEqual(['shut', 'release', 'tell', 'unwire']);
+    unwired.resolve();
+    await again;
+    expect(log.slice(4)).toEqual(['lease', 'guard', 'tell', 'announce', 'wire']);
+  });
+
+  test('of what is not there succeeds', async () => {
+    await expect(attacher().handle(DEL, new AbortController().signal)).resolves.toBeUndefined();
+    expect(log).toEqual(['shut', 'unwire']);
   });
 });

@@ -24,7 +24,7 @@ function openNew(): NodeLeases {
 const web = { podUid: 'web', containerId: 'c1', ifname: 'eth0', netns: '/run/netns/a' };
 
 function addressOf(leased: ReturnType<NodeLeases['allocate']>): string {
-  return 'address' in leased ? leased.address : leased.reason;
+  return 'attachment' in leased ? leased.attachment.address : leased.reason;
 }
 
 describe('the leases of a node', () => {

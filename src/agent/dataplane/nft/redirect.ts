@@ -46,11 +46,12 @@ export function renderRedirect(redirect: Redirect): string {
   const rules = (chain: string, of: readonly string[]) => of.map((rule) => `add rule inet weft_mesh ${chain} ${rule}`);
   return [
     'add table inet weft_mesh',
-    'delete table inet weft_mesh',
-    'add table inet weft_mesh',
     'add chain inet weft_mesh inbound { type nat hook prerouting priority dstnat; policy accept; }',
     // NF_IP_PRI_NAT_DST; nft knows its name on the prerouting hook only.
     'add chain inet weft_mesh outbound { type nat hook output priority -100; policy accept; }',
+    // Not the table is replaced but its rules: whoever deletes a table waits for the kernel to take it apart.
+    'flush chain inet weft_mesh inbound',
+    'flush chain inet weft_mesh outbound',
     ...rules('inbound', inbound),
     ...rules('outbound', outbound),
     '',
