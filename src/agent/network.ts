@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
+import { familyOf } from '../lib/ip.ts';
 import type { Logger } from '../lib/logger.ts';
+import { isTunnelUsed } from '../model/node/block-routes.ts';
 import type { NodeIr, PeerIr, PodIr } from '../model/node/ir.ts';
 import { VXLAN_PORT, VXLAN_VNI, tunnelMacOf } from '../model/node/names.ts';
 import type { PodAttachment, PodDataplane } from './cni/attach.ts';
@@ -8,7 +10,8 @@ import type { NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { checkPod } from './dataplane/pod-link-check.ts';
 import { unwirePod, wirePod } from './dataplane/pod-link.ts';
-import { findUnderlay, podMtuOf } from './dataplane/underlay.ts';
+import { applyIpv6Forwarding } from './dataplane/sysctl.ts';
+import { findUnderlay, podMtuOf, tunnelMtuOf } from './dataplane/underlay.ts';
 import { applyOwnBlocks, applyVxlan } from './dataplane/vxlan.ts';
 import type { ResourceStore } from './state/resources.ts';
 
@@ -45,15 +48,21 @@ export class NodeNetwork implements PodDataplane {
     const { host, logger } = this.#deps;
     const underlay = findUnderlay(host, node.address);
     if (underlay === undefined) throw new Error(`no interface of this node holds its address ${node.address}`);
-    const mtu = podMtuOf(underlay);
+    const pools = [...this.#deps.resources.all('pool')].map(([, pool]) => pool);
+    const mtu = podMtuOf(underlay, node.address, isTunnelUsed(pools));
     this.#mtu = mtu;
+    const hasIpv6 = this.#hasIpv6();
+    if (hasIpv6) applyIpv6Forwarding(host, [underlay.name]);
     await this.#deps.policy.apply({ facts: this.nodeFacts(node) });
     const written = [
       ...applyVxlan(host, {
         localAddress: node.address,
-        tunnelAddress: node.tunnelAddress,
+        tunnelAddresses: node.tunnelAddresses,
         tunnelMac: tunnelMacOf(node.uid),
-        mtu,
+        mtu: tunnelMtuOf(underlay, node.address),
+        hasIpv6,
+        underlay,
+        pools,
         vni: VXLAN_VNI,
         port: VXLAN_PORT,
         peers: this.#peers(),
@@ -76,6 +85,7 @@ export class NodeNetwork implements PodDataplane {
       localAddress: node.address,
       vxlanPeers: this.#peers().map(({ address }) => address),
       vxlanPort: VXLAN_PORT,
+      hasIpv6: this.#hasIpv6(),
       podCidrs: pools.map(({ cidr }) => cidr).sort(),
       natCidrs: pools
         .filter(({ natOutgoing }) => natOutgoing)
@@ -110,9 +120,9 @@ export class NodeNetwork implements PodDataplane {
   }
 
   unwired(attachments: readonly PodAttachment[]): readonly PodAttachment[] {
-    const present = new Map(listPodInterfaces(this.#deps.host).map(({ name, address }) => [name, address]));
+    const present = new Map(listPodInterfaces(this.#deps.host).map(({ name, addresses }) => [name, addresses.join()]));
     return attachments.filter(
-      ({ hostInterface, address, netns }) => present.get(hostInterface) !== address && existsSync(netns),
+      ({ hostInterface, addresses, netns }) => present.get(hostInterface) !== addresses.join() && existsSync(netns),
     );
   }
 
@@ -120,8 +130,14 @@ export class NodeNetwork implements PodDataplane {
     return checkPod(this.#deps.host, this.#linkOf(attachment));
   }
 
-  #linkOf({ netns, ifname, hostInterface, address }: PodAttachment) {
-    return { netnsPath: netns, ifname, hostInterface, address, mtu: this.#mtu ?? SMALLEST_MTU };
+  #linkOf({ netns, ifname, hostInterface, addresses }: PodAttachment) {
+    return { netnsPath: netns, ifname, hostInterface, addresses, mtu: this.#mtu ?? SMALLEST_MTU };
+  }
+
+  /** Pools of IPv6, or blocks that are left of such. */
+  #hasIpv6(): boolean {
+    const cidrs = [...this.#deps.resources.all('pool')].map(([, { cidr }]) => cidr);
+    return [...cidrs, ...this.#ownBlocks()].some((cidr) => familyOf(cidr) === 6);
   }
 
   #peers(): readonly PeerIr[] {
@@ -134,10 +150,10 @@ export class NodeNetwork implements PodDataplane {
 }
 
 /** What the policy table must know of an attached pod. */
-export function bindingOf(pod: PodIr, { hostInterface, address }: PodAttachment): PodBinding {
+export function bindingOf(pod: PodIr, { hostInterface, addresses }: PodAttachment): PodBinding {
   return {
     hostInterface,
-    address,
+    addresses,
     ...(pod.ingressChain === undefined ? {} : { ingressChain: pod.ingressChain }),
     ...(pod.egressChain === undefined ? {} : { egressChain: pod.egressChain }),
   };

@@ -1,11 +1,13 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../lib/clock.ts';
+import { familyOf } from '../lib/ip.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ApplyError, HeldResource, NodeUpdate } from '../model/node/desired-update.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
 import type { PodIr, ResourceKind } from '../model/node/ir.ts';
-import type { Lease } from '../model/ipam/lease-state.ts';
+import type { LeasableBlock, Lease } from '../model/ipam/lease-state.ts';
+import { type BlockAnswer, type BlockRequest, BlockRequests } from './block-requests.ts';
 import { UpdateApplier } from './apply-update.ts';
 import { Attacher, type PodAttachment } from './cni/attach.ts';
 import { type CniFolders, type CniPrograms, installConflist, installPrograms, uninstallCni } from './cni/install.ts';
@@ -23,14 +25,19 @@ import { composeNodeReport } from './node-report.ts';
 import { NodeLeases, rebuiltLease } from './state/leases.ts';
 import { ResourceStore } from './state/resources.ts';
 
+interface PodAddresses {
+  readonly podUid: string;
+  readonly addresses: readonly string[];
+}
+
 /** The operators, as this agent needs them. `stream/` is them. */
 export interface Operators {
-  setLeases(leases: readonly { readonly podUid: string; readonly address: string }[]): void;
-  requestBlock(): Promise<{ readonly cidr: string } | { readonly problem: string }>;
+  setLeases(leases: readonly PodAddresses[]): void;
+  requestBlock(request: BlockRequest): Promise<BlockAnswer>;
   /** Those of `addresses` that no node knows by their last holder any more. */
   requestForgotten(addresses: readonly string[]): Promise<readonly string[]>;
   /** Resolves when the nodes that need the pod's address know it; rejects when `signal` aborts. */
-  requestKnown(pod: { readonly podUid: string; readonly address: string }, signal: AbortSignal): Promise<void>;
+  requestKnown(pod: PodAddresses, signal: AbortSignal): Promise<void>;
   reportNode(report: NodeReportIr): void;
   /** Whether one takes requests now. */
   arePresent(): boolean;
@@ -64,7 +71,6 @@ export interface NodeAgentObserver {
 const COLLECT_EVERY_MS = 60_000;
 /** How often the kernel is looked at: what a stranger changed is put back within this. */
 const VERIFY_EVERY_MS = 5_000;
-const BLOCK_RETRY_MS = 1_000;
 const FORGET_RETRY_MS = 1_000;
 /** An ADD is not held up longer than this by nodes that are slow to learn of it. */
 const ANNOUNCE_PATIENCE_MS = 200;
@@ -81,13 +87,12 @@ export class NodeAgent {
   readonly #attacher: Attacher;
   readonly #waiter: PodWaiter;
   readonly #mesh: ReturnType<NodeAgentOptions['mesh']>;
+  readonly #blockRequests: BlockRequests;
   #operators: Operators | undefined;
   #cni: CniServer | undefined;
   #fault: string | undefined = 'the agent is starting';
   #isServing = false;
-  #isAskingForBlock = false;
   #isAskingToForget = false;
-  #blockProblem: string | undefined;
   #isStopped = false;
 
   constructor(options: NodeAgentOptions) {
@@ -98,6 +103,7 @@ export class NodeAgent {
     this.resources = new ResourceStore(path.join(stateFolder, 'resources.json'), clock);
     this.#mesh = options.mesh(this.resources);
     this.#leases = new NodeLeases(stateFolder, clock, this.#leasableBlocks(), () => this.#liveLeases());
+    this.#blockRequests = new BlockRequests((request) => this.#operators?.requestBlock(request), { clock, logger });
     const deps = { resources: this.resources, policy: this.#policy, logger };
     this.#network = new NodeNetwork({ ...deps, host: this.#host, mesh: this.#mesh });
     this.#applier = new UpdateApplier({
@@ -114,7 +120,7 @@ export class NodeAgent {
       broken: () => this.#fault,
       leasesChanged: () => this.#tellLeases(),
       announced: (attachment) => this.#announced(attachment),
-      requestBlock: () => this.#askForBlock(),
+      requestBlock: (wish) => this.#blockRequests.ask(wish),
       clock,
       logger,
     });
@@ -230,7 +236,7 @@ export class NodeAgent {
     }
     this.#mesh.changed(kinds);
     this.#serveWhenReady();
-    this.#askForBlock();
+    this.#askForBlocks();
   }
 
   /** The conflist makes the node Ready: it appears after the first state and the first block. */
@@ -248,17 +254,18 @@ export class NodeAgent {
   }
 
   /** Without those of disabled pools, whose addresses stay with who has them. */
-  #leasableBlocks(): readonly string[] {
-    const isOpen = (cidr: string) => {
+  #leasableBlocks(): readonly LeasableBlock[] {
+    return this.#blocks().flatMap((cidr) => {
       const block = this.resources.get('block', cidr);
-      return block !== undefined && this.resources.get('pool', block.pool)?.disabled !== true;
-    };
-    return this.#blocks().filter(isOpen);
+      const pool = block === undefined ? undefined : this.resources.get('pool', block.pool);
+      if (block === undefined || pool?.disabled === true) return [];
+      return [{ cidr, pool: block.pool, reserved: pool?.reserved ?? [] }];
+    });
   }
 
   #tellLeases(): void {
-    this.#operators?.setLeases(this.#leases.all().map(({ podUid, address }) => ({ podUid, address })));
-    this.#askForBlock();
+    this.#operators?.setLeases(this.#leases.all().map(({ podUid, addresses }) => ({ podUid, addresses })));
+    this.#askForBlocks();
     this.#askToForget();
   }
 
@@ -274,11 +281,11 @@ export class NodeAgent {
   }
 
   /** The nodes whose policies name the pod have its address, or have had time enough. Never rejects. */
-  async #announced({ podUid, address }: PodAttachment): Promise<void> {
+  async #announced({ podUid, addresses }: PodAttachment): Promise<void> {
     if (this.#operators?.arePresent() !== true) return;
     const patience = new AbortController();
     const cancel = this.#options.clock.after(ANNOUNCE_PATIENCE_MS, () => patience.abort());
-    await this.#operators.requestKnown({ podUid, address }, patience.signal).catch(() => undefined);
+    await this.#operators.requestKnown({ podUid, addresses }, patience.signal).catch(() => undefined);
     cancel();
   }
 
@@ -299,29 +306,20 @@ export class NodeAgent {
       .finally(() => clock.after(FORGET_RETRY_MS, again));
   }
 
-  #askForBlock(): void {
-    const { clock, logger } = this.#options;
-    if (this.#operators === undefined || this.#isAskingForBlock || this.#isStopped || !this.#leases.needsBlock) return;
-    this.#isAskingForBlock = true;
-    const again = () => {
-      this.#isAskingForBlock = false;
-      this.#askForBlock();
-    };
-    this.#operators.requestBlock().then(
-      (answer) => {
-        if ('cidr' in answer) logger.info('block granted', { block: answer.cidr });
-        else if (answer.problem !== this.#blockProblem) logger.warn('no block', { reason: answer.problem });
-        this.#blockProblem = 'problem' in answer ? answer.problem : undefined;
-        clock.after(BLOCK_RETRY_MS, again);
-      },
-      () => clock.after(BLOCK_RETRY_MS, again),
-    );
+  /** So that addresses are ready before pods come. */
+  #askForBlocks(): void {
+    if (this.#isStopped) return;
+    const pools = [...this.resources.all('pool')].map(([, pool]) => pool);
+    const common = pools.filter(({ isCommon, disabled }) => isCommon && !disabled);
+    for (const family of new Set(common.map(({ cidr }) => familyOf(cidr)))) {
+      if (this.#leases.needsBlock(family)) this.#blockRequests.ask({ family }, () => this.#askForBlocks());
+    }
   }
 
   /** The journal is lost: what runs is asked. */
   #liveLeases(): Lease[] {
-    return listPodInterfaces(this.#host).flatMap(({ name, address }) =>
-      address === undefined ? [] : [rebuiltLease(name, address)],
+    return listPodInterfaces(this.#host).flatMap(({ name, addresses }) =>
+      addresses.map((address) => rebuiltLease(name, address)),
     );
   }
 

@@ -76,6 +76,17 @@ export const REASON = {
   noBlock: 'NoBlock',
   /** Every address of the node's blocks is held, or rests. */
   addressesExhausted: 'AddressesExhausted',
+  /** A pod's annotation says what is no address, or too many. */
+  invalidAddress: 'InvalidAddress',
+  /** In no pool that the pod may use. */
+  addressOutside: 'AddressOutside',
+  /** In a block that is another node's, or nobody's yet. */
+  addressElsewhere: 'AddressElsewhere',
+  addressReserved: 'AddressReserved',
+  addressTaken: 'AddressTaken',
+  addressResting: 'AddressResting',
+  poolNotFound: 'PoolNotFound',
+  poolNotForNode: 'PoolNotForNode',
   /** The operator has not read what it decides by. */
   notSynced: 'NotSynced',
   nodeUnknown: 'NodeUnknown',

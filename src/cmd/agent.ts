@@ -88,7 +88,7 @@ await runUntilSignal(logger, async (signal) => {
     setLeases: (leases) => server.setLeases(leases),
     reportNode: (report) => server.reportNode(report),
     arePresent: () => server.hasPrimary,
-    requestBlock: () => server.requests.block(undefined),
+    requestBlock: (request) => server.requests.block(request),
     requestForgotten: (addresses) => server.requests.forgotten(addresses),
     requestKnown: (pod, signal) => server.requests.known(pod, signal),
   });

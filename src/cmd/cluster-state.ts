@@ -12,7 +12,7 @@ import { followProgress } from '../controllers/node-state/progress.ts';
 import type { KubeApi } from '../kube/client.ts';
 import type { StoreReader } from '../kube/store.ts';
 import type { Clock } from '../lib/clock.ts';
-import { containsAddress, parseCidr4, parseIpv4 } from '../lib/ipv4.ts';
+import { containsAddress, parseCidr, parseIp } from '../lib/ip.ts';
 import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
 import { DesiredTable } from '../model/node/desired.ts';
@@ -144,13 +144,14 @@ export class ClusterState {
     const forgetting = new Forgetting({ table, held, pods, nodes, onAcknowledged }, clock);
     const announcing = new Announcing({ table, held, policies, onAcknowledged }, clock);
     return {
-      async block(node) {
-        const nodeUid = held.nodeUid(node) ?? '';
-        const answer = await claimer.claimBlock({ nodeName: node, nodeUid, known: held.keys(node, 'block') }, signal);
+      async block(nodeName, ask) {
+        const known = held.keys(nodeName, 'block');
+        const request = { ...ask, nodeName, nodeUid: held.nodeUid(nodeName) ?? '', known };
+        const answer = await claimer.claimBlock(request, signal);
         return 'reason' in answer ? { problem: answer.message } : { cidr: answer.spec.cidr };
       },
       forgotten: (_node, { addresses }) => forgetting.wait(addresses),
-      known: (_node, { podUid, address }) => announcing.wait(podUid, address),
+      known: (_node, { podUid, addresses }) => announcing.wait(podUid, addresses),
       certificate: async (node, request) => signWorkload(authority, pods, trustDomain, { node, ...request }),
     };
   }
@@ -163,10 +164,10 @@ export class ClusterState {
 }
 
 function poolHolding(pools: StoreReader<IPPool>, address: string): string | undefined {
-  const value = parseIpv4(address);
+  const value = parseIp(address);
   if (value === undefined) return undefined;
   const pool = pools.list().find(({ spec }) => {
-    const range = parseCidr4(spec.cidr);
+    const range = parseCidr(spec.cidr);
     return range !== undefined && containsAddress(range, value);
   });
   return pool?.metadata.name;

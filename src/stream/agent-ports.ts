@@ -34,6 +34,6 @@ export interface NodeStateSink {
 
 export interface LeaseIr {
   readonly podUid: string;
-  /** IPv4. */
-  readonly address: string;
+  /** One of each family that the pod has. */
+  readonly addresses: readonly string[];
 }

@@ -1,6 +1,7 @@
 import { Asked } from './asked.ts';
 import type { OperatorMessage } from './generated/wire/weft/node/v1/node_pb.ts';
-import type { BlockAnswer, CertificateAnswer, CertificateAsk } from './operator-ports.ts';
+import type { LeaseIr } from './agent-ports.ts';
+import type { BlockAnswer, BlockAsk, CertificateAnswer, CertificateAsk } from './operator-ports.ts';
 import type { AgentPayload } from './wire.ts';
 
 /** What a node asks of whichever replica is primary, and the answers it waits for. */
@@ -20,9 +21,9 @@ export class AgentRequests {
   }
 
   /** Waits for an operator, however long that takes; rejects when `signal` aborts, or at `rejectAll`. */
-  block(pool: string | undefined, signal?: AbortSignal): Promise<BlockAnswer> {
-    const id = this.#nextId();
-    return this.#blocks.ask(id, () => this.#send({ case: 'blockRequest', value: { id, pool: pool ?? '' } }), signal);
+  block({ family, pools = [], address = '' }: BlockAsk, signal?: AbortSignal): Promise<BlockAnswer> {
+    const value = { id: this.#nextId(), family, pools: [...pools], address };
+    return this.#blocks.ask(value.id, () => this.#send({ case: 'blockRequest', value }), signal);
   }
 
   /** Those of `addresses` that no node knows by their last holder any more. As `block`. */
@@ -33,8 +34,8 @@ export class AgentRequests {
   }
 
   /** Resolves when the nodes that need the pod's address know it. To be asked after the lease was told. As `block`. */
-  known(pod: { readonly podUid: string; readonly address: string }, signal?: AbortSignal): Promise<void> {
-    const value = { id: this.#nextId(), ...pod };
+  known({ podUid, addresses }: LeaseIr, signal?: AbortSignal): Promise<void> {
+    const value = { id: this.#nextId(), podUid, addresses: [...addresses] };
     return this.#known.ask(value.id, () => this.#send({ case: 'knownRequest', value }), signal);
   }
 

@@ -1,5 +1,5 @@
 import type { AgentMessage } from './generated/wire/weft/node/v1/node_pb.ts';
-import type { BlockAnswer, CertificateAnswer, NodeRequests } from './operator-ports.ts';
+import type { BlockAnswer, BlockAsk, CertificateAnswer, NodeRequests } from './operator-ports.ts';
 import type { OperatorPayload } from './wire.ts';
 
 /** The answer to what a node asks; undefined for a message that asks nothing. Never rejects: the agent asks again. */
@@ -10,8 +10,12 @@ export function answerNode(
 ): Promise<OperatorPayload> | undefined {
   switch (message.case) {
     case 'blockRequest': {
-      const { id, pool } = message.value;
-      const request = { pool: pool === '' ? undefined : pool };
+      const { id, pools, family, address } = message.value;
+      const request: BlockAsk = {
+        family: family === 6 ? 6 : 4,
+        ...(pools.length === 0 ? {} : { pools }),
+        ...(address === '' ? {} : { address }),
+      };
       return orProblem<BlockAnswer>(() => requests.block(node, request)).then((answer) => {
         return { case: 'blockGrant', value: { id, ...answer } };
       });
@@ -32,9 +36,9 @@ export function answerNode(
         .then((forgotten) => ({ case: 'forgetGrant', value: { id, addresses: [...forgotten] } }));
     }
     case 'knownRequest': {
-      const { id, podUid, address } = message.value;
+      const { id, podUid, addresses } = message.value;
       return requests
-        .known(node, { podUid, address })
+        .known(node, { podUid, addresses })
         .catch(() => undefined)
         .then(() => ({ case: 'knownGrant', value: { id } }));
     }

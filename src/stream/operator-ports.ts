@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import type { Family } from '../lib/ip.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { AnyRef, ApplyError, HeldResource, Watermark } from '../model/node/desired-update.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
@@ -34,8 +35,8 @@ export interface NodeReports {
   disconnected(node: string, reason: string): void;
   /** What became of an update. */
   held(node: string, change: HeldChange): void;
-  /** Pod uid → IPv4 address, undefined when the lease is gone. Only what changed: fit for `PolicyChange.leases`. */
-  leases(node: string, changes: ReadonlyMap<string, string | undefined>): void;
+  /** Pod uid → addresses, undefined when the lease is gone. Only what changed: fit for `PolicyChange.leases`. */
+  leases(node: string, changes: ReadonlyMap<string, readonly string[] | undefined>): void;
   proxy(node: string, report: ProxyReportIr): void;
   node(node: string, report: NodeReportIr): void;
 }
@@ -73,13 +74,21 @@ export type CertificateAnswer = { readonly chainPem: string } | { readonly probl
 
 /** What agents ask of the replica that is primary. The same request may come again, after a failover. */
 export interface NodeRequests {
-  block(node: string, request: { readonly pool: string | undefined }): Promise<BlockAnswer>;
+  block(node: string, request: BlockAsk): Promise<BlockAnswer>;
   /** Those of `addresses` that no node knows by their last holder any more; may wait a while for that. */
   forgotten(node: string, request: { readonly addresses: readonly string[] }): Promise<readonly string[]>;
   /** Resolves when the nodes that need the pod's address know it, or do not come to it in reasonable time. */
-  known(node: string, request: { readonly podUid: string; readonly address: string }): Promise<void>;
+  known(node: string, request: { readonly podUid: string; readonly addresses: readonly string[] }): Promise<void>;
   /** The CSR is untrusted: whether the pod runs on that node, and what it may be called, is the answerer's to check. */
   certificate(node: string, request: CertificateAsk): Promise<CertificateAnswer>;
+}
+
+export interface BlockAsk {
+  readonly family: Family;
+  /** Names of pools that the block may be of; absent: those that the node takes by itself. */
+  readonly pools?: readonly string[];
+  /** An address that the block must have. */
+  readonly address?: string;
 }
 
 export interface CertificateAsk {

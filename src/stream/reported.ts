@@ -6,18 +6,19 @@ import type { AgentPayload } from './wire.ts';
 
 /** What this node has reported so far: told again from the beginning to a replica that connects. */
 export class Reported {
-  #leases: Map<string, string> | undefined;
+  #leases: Map<string, readonly string[]> | undefined;
   #node: Uint8Array | undefined;
   readonly #proxies = new Map<string, Map<string, ProxyResourceIr>>();
 
   /** Takes in all leases of the node, and returns what to tell; undefined when nothing changed. */
   setLeases(leases: readonly LeaseIr[]): AgentPayload | undefined {
     const old = this.#leases;
-    const now = new Map(leases.map(({ podUid, address }) => [podUid, address]));
+    const now = new Map(leases.map(({ podUid, addresses }) => [podUid, addresses]));
     this.#leases = now;
     if (old === undefined) return allLeases(now);
-    const up = [...now].filter(([uid, ip]) => old.get(uid) !== ip).map(([uid, ip]) => ({ uid, ip, up: true }));
-    const down = [...old].filter(([uid]) => !now.has(uid)).map(([uid, ip]) => ({ uid, ip, up: false }));
+    const isNew = ([uid, ips]: readonly [string, readonly string[]]) => old.get(uid)?.join() !== ips.join();
+    const up = [...now].filter(isNew).map(([uid, ips]) => ({ uid, ips: [...ips], up: true }));
+    const down = [...old].filter(([uid]) => !now.has(uid)).map(([uid, ips]) => ({ uid, ips: [...ips], up: false }));
     if (up.length + down.length === 0) return undefined;
     return { case: 'leases', value: { complete: false, pods: [...down, ...up] } };
   }
@@ -50,8 +51,8 @@ export class Reported {
   }
 }
 
-function allLeases(leases: ReadonlyMap<string, string>): AgentPayload {
-  const pods = [...leases].map(([uid, ip]) => ({ uid, ip, up: true }));
+function allLeases(leases: ReadonlyMap<string, readonly string[]>): AgentPayload {
+  const pods = [...leases].map(([uid, ips]) => ({ uid, ips: [...ips], up: true }));
   return { case: 'leases', value: { complete: true, pods } };
 }
 

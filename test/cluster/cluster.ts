@@ -32,12 +32,13 @@ interface PodOptions {
   readonly hostNetwork?: boolean;
   readonly probe?: boolean;
   readonly env?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** A pod manifest: `echo` serves HTTP on 8080 and echoes TCP on 7000; `busybox` sleeps. */
 export function pod(
   name: string,
-  { node, labels = {}, image = 'echo', hostNetwork, probe, env = {} }: PodOptions = {},
+  { node, labels = {}, image = 'echo', hostNetwork, probe, env = {}, annotations = {} }: PodOptions = {},
 ): object {
   const [namespace, shortName] = name.split('/');
   const container =
@@ -47,7 +48,7 @@ export function pod(
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: shortName, namespace, labels: { app: shortName, ...labels } },
+    metadata: { name: shortName, namespace, labels: { app: shortName, ...labels }, annotations },
     spec: {
       terminationGracePeriodSeconds: 0,
       ...(node === undefined ? {} : { nodeName: node }),
@@ -65,8 +66,12 @@ export function pod(
   };
 }
 
-export function namespace(name: string, labels: Readonly<Record<string, string>> = {}): object {
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+export function namespace(
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+  annotations: Readonly<Record<string, string>> = {},
+): object {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels, annotations } };
 }
 
 export async function podsReady(where: string): Promise<void> {
@@ -74,13 +79,20 @@ export async function podsReady(where: string): Promise<void> {
 }
 
 export async function podAddress(name: string): Promise<string> {
+  const [address = ''] = await podAddresses(name);
+  return address;
+}
+
+/** IPv4 first. */
+export async function podAddresses(name: string): Promise<string[]> {
   const [where = '', shortName = ''] = name.split('/');
-  return kube('-n', where, 'get', 'pod', shortName, '-o', 'jsonpath={.status.podIP}');
+  return (await kube('-n', where, 'get', 'pod', shortName, '-o', 'jsonpath={.status.podIPs[*].ip}')).split(' ');
 }
 
 /** Whether `from` gets an HTTP answer (or a TCP connection, for another port than 8080) from `address`. One try of 2 s. */
 export async function reaches(from: string, address: string, port = 8080): Promise<boolean> {
-  const command = port === 8080 ? httpGet(`http://${address}:8080/`) : dial(address, port);
+  const host = address.includes(':') ? `[${address}]` : address;
+  const command = port === 8080 ? httpGet(`http://${host}:8080/`) : dial(host, port);
   return (await execInPod(TEST_CLUSTER, from, command)).code === 0;
 }
 

@@ -1,8 +1,10 @@
+import { REASON } from '../../api/reasons.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { type Family, hostCidr } from '../../lib/ip.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { PodIr } from '../../model/node/ir.ts';
 import { hostInterfaceName } from '../../model/node/names.ts';
-import type { Problem } from '../../model/problem.ts';
+import type { NoAddress } from '../../model/ipam/lease.ts';
 import type { PodWaiter } from './pods.ts';
 import { type Attachment, CNI_ERROR, CniError, type CniRequest } from './request.ts';
 import { encodeAddResult } from './result.ts';
@@ -12,7 +14,8 @@ export interface PodAttachment extends Attachment {
   readonly podUid: string;
   readonly netns: string;
   readonly hostInterface: string;
-  readonly address: string;
+  /** One or both families, IPv4 first. */
+  readonly addresses: readonly string[];
 }
 
 export interface Allocation {
@@ -21,9 +24,18 @@ export interface Allocation {
   readonly written: Promise<void>;
 }
 
+/** What a pod's interface needs. */
+export interface LeaseWish extends Attachment {
+  readonly podUid: string;
+  readonly netns: string;
+  readonly pools: readonly string[];
+  readonly families: readonly Family[];
+  readonly fixed: readonly string[];
+}
+
 /** Addresses of this node. */
 export interface LeaseBook {
-  allocate(request: Attachment & { readonly podUid: string; readonly netns: string }): Allocation | Problem;
+  allocate(wish: LeaseWish): Allocation | NoAddress;
   find(attachment: Attachment): PodAttachment | undefined;
   all(): readonly PodAttachment[];
   release(attachment: Attachment): void;
@@ -60,15 +72,30 @@ export interface AttachDeps {
    * enough. To be called once the lease is told. Never rejects.
    */
   readonly announced: (attachment: PodAttachment) => Promise<void>;
-  /** Asks the operators for a further block, if none is asked for. */
-  readonly requestBlock: () => void;
+  /** Asks the operators for a block with which an address could be given; why there is none, as they said last. */
+  readonly requestBlock: (wish: BlockWish) => string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+export interface BlockWish {
+  readonly family: Family;
+  readonly pools: readonly string[];
+  /** The one address that would do. */
+  readonly address?: string;
 }
 
 /** An ADD waits this long for its pod, its policy and an address before it says "try again later" (the kubelet waits 2 minutes). */
 const ADD_PATIENCE_MS = 90_000;
 const ADDRESS_RETRY_MS = 100;
+
+const NO_POOL: NoAddress = {
+  path: '',
+  reason: REASON.noPool,
+  message: 'there is no IPPool that is Ready and that the pod may use',
+  family: 4,
+  isTemporary: true,
+};
 
 /** The verbs of CNI. ADDs of different containers run side by side; a DEL waits for an ADD of its own attachment. */
 export class Attacher {
@@ -140,7 +167,11 @@ export class Attacher {
       );
     }
     const { containerId, ifname, netns } = request;
-    const leased = await this.#lease({ containerId, ifname, netns, podUid: pod.uid }, deadline, signal);
+    if (typeof pod.addressing === 'string') {
+      throw new CniError(CNI_ERROR.addressRefused, `pod ${name} can have no address: ${pod.addressing}`);
+    }
+    const wish = { containerId, ifname, netns, podUid: pod.uid, ...pod.addressing };
+    const leased = await this.#lease(wish, deadline, signal);
     const { attachment } = leased;
     let announced: Promise<void>;
     try {
@@ -160,19 +191,24 @@ export class Attacher {
     return encodeAddResult(attachment);
   }
 
-  async #lease(
-    wanted: Attachment & { readonly podUid: string; readonly netns: string },
-    deadline: number,
-    signal: AbortSignal,
-  ): Promise<Allocation> {
+  async #lease(wish: LeaseWish, deadline: number, signal: AbortSignal): Promise<Allocation> {
     const { leases, clock, requestBlock } = this.#deps;
+    const { pools } = wish;
     for (;;) {
-      const leased = leases.allocate(wanted);
+      const leased = wish.families.length === 0 ? NO_POOL : leases.allocate(wish);
       if (!('reason' in leased)) return leased;
-      if (clock.monotonic() >= deadline || signal.aborted) {
-        throw new CniError(CNI_ERROR.addressesExhausted, leased.message, 'See: kubectl get ippools');
+      const { family, fixed, message, isTemporary } = leased;
+      if (!isTemporary) throw new CniError(CNI_ERROR.addressRefused, message);
+      const isOver = clock.monotonic() >= deadline || signal.aborted;
+      const wanted = { family, pools, ...(fixed === undefined ? {} : { address: fixed }) };
+      const problem = pools.length === 0 ? undefined : requestBlock(wanted);
+      if (isOver || (fixed !== undefined && problem !== undefined)) {
+        throw new CniError(
+          fixed === undefined ? CNI_ERROR.addressesExhausted : CNI_ERROR.addressRefused,
+          problem === undefined ? message : `${message}: ${problem}`,
+          'See: kubectl get ippools',
+        );
       }
-      requestBlock();
       await new Promise<void>((resolve) => clock.after(ADDRESS_RETRY_MS, resolve));
     }
   }
@@ -204,7 +240,7 @@ export class Attacher {
   /** Without a lease there may still be a link: of an ADD that was killed before it wrote one down, or never did. */
   #attachmentOf({ containerId, ifname }: Attachment): PodAttachment {
     const hostInterface = hostInterfaceName(containerId, ifname);
-    const nothing = { containerId, ifname, hostInterface, podUid: '', netns: '', address: '' };
+    const nothing = { containerId, ifname, hostInterface, podUid: '', netns: '', addresses: [] };
     return this.#deps.leases.find({ containerId, ifname }) ?? nothing;
   }
 
@@ -214,8 +250,9 @@ export class Attacher {
       throw new CniError(CNI_ERROR.unknownContainer, `container ${request.containerId} has no address on this node`);
     }
     const faults = [...this.#deps.dataplane.check({ ...attachment, netns: request.netns })];
-    if (request.previousAddresses.length > 0 && !request.previousAddresses.includes(`${attachment.address}/32`)) {
-      faults.push(`the lease is ${attachment.address}/32, prevResult says ${request.previousAddresses.join(', ')}`);
+    const leased = attachment.addresses.map(hostCidr);
+    if (request.previousAddresses.length > 0 && !leased.every((of) => request.previousAddresses.includes(of))) {
+      faults.push(`the lease is ${leased.join(', ')}, prevResult says ${request.previousAddresses.join(', ')}`);
     }
     if (faults.length > 0) throw new CniError(CNI_ERROR.checkFailed, faults.join('; '));
     return undefined;

@@ -1,17 +1,24 @@
-/** What a pod's default route points at: a link-local address that no pod and no host has; a permanent neighbour entry answers for it. */
-const GATEWAY = '169.254.1.1';
+import { familyOf, hostCidr } from '../../lib/ip.ts';
+import { POD_GATEWAYS } from '../dataplane/pod-addressing.ts';
+
+const EVERYWHERE = { 4: '0.0.0.0/0', 6: '::/0' } as const;
 
 /** The result of ADD: specification 1.0.0, section "Success"; the server adds `cniVersion`. */
 export function encodeAddResult(attachment: {
   readonly hostInterface: string;
   readonly ifname: string;
   readonly netns: string;
-  readonly address: string;
+  readonly addresses: readonly string[];
 }): object {
+  const families = attachment.addresses.map(familyOf);
   return {
     interfaces: [{ name: attachment.hostInterface }, { name: attachment.ifname, sandbox: attachment.netns }],
-    ips: [{ interface: 1, address: `${attachment.address}/32`, gateway: GATEWAY }],
-    routes: [{ dst: '0.0.0.0/0', gw: GATEWAY }],
+    ips: attachment.addresses.map((address) => ({
+      interface: 1,
+      address: hostCidr(address),
+      gateway: POD_GATEWAYS[familyOf(address)],
+    })),
+    routes: families.map((family) => ({ dst: EVERYWHERE[family], gw: POD_GATEWAYS[family] })),
     dns: {},
   };
 }

@@ -1,4 +1,5 @@
-import { parseIpv4 } from '../../lib/ipv4.ts';
+import { type Family, familyOf, hostCidr, parseIp } from '../../lib/ip.ts';
+import { shortHash } from '../../lib/hash.ts';
 import type { Neighbour } from './netlink/neighbour.ts';
 import type { Route } from './netlink/route.ts';
 
@@ -10,43 +11,57 @@ export interface PodLink {
   readonly ifname: string;
   /** The node's end: `hostInterfaceName`. */
   readonly hostInterface: string;
-  /** IPv4, without a prefix length. */
-  readonly address: string;
+  /** Of one or both families, IPv4 first; without prefix lengths. */
+  readonly addresses: readonly string[];
   /** Bytes; the underlay's less the encapsulation's. */
   readonly mtu: number;
 }
 
-/** The pod's next hop for everything: link-local, on no interface, the same in each pod; a neighbour entry answers for it. */
-const POD_GATEWAY = '169.254.1.1';
+/** The pod's next hops for everything: link-local, on no interface, the same in each pod; neighbour entries answer for them. */
+export const POD_GATEWAYS: Readonly<Record<Family, string>> = { 4: '169.254.1.1', 6: 'fe80::1' };
+const EVERYWHERE: Readonly<Record<Family, string>> = { 4: '0.0.0.0/0', 6: '::/0' };
 
-/** By the rule of the CNI project's plugins: 0a:58 and the address. So both ends know each other's without asking. */
+/**
+ * By the rule of the CNI project's plugins: 0a:58 and the IPv4 address; four bytes of a hash for a pod without one. So
+ * both ends know each other's without asking.
+ */
 export function macOf(address: string): string {
-  const value = parseIpv4(address);
-  if (value === undefined) throw new RangeError(`'${address}' is no IPv4 address`);
-  const hex = value.toString(16).padStart(8, '0');
+  const ip = parseIp(address);
+  if (ip === undefined) throw new RangeError(`'${address}' is no IP address`);
+  const hex = ip.family === 4 ? ip.value.toString(16).padStart(8, '0') : shortHash(`mac/${address}`, 8);
   return `0a:58:${hex.replaceAll(/..(?!$)/g, '$&:')}`;
 }
 
-/** Of each host end: no two of them share a link. */
-export const HOST_END_MAC = macOf(POD_GATEWAY);
-
-/** What is in the pod's namespace, given the index of its interface there. In the order of writing. */
-export function podRoutes(interfaceIndex: number): readonly Route[] {
-  return [
-    { destination: `${POD_GATEWAY}/32`, type: 'unicast', interfaceIndex },
-    { destination: '0.0.0.0/0', type: 'unicast', interfaceIndex, gateway: POD_GATEWAY },
-  ];
+/** Of the pod's own end. */
+export function podMac({ addresses }: Pick<PodLink, 'addresses'>): string {
+  return macOf(addresses[0] ?? '');
 }
 
-export function podNeighbour(interfaceIndex: number): Neighbour {
-  return { table: 'arp', interfaceIndex, address: POD_GATEWAY, mac: HOST_END_MAC };
+/** Of each host end: no two of them share a link. */
+export const HOST_END_MAC = macOf(POD_GATEWAYS[4]);
+
+/** What is in the pod's namespace, given the index of its interface there. In the order of writing. */
+export function podRoutes({ addresses }: PodLink, interfaceIndex: number): readonly Route[] {
+  return addresses.map(familyOf).flatMap((family): Route[] => [
+    { destination: hostCidr(POD_GATEWAYS[family]), type: 'unicast', interfaceIndex },
+    { destination: EVERYWHERE[family], type: 'unicast', interfaceIndex, gateway: POD_GATEWAYS[family] },
+  ]);
+}
+
+export function podNeighbours({ addresses }: PodLink, interfaceIndex: number): readonly Neighbour[] {
+  return addresses.map((address) => ({
+    table: 'arp',
+    interfaceIndex,
+    address: POD_GATEWAYS[familyOf(address)],
+    mac: HOST_END_MAC,
+  }));
 }
 
 /** What is on the node, given the index of the host end. */
-export function hostRoute({ address }: PodLink, interfaceIndex: number): Route {
-  return { destination: `${address}/32`, type: 'unicast', interfaceIndex };
+export function hostRoutes({ addresses }: PodLink, interfaceIndex: number): readonly Route[] {
+  return addresses.map((address) => ({ destination: hostCidr(address), type: 'unicast', interfaceIndex }));
 }
 
-export function hostNeighbour({ address }: PodLink, interfaceIndex: number): Neighbour {
-  return { table: 'arp', interfaceIndex, address, mac: macOf(address) };
+export function hostNeighbours(pod: PodLink, interfaceIndex: number): readonly Neighbour[] {
+  return pod.addresses.map((address) => ({ table: 'arp', interfaceIndex, address, mac: podMac(pod) }));
 }

@@ -1,3 +1,4 @@
+import { compareIps, hostCidr } from '../../lib/ip.ts';
 import { POD_INTERFACE_PREFIX } from '../../model/node/names.ts';
 import { listAddresses } from './netlink/address.ts';
 import { findLink, listLinks } from './netlink/link.ts';
@@ -8,27 +9,28 @@ import { Netns } from './netns.ts';
 export interface PodInterface {
   readonly name: string;
   readonly index: number;
-  /** That the node's route leads to; undefined when there is none (an ADD that was killed half-way). */
-  readonly address: string | undefined;
+  /** That the node's routes lead to, IPv4 first; none when there are none (an ADD that was killed half-way). */
+  readonly addresses: readonly string[];
 }
 
 /** All host ends of this node, whoever remembers them: for garbage collection and for rebuilding a lost journal. */
 export function listPodInterfaces(host: Netns): PodInterface[] {
-  const addresses = new Map<number, string>();
+  const addresses = new Map<number, string[]>();
   for (const { destination, interfaceIndex } of listRoutes(host.rtnetlink, { ours: true })) {
-    const [address, length] = destination.split('/');
-    if (address !== undefined && length === '32' && interfaceIndex !== undefined)
-      addresses.set(interfaceIndex, address);
+    const [address = ''] = destination.split('/');
+    if (destination !== hostCidr(address) || interfaceIndex === undefined) continue;
+    addresses.set(interfaceIndex, [...(addresses.get(interfaceIndex) ?? []), address].sort(compareIps));
   }
   return listLinks(host.rtnetlink)
     .filter(({ name, kind }) => name.startsWith(POD_INTERFACE_PREFIX) && kind === 'veth')
-    .map(({ name, index }) => ({ name, index, address: addresses.get(index) }))
+    .map(({ name, index }) => ({ name, index, addresses: addresses.get(index) ?? [] }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The IPv4 address of `ifname` in a live pod's namespace; undefined without such an interface or address. @throws NetnsError */
-export function readPodAddress(netnsPath: string, ifname: string): string | undefined {
+/** The addresses of `ifname` in a live pod's namespace; none without such an interface. @throws NetnsError */
+export function readPodAddresses(netnsPath: string, ifname: string): readonly string[] {
   using inside = Netns.open(netnsPath);
   const link = findLink(inside.rtnetlink, ifname);
-  return listAddresses(inside.rtnetlink).find(({ index }) => index === link?.index)?.address;
+  const own = listAddresses(inside.rtnetlink).filter(({ index }) => index === link?.index);
+  return own.map(({ address }) => address).sort(compareIps);
 }

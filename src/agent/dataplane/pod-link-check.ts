@@ -1,3 +1,4 @@
+import { hostCidr } from '../../lib/ip.ts';
 import { listAddresses } from './netlink/address.ts';
 import type { Link } from './netlink/link.ts';
 import { listNeighbours, type Neighbour, neighbourText } from './netlink/neighbour.ts';
@@ -5,11 +6,11 @@ import { listRoutes, type Route, routeText } from './netlink/route.ts';
 import { Netns, NetnsError } from './netns.ts';
 import {
   HOST_END_MAC,
-  hostNeighbour,
-  hostRoute,
-  macOf,
+  hostNeighbours,
+  hostRoutes,
   type PodLink,
-  podNeighbour,
+  podMac,
+  podNeighbours,
   podRoutes,
 } from './pod-addressing.ts';
 import { findPair } from './pod-link.ts';
@@ -28,13 +29,13 @@ export function checkPod(host: Netns, pod: PodLink): string[] {
     if (pair === undefined) return [`the pod's ${pod.ifname} and the node's ${pod.hostInterface} are not a pair`];
     const { hostEnd, podEnd } = pair;
     return [
-      ...linkFaults(podEnd, pod.mtu, macOf(pod.address)),
+      ...linkFaults(podEnd, pod.mtu, podMac(pod)),
       ...linkFaults(hostEnd, pod.mtu, HOST_END_MAC),
-      ...addressFaults(inside, podEnd, pod.address),
-      ...routeFaults('the pod', inside, podEnd, podRoutes(podEnd.index)),
-      ...routeFaults('the node', host, hostEnd, [hostRoute(pod, hostEnd.index)]),
-      ...neighbourFaults('the pod', inside, podEnd, podNeighbour(podEnd.index)),
-      ...neighbourFaults('the node', host, hostEnd, hostNeighbour(pod, hostEnd.index)),
+      ...addressFaults(inside, podEnd, pod.addresses),
+      ...routeFaults('the pod', inside, podEnd, podRoutes(pod, podEnd.index)),
+      ...routeFaults('the node', host, hostEnd, hostRoutes(pod, hostEnd.index)),
+      ...neighbourFaults('the pod', inside, podEnd, podNeighbours(pod, podEnd.index)),
+      ...neighbourFaults('the node', host, hostEnd, hostNeighbours(pod, hostEnd.index)),
     ];
   } finally {
     inside.close();
@@ -49,12 +50,13 @@ function linkFaults(link: Link, mtu: number, mac: string): string[] {
   ];
 }
 
-function addressFaults(inside: Netns, podEnd: Link, address: string): string[] {
+function addressFaults(inside: Netns, podEnd: Link, addresses: readonly string[]): string[] {
   const present = listAddresses(inside.rtnetlink)
-    .filter(({ index }) => index === podEnd.index)
+    .filter(({ index, address }) => index === podEnd.index && !address.startsWith('fe80:'))
     .map((entry) => `${entry.address}/${entry.prefixLength}`);
-  if (present.length === 1 && present[0] === `${address}/32`) return [];
-  return [`${podEnd.name} has ${present.join(', ') || 'no address'} instead of ${address}/32`];
+  const wanted = addresses.map(hostCidr);
+  if (present.sort().join() === [...wanted].sort().join()) return [];
+  return [`${podEnd.name} has ${present.join(', ') || 'no address'} instead of ${wanted.join(', ')}`];
 }
 
 function routeFaults(whose: string, netns: Netns, link: Link, wanted: readonly Route[]): string[] {
@@ -63,10 +65,10 @@ function routeFaults(whose: string, netns: Netns, link: Link, wanted: readonly R
   return missing.map((route) => `${whose} lacks route ${withName(route, link)}`);
 }
 
-function neighbourFaults(whose: string, netns: Netns, link: Link, wanted: Neighbour): string[] {
-  const present = listNeighbours(netns.rtnetlink, wanted.table, link.index).map(neighbourText);
-  const text = neighbourText(wanted);
-  return present.includes(text) ? [] : [`${whose} lacks ${withName(text, link)}`];
+function neighbourFaults(whose: string, netns: Netns, link: Link, wanted: readonly Neighbour[]): string[] {
+  const present = new Set(listNeighbours(netns.rtnetlink, 'arp', link.index).map(neighbourText));
+  const missing = wanted.map(neighbourText).filter((text) => !present.has(text));
+  return missing.map((text) => `${whose} lacks ${withName(text, link)}`);
 }
 
 function withName(line: string, { index, name }: Link): string {

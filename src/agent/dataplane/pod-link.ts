@@ -1,4 +1,5 @@
-import { correctAddress } from './netlink/address.ts';
+import { familyOf } from '../../lib/ip.ts';
+import { correctAddresses } from './netlink/address.ts';
 import { encodeAttributes, macBytes, text, u32 } from './netlink/codec.ts';
 import { IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_NET_NS_FD, VETH_INFO_PEER } from './netlink/constants.ts';
 import { hasCode, NetlinkError } from './netlink/error.ts';
@@ -8,14 +9,14 @@ import { encodeRoute } from './netlink/route.ts';
 import { Netns } from './netns.ts';
 import {
   HOST_END_MAC,
-  hostNeighbour,
-  hostRoute,
-  macOf,
+  hostNeighbours,
+  hostRoutes,
   type PodLink,
-  podNeighbour,
+  podMac,
+  podNeighbours,
   podRoutes,
 } from './pod-addressing.ts';
-import { applySysctls, type Sysctls, withoutIpv6 } from './sysctl.ts';
+import { applySysctls, quietIpv6, type Sysctls, withoutIpv6 } from './sysctl.ts';
 
 /**
  * Connects a pod: a veth pair, its far end made in the pod's namespace, addresses, routes and permanent neighbours on
@@ -64,8 +65,12 @@ export async function unwirePod(host: Netns, { hostInterface }: Pick<PodLink, 'h
  * Settings of a host end. Strict reverse path (RFC 3704): what comes in from a pod with another address than its own
  * is dropped by the kernel too, whatever the policy table holds just then.
  */
-function hostEndSysctls(hostInterface: string): Sysctls {
-  return { ...withoutIpv6(hostInterface), [`ipv4/conf/${hostInterface}/rp_filter`]: '1' };
+function hostEndSysctls({ hostInterface, addresses }: PodLink): Sysctls {
+  return { ...ipv6Sysctls(hostInterface, addresses), [`ipv4/conf/${hostInterface}/rp_filter`]: '1' };
+}
+
+function ipv6Sysctls(interfaceName: string, addresses: readonly string[]): Sysctls {
+  return addresses.some((address) => familyOf(address) === 6) ? quietIpv6(interfaceName) : withoutIpv6(interfaceName);
 }
 
 interface Pair {
@@ -92,7 +97,7 @@ function createPair(host: Netns, inside: Netns, pod: PodLink): void {
   const peer = encodeAttributes([
     [IFLA_IFNAME, text(pod.ifname)],
     [IFLA_MTU, u32(pod.mtu)],
-    [IFLA_ADDRESS, macBytes(macOf(pod.address))],
+    [IFLA_ADDRESS, macBytes(podMac(pod))],
     [IFLA_NET_NS_FD, u32(inside.fd)],
   ]);
   const data = linkData([[VETH_INFO_PEER, Buffer.concat([linkHeader(), peer])]]);
@@ -109,25 +114,25 @@ function createPair(host: Netns, inside: Netns, pod: PodLink): void {
   }
 }
 
-function writePodSide(inside: Netns, podEnd: Link, { ifname, address, mtu }: PodLink): void {
+function writePodSide(inside: Netns, podEnd: Link, pod: PodLink): void {
   const { rtnetlink } = inside;
   const loopback = findLink(rtnetlink, 'lo');
   if (loopback !== undefined) correctLink(rtnetlink, loopback, { up: true });
-  correctLink(rtnetlink, podEnd, { mtu, mac: macOf(address) });
+  correctLink(rtnetlink, podEnd, { mtu: pod.mtu, mac: podMac(pod) });
   // After the MTU: one below 1280 takes IPv6 and its settings away, a larger one brings back their defaults.
-  applySysctls(inside, withoutIpv6(ifname));
+  applySysctls(inside, ipv6Sysctls(pod.ifname, pod.addresses));
   correctLink(rtnetlink, podEnd, { up: true });
-  correctAddress(rtnetlink, podEnd, address);
-  rtnetlink.request(encodeNeighbour(podNeighbour(podEnd.index)));
-  for (const route of podRoutes(podEnd.index)) rtnetlink.request(encodeRoute(route));
+  correctAddresses(rtnetlink, podEnd, pod.addresses);
+  for (const neighbour of podNeighbours(pod, podEnd.index)) rtnetlink.request(encodeNeighbour(neighbour));
+  for (const route of podRoutes(pod, podEnd.index)) rtnetlink.request(encodeRoute(route));
 }
 
 function writeHostSide(host: Netns, hostEnd: Link, pod: PodLink): void {
   correctLink(host.rtnetlink, hostEnd, { mtu: pod.mtu, mac: HOST_END_MAC });
-  applySysctls(host, hostEndSysctls(pod.hostInterface));
+  applySysctls(host, hostEndSysctls(pod));
   correctLink(host.rtnetlink, hostEnd, { up: true });
-  host.rtnetlink.request(encodeNeighbour(hostNeighbour(pod, hostEnd.index)));
-  host.rtnetlink.request(encodeRoute(hostRoute(pod, hostEnd.index)));
+  for (const neighbour of hostNeighbours(pod, hostEnd.index)) host.rtnetlink.request(encodeNeighbour(neighbour));
+  for (const route of hostRoutes(pod, hostEnd.index)) host.rtnetlink.request(encodeRoute(route));
 }
 
 function deleteIfThere(host: Netns, hostInterface: string): void {

@@ -1,20 +1,22 @@
+import { familyOf } from '../../lib/ip.ts';
 import { VXLAN_INTERFACE } from '../../model/node/names.ts';
-import { type Attribute, ipv4Bytes, macBytes, portBytes, u8, u32 } from './netlink/codec.ts';
+import { type Attribute, ipBytes, macBytes, portBytes, u8, u32 } from './netlink/codec.ts';
 import {
   IFLA_ADDRESS,
   IFLA_MTU,
   IFLA_VXLAN_ID,
   IFLA_VXLAN_LEARNING,
   IFLA_VXLAN_LOCAL,
+  IFLA_VXLAN_LOCAL6,
   IFLA_VXLAN_PORT,
 } from './netlink/constants.ts';
 import { correctLink, createLink, deletionOf, findLink, type Link, linkData } from './netlink/link.ts';
 import type { Netns } from './netns.ts';
-import { applySysctls, withoutIpv6 } from './sysctl.ts';
+import { applySysctls, quietIpv6, withoutIpv6 } from './sysctl.ts';
 
 /** The device that carries pods' packets between nodes. */
 export interface VxlanDevice {
-  /** Underlay address of this node, IPv4: the outer source. */
+  /** Underlay address of this node: the outer source. */
   readonly localAddress: string;
   /** The device's own MAC: peers address frames to it. */
   readonly tunnelMac: string;
@@ -23,6 +25,8 @@ export interface VxlanDevice {
   readonly vni: number;
   /** UDP, outer destination. */
   readonly port: number;
+  /** Whether packets of IPv6 travel inside. */
+  readonly hasIpv6: boolean;
 }
 
 /**
@@ -51,7 +55,8 @@ export function applyVxlanDevice(
     if (link === undefined) throw new Error(`link ${VXLAN_INTERFACE} was removed while it was being set up`);
   }
   const corrected = correctLink(rtnetlink, link, { mtu: device.mtu, mac: device.tunnelMac });
-  written.push(...applySysctls(host, withoutIpv6(VXLAN_INTERFACE)));
+  const ipv6 = device.hasIpv6 ? quietIpv6 : withoutIpv6;
+  written.push(...applySysctls(host, ipv6(VXLAN_INTERFACE)));
   const risen = correctLink(rtnetlink, link, { up: true });
   if (corrected || risen) written.push(`set up link ${VXLAN_INTERFACE}`);
   return { link, written };
@@ -72,7 +77,7 @@ function isSameTunnel({ kind, vxlan }: Link, { vni, port, localAddress }: VxlanD
 function tunnelAttributes({ vni, port, localAddress }: VxlanDevice): Attribute[] {
   return [
     [IFLA_VXLAN_ID, u32(vni)],
-    [IFLA_VXLAN_LOCAL, ipv4Bytes(localAddress)],
+    [familyOf(localAddress) === 4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6, ipBytes(localAddress)],
     [IFLA_VXLAN_LEARNING, u8(0)],
     [IFLA_VXLAN_PORT, portBytes(port)],
   ];

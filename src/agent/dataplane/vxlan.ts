@@ -1,5 +1,6 @@
-import type { PeerIr } from '../../model/node/ir.ts';
-import { correctAddress } from './netlink/address.ts';
+import type { PeerIr, PoolIr } from '../../model/node/ir.ts';
+import { type BlockRoute, routesToPeer } from '../../model/node/block-routes.ts';
+import { correctAddresses } from './netlink/address.ts';
 import {
   encodeNeighbour,
   encodeNeighbourRemoval,
@@ -11,18 +12,23 @@ import {
 import { encodeRoute, encodeRouteRemoval, listRoutes, type Route, routeKey, routeText } from './netlink/route.ts';
 import type { Netns } from './netns.ts';
 import { applyRequests, type EntryKind, planEntries } from './reconcile-entries.ts';
+import type { Underlay } from './underlay.ts';
 import { applyVxlanDevice, type VxlanDevice } from './vxlan-device.ts';
 
 export interface VxlanNetwork extends VxlanDevice {
-  /** On the device, /32: source of what the node itself sends to remote pods. Absent until the node owns a block. */
-  readonly tunnelAddress?: string | undefined;
+  /** On the device: sources of what the node itself sends to remote pods. None until the node owns a block. */
+  readonly tunnelAddresses: readonly string[];
+  readonly underlay: Underlay;
+  /** They say how packets for their blocks travel. */
+  readonly pools: readonly PoolIr[];
   /** The other nodes, never this one. */
   readonly peers: readonly PeerIr[];
 }
 
 /**
- * Makes the node's tunnel as described: the device and, for each peer, where its frames go (forwarding entry), how
- * its tunnel address is reached (neighbour) and which blocks are behind it (routes). Reads what the kernel has and
+ * Makes the way to other nodes' pods as described: the tunnel's device and, for each peer, where its frames go
+ * (forwarding entry), how its tunnel address is reached (neighbour), and its blocks (routes, through the tunnel or
+ * directly). The tunnel stays where no pool uses it: nodes do not change their ways at the same moment. Reads what the kernel has and
  * writes the difference, additions before removals; what is right is not touched. Says what it wrote, in order.
  *
  * @throws NetlinkError at the first refusal; calling again goes on from there.
@@ -30,16 +36,15 @@ export interface VxlanNetwork extends VxlanDevice {
 export function applyVxlan(host: Netns, network: VxlanNetwork): string[] {
   const { link, written } = applyVxlanDevice(host, network);
   const socket = host.rtnetlink;
-  const wanted = translatePeers(network.peers, link.index);
-  const presentRoutes = listRoutes(socket, { ours: true }).filter(
-    ({ interfaceIndex }) => interfaceIndex === link.index,
-  );
+  const wanted = translatePeers(network, link.index);
+  // What has a gateway leads to a peer; a pod's own route has none.
+  const presentRoutes = listRoutes(socket, { ours: true }).filter(({ gateway }) => gateway !== undefined);
   const forwarding = planEntries(NEIGHBOUR, wanted.forwarding, listNeighbours(socket, 'forwarding', link.index));
   const arp = planEntries(NEIGHBOUR, wanted.arp, listNeighbours(socket, 'arp', link.index));
   const routes = planEntries(ROUTE, wanted.routes, presentRoutes);
   return [
     ...written,
-    ...correctAddress(socket, link, network.tunnelAddress),
+    ...correctAddresses(socket, link, network.tunnelAddresses),
     ...applyRequests(socket, [...forwarding.writes, ...arp.writes, ...routes.writes], false),
     ...applyRequests(socket, [...routes.removals, ...arp.removals, ...forwarding.removals], true),
   ];
@@ -62,7 +67,14 @@ interface PeerEntries {
   readonly routes: readonly Route[];
 }
 
-function translatePeers(peers: readonly PeerIr[], interfaceIndex: number): PeerEntries {
+function translatePeers({ peers, pools, underlay }: VxlanNetwork, interfaceIndex: number): PeerEntries {
+  const routeOf = ({ block, way, gateway }: BlockRoute): Route => ({
+    destination: block,
+    type: 'unicast',
+    interfaceIndex: way === 'tunnel' ? interfaceIndex : underlay.index,
+    gateway,
+    ...(way === 'tunnel' && { onlink: true }),
+  });
   return {
     forwarding: peers.map(({ address, tunnelMac }) => ({
       table: 'forwarding',
@@ -70,23 +82,10 @@ function translatePeers(peers: readonly PeerIr[], interfaceIndex: number): PeerE
       address,
       mac: tunnelMac,
     })),
-    arp: peers.map(({ tunnelAddress, tunnelMac }) => ({
-      table: 'arp',
-      interfaceIndex,
-      address: tunnelAddress,
-      mac: tunnelMac,
-    })),
-    routes: peers.flatMap(({ blocks, tunnelAddress }) =>
-      blocks.map(
-        (destination): Route => ({
-          destination,
-          type: 'unicast',
-          interfaceIndex,
-          gateway: tunnelAddress,
-          onlink: true,
-        }),
-      ),
+    arp: peers.flatMap(({ tunnelAddresses, tunnelMac }) =>
+      tunnelAddresses.map((address): Neighbour => ({ table: 'arp', interfaceIndex, address, mac: tunnelMac })),
     ),
+    routes: peers.flatMap((peer) => routesToPeer(peer, pools, underlay.subnets).map(routeOf)),
   };
 }
 

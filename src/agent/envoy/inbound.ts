@@ -20,11 +20,12 @@ interface InboundRule {
  * The listener that all connections to the pod are redirected to. A connection that no chain matches is closed: that
  * is how Strict refuses what is not mutual TLS.
  */
-export function encodeInbound(mesh: PodMeshIr): EncodedResource {
+export function encodeInbound(mesh: PodMeshIr, hasIpv6: boolean): EncodedResource {
   const rules: InboundRule[] = [...mesh.inbound, { protocol: 'TCP', tlsMode: mesh.tlsMode }];
   return encodeResource(ListenerSchema, 'inbound', {
     name: 'inbound',
     address: socketAddress('0.0.0.0', PROXY_PORT.inbound),
+    ...(hasIpv6 && { additionalAddresses: [{ address: socketAddress('::', PROXY_PORT.inbound) }] }),
     listenerFilters: [ORIGINAL_DST_FILTER, TLS_INSPECTOR_FILTER],
     // Protocols in which the server speaks first wait this long for the inspector, then are taken as plain.
     listenerFiltersTimeout: durationOf(2_000),

@@ -6,25 +6,28 @@ import { FIXED_CLUSTER, PROXY_PORT } from './names.ts';
 import { routeName } from './routes.ts';
 import { FROM_ADS } from './tls.ts';
 
-const LOOPBACK = { addressPrefix: '127.0.0.0', prefixLen: 8 };
+const LOOPBACK = [
+  { addressPrefix: '127.0.0.0', prefixLen: 8 },
+  { addressPrefix: '::1', prefixLen: 128 },
+];
 
 /** The listener that all connections of the application are redirected to: hands over to those of services. */
-export function encodeOutbound(): EncodedResource {
+export function encodeOutbound(hasIpv6: boolean): EncodedResource {
   return encodeResource(ListenerSchema, 'outbound', {
     name: 'outbound',
     address: socketAddress('127.0.0.1', PROXY_PORT.outbound),
+    ...(hasIpv6 && { additionalAddresses: [{ address: socketAddress('::1', PROXY_PORT.outbound) }] }),
     listenerFilters: [ORIGINAL_DST_FILTER],
     useOriginalDst: true,
-    filterChains: [closed({ destinationPort: PROXY_PORT.outbound, prefixRanges: [LOOPBACK] })],
+    filterChains: [closed({ destinationPort: PROXY_PORT.outbound, prefixRanges: LOOPBACK })],
     // Not a chain without a match: a port that some chain names is looked for among those that name it only.
     defaultFilterChain: { filters: [tcpProxy('passthrough', { case: 'cluster', value: FIXED_CLUSTER.passthrough })] },
   });
 }
 
-/** A listener for each address and port at which the service is dialled; none opens a socket. IPv4 only. */
+/** A listener for each address and port at which the service is dialled; none opens a socket. */
 export function encodeServiceListeners(service: ServiceIr): EncodedResource[] {
-  const addresses = service.clusterIPs.filter((address) => !address.includes(':'));
-  return addresses.flatMap((address) =>
+  return service.clusterIPs.flatMap((address) =>
     service.ports.map((port) => {
       const name = `${routeName(service, port)}@${address}`;
       return encodeResource(ListenerSchema, name, {

@@ -1,3 +1,4 @@
+import { familyOf } from '../../lib/ip.ts';
 import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../lib/clock.ts';
@@ -180,7 +181,8 @@ export class Proxies implements PodMesh {
     // Without a certificate nothing is said: a new proxy is not ready yet, and one that outlived the agent keeps what
     // it has, its certificate included, until an operator has signed a new one.
     if (secrets.length === 0) return;
-    const snapshot = this.#builder.build({ ...inputs, pod: { version, body: pod }, secrets });
+    const hasIpv6 = proxy.attachment.addresses.some((address) => familyOf(address) === 6);
+    const snapshot = this.#builder.build({ ...inputs, pod: { version, body: pod }, hasIpv6, secrets });
     server.setSnapshot(proxy.key, snapshot.resources);
     this.#report(proxy, proxy.acknowledged.offer(snapshot));
   }
@@ -194,7 +196,7 @@ export class Proxies implements PodMesh {
 
   #redirect(proxy: Proxy, { proxyUid, probePorts }: PodMeshIr): void {
     const node = this.#deps.resources.get('node', 'self');
-    const hostAddresses = [node?.address, node?.tunnelAddress].flatMap((address) => address ?? []);
+    const hostAddresses = [...(node?.addresses ?? []), ...(node?.tunnelAddresses ?? [])];
     const { inbound: inboundPort, outbound: outboundPort, ready } = PROXY_PORT;
     const redirect = { proxyUid, inboundPort, outboundPort, hostAddresses, probePorts, excludedInboundPorts: [ready] };
     const text = JSON.stringify(redirect);

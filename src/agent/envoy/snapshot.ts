@@ -17,6 +17,8 @@ export interface SnapshotInput {
   readonly services: ReadonlyMap<string, Versioned<ServiceIr>>;
   readonly endpoints: ReadonlyMap<string, Versioned<EndpointsIr>>;
   readonly pod: Versioned<PodIr>;
+  /** Whether the pod has an address of IPv6. */
+  readonly hasIpv6: boolean;
   /** Empty until the pod's certificate is there; then the proxy does not call itself ready. */
   readonly secrets: readonly EncodedResource[];
 }
@@ -52,12 +54,14 @@ export class SnapshotBuilder {
     service: new Map<string, Cached>(),
     pod: new Map<string, Cached>(),
   };
-  readonly #fixed = [...encodeFixedClusters(), encodeOutbound()];
+  readonly #fixed = encodeFixedClusters();
+  readonly #outbound = { ipv4: encodeOutbound(false), both: encodeOutbound(true) };
   readonly #readiness = encodeReadiness();
 
-  build({ services, endpoints, pod, secrets }: SnapshotInput): ProxySnapshot {
+  build({ services, endpoints, pod, hasIpv6, secrets }: SnapshotInput): ProxySnapshot {
     const parts = new Parts();
-    for (const encoded of [...this.#fixed, ...secrets]) parts.add(encoded);
+    const outbound = hasIpv6 ? this.#outbound.both : this.#outbound.ipv4;
+    for (const encoded of [...this.#fixed, outbound, ...secrets]) parts.add(encoded);
     if (secrets.length > 0) parts.add(this.#readiness);
     for (const [key, { version, body }] of endpoints) {
       const encode = () => [encodeCluster(key, body), encodeEndpoints(key, body)];
@@ -71,7 +75,7 @@ export class SnapshotBuilder {
     if (mesh !== undefined) {
       const { version } = pod;
       parts.addAll(
-        this.#encoded('pod', uid, version, () => [encodeInbound(mesh)]),
+        this.#encoded('pod', uid, version, () => [encodeInbound(mesh, hasIpv6)]),
         { kind: 'pod', key: uid, version },
       );
     }

@@ -1,12 +1,29 @@
 import path from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
-import { acknowledge, allocate, planBlocks, release, unacknowledged, withBlocks } from '../../model/ipam/lease.ts';
+import type { Family } from '../../lib/ip.ts';
+import {
+  acknowledge,
+  allocate,
+  emptyBlocks,
+  needsBlock,
+  type NoAddress,
+  release,
+  unacknowledged,
+  withBlocks,
+} from '../../model/ipam/lease.ts';
 import { type LeaseEntry, parseJournalEntry } from '../../model/ipam/lease-journal.ts';
 import { entriesOf, rebuild, replay } from '../../model/ipam/lease-replay.ts';
-import { applyEntry, findLease, type Lease, leaseKey, type LeaseState } from '../../model/ipam/lease-state.ts';
+import {
+  applyEntry,
+  attachmentKey,
+  findLeases,
+  keyOfLease,
+  type LeasableBlock,
+  type Lease,
+  type LeaseState,
+} from '../../model/ipam/lease-state.ts';
 import { hostInterfaceName, POD_INTERFACE_PREFIX } from '../../model/node/names.ts';
-import type { Problem } from '../../model/problem.ts';
-import type { Allocation, LeaseBook, PodAttachment } from '../cni/attach.ts';
+import type { Allocation, LeaseBook, LeaseWish, PodAttachment } from '../cni/attach.ts';
 import type { Attachment } from '../cni/request.ts';
 import { Journal } from './journal.ts';
 
@@ -24,30 +41,36 @@ export class NodeLeases implements LeaseBook {
    * @param live what pods' own interfaces show, asked only when the journal is lost.
    * @param blocks of this node as last known.
    */
-  constructor(folder: string, clock: Clock, blocks: readonly string[], live: () => readonly Lease[]) {
+  constructor(folder: string, clock: Clock, blocks: readonly LeasableBlock[], live: () => readonly Lease[]) {
     const { journal, entries, lost } = Journal.open(path.join(folder, 'leases.journal'));
     this.#journal = journal;
     this.#clock = clock;
-    const rebuilt = lost ? rebuild(blocks, live(), clock.now()) : undefined;
+    const cidrs = blocks.map(({ cidr }) => cidr);
+    const rebuilt = lost ? rebuild(cidrs, live(), clock.now()) : undefined;
     if (rebuilt !== undefined) journal.rewrite(rebuilt);
     const known = rebuilt ?? entries.flatMap((entry) => parseJournalEntry(entry) ?? []);
     this.#state = withBlocks(replay(known, clock.now()), blocks);
   }
 
-  setBlocks(blocks: readonly string[]): void {
+  setBlocks(blocks: readonly LeasableBlock[]): void {
     this.#state = withBlocks(this.#state, blocks);
   }
 
-  /** Whether a further block should be asked for. */
-  get needsBlock(): boolean {
-    return planBlocks(this.#state, this.#clock.now()) > 0;
+  /** Whether a further block of the family should be asked for, so that addresses are ready before pods come. */
+  needsBlock(family: Family): boolean {
+    return needsBlock(this.#state, family, this.#clock.now());
   }
 
-  allocate(request: Attachment & { readonly podUid: string; readonly netns: string }): Allocation | Problem {
-    const answer = allocate(this.#state, { ...request, nowMs: this.#clock.now() });
+  /** CIDRs of blocks that nobody holds anything of. */
+  emptyBlocks(): readonly string[] {
+    return emptyBlocks(this.#state, this.#clock.now());
+  }
+
+  allocate(wish: LeaseWish): Allocation | NoAddress {
+    const answer = allocate(this.#state, { ...wish, nowMs: this.#clock.now() });
     if ('reason' in answer) return answer;
     const written = this.#write(answer.entries, answer.state);
-    return { attachment: attachmentOf(answer.lease), written };
+    return { attachment: attachmentOf(answer.leases), written };
   }
 
   release(attachment: Attachment): void {
@@ -56,33 +79,37 @@ export class NodeLeases implements LeaseBook {
     this.#commit(entries, state);
   }
 
-  /** A lease that was rebuilt from a live interface is found by that interface's name: its container is not known. */
+  /** Leases that were rebuilt from a live interface are found by that interface's name: its container is not known. */
   find({ containerId, ifname }: Attachment): PodAttachment | undefined {
     const rebuilt = { containerId: hostInterfaceName(containerId, ifname), ifname };
-    const lease = findLease(this.#state, { containerId, ifname }) ?? findLease(this.#state, rebuilt);
-    return lease === undefined ? undefined : attachmentOf(lease);
+    const named = findLeases(this.#state, { containerId, ifname });
+    const leases = named.length > 0 ? named : findLeases(this.#state, rebuilt);
+    return leases.length === 0 ? undefined : attachmentOf(leases);
   }
 
   /** Gives rebuilt leases to the pods that the API knows at their addresses; returns those that found their pod. */
-  adopt(pods: Iterable<{ readonly uid: string; readonly address?: string }>): readonly PodAttachment[] {
-    const orphans = [...this.#state.leases.values()].filter(({ podUid }) => podUid.startsWith(UNKNOWN_POD));
+  adopt(pods: Iterable<{ readonly uid: string; readonly addresses: readonly string[] }>): readonly PodAttachment[] {
+    const orphans = this.#attachments().filter(([first]) => first?.podUid.startsWith(UNKNOWN_POD));
     if (orphans.length === 0) return [];
-    const byAddress = new Map([...pods].map(({ uid, address = '' }) => [address, uid]));
-    return orphans.flatMap((orphan) => {
-      const podUid = byAddress.get(orphan.address);
-      if (podUid === undefined || this.#state.leases.has(leaseKey({ podUid, ifname: orphan.ifname }))) return [];
-      const { containerId, ifname } = orphan;
+    const byAddress = new Map([...pods].flatMap(({ uid, addresses }) => addresses.map((of) => [of, uid] as const)));
+    return orphans.flatMap((leases) => {
+      const podUid = leases.map(({ address }) => byAddress.get(address)).find((uid) => uid !== undefined);
+      if (podUid === undefined) return [];
+      const adopted = leases.map((lease): Lease => ({ ...lease, podUid }));
+      const [first] = adopted;
+      if (first === undefined || adopted.some((lease) => this.#state.leases.has(keyOfLease(lease)))) return [];
+      const { containerId, ifname } = first;
       const entries: LeaseEntry[] = [
         { op: 'release', containerId, ifname, atMs: this.#clock.now() },
-        { op: 'lease', ...orphan, podUid },
+        ...adopted.map((lease): LeaseEntry => ({ op: 'lease', ...lease })),
       ];
       this.#commit(entries, entries.reduce(applyEntry, this.#state));
-      return [attachmentOf({ ...orphan, podUid })];
+      return [attachmentOf(adopted)];
     });
   }
 
   all(): readonly PodAttachment[] {
-    return [...this.#state.leases.values()].map(attachmentOf);
+    return this.#attachments().map(attachmentOf);
   }
 
   /** Resting addresses that some node may still know by their last holder. */
@@ -93,6 +120,12 @@ export class NodeLeases implements LeaseBook {
   acknowledge(addresses: readonly string[]): void {
     const { state, entries } = acknowledge(this.#state, addresses);
     this.#commit(entries, state);
+  }
+
+  /** The leases of each attachment, IPv4's first. */
+  #attachments(): (readonly Lease[])[] {
+    const groups = Map.groupBy(this.#state.leases.values(), attachmentKey);
+    return [...groups.values()].map(([first]) => (first === undefined ? [] : findLeases(this.#state, first)));
   }
 
   /** For changes that a crash may undo: what is released, or forgotten, is found again. */
@@ -115,8 +148,12 @@ export function rebuiltLease(hostInterface: string, address: string): Lease {
   return { podUid: `${UNKNOWN_POD}${hostInterface}`, ifname: 'eth0', containerId: hostInterface, address };
 }
 
-function attachmentOf({ podUid, containerId, ifname, netns = '', address }: Lease): PodAttachment {
+/** @param leases of one attachment, at least one. */
+function attachmentOf(leases: readonly Lease[]): PodAttachment {
+  const [first] = leases;
+  if (first === undefined) throw new Error('an attachment has at least one lease');
+  const { podUid, containerId, ifname, netns = '' } = first;
   const isRebuilt = containerId.startsWith(POD_INTERFACE_PREFIX) && containerId.length === HOST_INTERFACE_LENGTH;
   const hostInterface = isRebuilt ? containerId : hostInterfaceName(containerId, ifname);
-  return { podUid, containerId, ifname, netns, address, hostInterface };
+  return { podUid, containerId, ifname, netns, addresses: leases.map(({ address }) => address), hostInterface };
 }

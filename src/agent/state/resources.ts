@@ -10,6 +10,26 @@ interface Held {
 /** How long changes are collected before they go to disk: a state this old is caught up in one small update. */
 const SAVE_AFTER_MS = 500;
 
+/** Goes up when bodies of the IR change so that an older agent's cannot be read. */
+const FORMAT = 2;
+
+interface Saved {
+  readonly format: number;
+  readonly watermark: Readonly<Record<string, string>>;
+  readonly resources: readonly (readonly [kind: string, key: string, version: string, body: unknown])[];
+}
+
+/** Undefined for a file that is not there, is damaged, or is of another format: then the operators tell all anew. */
+function readSaved(file: string): Saved | undefined {
+  if (!existsSync(file)) return undefined;
+  try {
+    const saved = JSON.parse(readFileSync(file, 'utf8')) as Saved;
+    return saved.format === FORMAT ? saved : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * What this node has been told, by kind and key, and a copy of it on disk: an agent that starts without an operator
  * goes on from there. Holds no secrets: private keys are made anew.
@@ -25,11 +45,8 @@ export class ResourceStore {
   constructor(file: string, clock: Clock) {
     this.#file = file;
     this.#clock = clock;
-    if (!existsSync(file)) return;
-    const saved = JSON.parse(readFileSync(file, 'utf8')) as {
-      watermark: Readonly<Record<string, string>>;
-      resources: [string, string, string, unknown][];
-    };
+    const saved = readSaved(file);
+    if (saved === undefined) return;
     this.#watermark = saved.watermark;
     for (const [kind, key, version, body] of saved.resources) this.#kindOf(kind).set(key, { version, body });
   }
@@ -82,7 +99,9 @@ export class ResourceStore {
     const resources = [...this.#kinds].flatMap(([kind, byKey]) =>
       [...byKey].map(([key, { version, body }]) => [kind, key, version, body]),
     );
-    writeFileSync(`${this.#file}.new`, JSON.stringify({ watermark: this.#watermark, resources }), { mode: 0o600 });
+    writeFileSync(`${this.#file}.new`, JSON.stringify({ format: FORMAT, watermark: this.#watermark, resources }), {
+      mode: 0o600,
+    });
     renameSync(`${this.#file}.new`, this.#file);
   }
 

@@ -15,7 +15,7 @@ export interface IPBlock {
  */
 export interface IPBlockSpec {
   /**
-   * The range, an IPv4 prefix without host bits, for example 10.244.0.0/26.
+   * The range, a prefix without host bits, for example 10.244.0.0/26.
    */
   readonly cidr: string;
   /**

@@ -1,8 +1,9 @@
 /** Made from crds/ by `npm run generate`; do not edit. */
 import type { Condition, ObjectMeta } from '../meta.ts';
+import type { LabelSelector } from '../kubernetes.ts';
 
 /**
- * A range of addresses for pods. Nodes take it in blocks, and give single addresses of their blocks to their pods. Ranges of two pools must not overlap: the later one then gives out nothing and says so.
+ * A range of addresses for pods, of IPv4 or IPv6. Nodes take it in blocks, and give single addresses of their blocks to their pods. Ranges of two pools must not overlap: the later one then gives out nothing and says so.
  */
 export interface IPPool {
   readonly apiVersion?: string;
@@ -16,17 +17,33 @@ export interface IPPool {
  */
 export interface IPPoolSpec {
   /**
-   * The range, an IPv4 prefix without host bits, /8 or longer, for example 10.244.0.0/16. It cannot be changed; to move to another range, add a pool and disable this one.
+   * The range, a prefix without host bits, /8 or longer, for example 10.244.0.0/16 or fd00:10:244::/64. It cannot be changed; to move to another range, add a pool and disable this one.
    */
   readonly cidr: string;
   /**
-   * Prefix length of the blocks that nodes take, 20 to 30; 26 is 64 addresses. The first address of each block is never given to a pod. It cannot be changed.
+   * Prefix length of the blocks that nodes take: 20 to 30 for IPv4, 26 by default; 116 to 126 for IPv6, 122 by default. The defaults are 64 addresses. The first address of each block is never given to a pod. It cannot be changed.
    */
   readonly blockSize?: number;
   /**
-   * How packets travel between nodes. VXLAN wraps them in UDP port 4789, and costs 50 bytes of each.
+   * How packets travel between nodes. VXLAN wraps them in UDP port 4789, and costs 50 bytes of each, or 70 over IPv6. VXLANCrossSubnet sends them as they are to nodes of the same subnet, and wraps the others. None sends them as they are; the network between the nodes must know the way to those of other subnets.
    */
-  readonly encapsulation?: 'VXLAN';
+  readonly encapsulation?: 'VXLAN' | 'VXLANCrossSubnet' | 'None';
+  /**
+   * Automatic: pods get addresses of the pool without asking. Manual: only pods whose annotation weft.dev/ip-pools (or their namespace's) names it.
+   */
+  readonly assignment?: 'Automatic' | 'Manual';
+  /**
+   * Nodes whose pods may get addresses of the pool; absent, all.
+   */
+  readonly nodeSelector?: LabelSelector;
+  /**
+   * Namespaces whose pods get addresses of the pool, and of no pool of the same family without such a selector. Absent: all namespaces that no other pool selects.
+   */
+  readonly namespaceSelector?: LabelSelector;
+  /**
+   * Ranges within cidr that no pod gets, for example 10.244.0.0/28. They must not overlap.
+   */
+  readonly reserved?: readonly string[];
   /**
    * Whether traffic from the pool to addresses outside of every pool gets the node's address as its source. Without it, the network around the cluster must route the pool.
    */

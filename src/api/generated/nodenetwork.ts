@@ -19,9 +19,9 @@ export interface NodeNetworkStatus {
    */
   readonly address?: string;
   /**
-   * Address of the tunnel's own end, the first of the node's oldest block.
+   * Addresses of the tunnel's own end, of each family the first of the node's oldest block.
    */
-  readonly tunnelAddress?: string;
+  readonly tunnelAddresses?: readonly string[];
   /**
    * MTU of pods' links in bytes: that of the node's interface less what the encapsulation takes.
    */

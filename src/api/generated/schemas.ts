@@ -40,8 +40,8 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
         "properties": {
           "cidr": {
             "type": "string",
-            "minLength": 9,
-            "maxLength": 39
+            "minLength": 5,
+            "maxLength": 43
           },
           "poolName": {
             "type": "string",
@@ -103,21 +103,141 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
         "properties": {
           "cidr": {
             "type": "string",
-            "minLength": 9,
-            "maxLength": 39
+            "minLength": 5,
+            "maxLength": 43
           },
           "blockSize": {
             "type": "integer",
-            "default": 26,
             "minimum": 20,
-            "maximum": 30
+            "maximum": 126
           },
           "encapsulation": {
             "type": "string",
             "enum": [
-              "VXLAN"
+              "VXLAN",
+              "VXLANCrossSubnet",
+              "None"
             ],
             "default": "VXLAN"
+          },
+          "assignment": {
+            "type": "string",
+            "enum": [
+              "Automatic",
+              "Manual"
+            ],
+            "default": "Automatic"
+          },
+          "nodeSelector": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "matchLabels": {
+                "type": "object",
+                "maxProperties": 32,
+                "additionalProperties": {
+                  "type": "string",
+                  "maxLength": 63,
+                  "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+                }
+              },
+              "matchExpressions": {
+                "type": "array",
+                "maxItems": 16,
+                "items": {
+                  "type": "object",
+                  "required": [
+                    "key",
+                    "operator"
+                  ],
+                  "additionalProperties": false,
+                  "properties": {
+                    "key": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 317
+                    },
+                    "operator": {
+                      "type": "string",
+                      "enum": [
+                        "In",
+                        "NotIn",
+                        "Exists",
+                        "DoesNotExist"
+                      ]
+                    },
+                    "values": {
+                      "type": "array",
+                      "maxItems": 64,
+                      "items": {
+                        "type": "string",
+                        "maxLength": 63
+                      }
+                    }
+                  }
+                }
+              }
+            }
+          },
+          "namespaceSelector": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "matchLabels": {
+                "type": "object",
+                "maxProperties": 32,
+                "additionalProperties": {
+                  "type": "string",
+                  "maxLength": 63,
+                  "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+                }
+              },
+              "matchExpressions": {
+                "type": "array",
+                "maxItems": 16,
+                "items": {
+                  "type": "object",
+                  "required": [
+                    "key",
+                    "operator"
+                  ],
+                  "additionalProperties": false,
+                  "properties": {
+                    "key": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 317
+                    },
+                    "operator": {
+                      "type": "string",
+                      "enum": [
+                        "In",
+                        "NotIn",
+                        "Exists",
+                        "DoesNotExist"
+                      ]
+                    },
+                    "values": {
+                      "type": "array",
+                      "maxItems": 64,
+                      "items": {
+                        "type": "string",
+                        "maxLength": 63
+                      }
+                    }
+                  }
+                }
+              }
+            }
+          },
+          "reserved": {
+            "type": "array",
+            "maxItems": 64,
+            "items": {
+              "type": "string",
+              "minLength": 5,
+              "maxLength": 43
+            }
           },
           "natOutgoing": {
             "type": "boolean",
@@ -1069,9 +1189,13 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
             "type": "string",
             "maxLength": 39
           },
-          "tunnelAddress": {
-            "type": "string",
-            "maxLength": 39
+          "tunnelAddresses": {
+            "type": "array",
+            "maxItems": 2,
+            "items": {
+              "type": "string",
+              "maxLength": 39
+            }
           },
           "podMTU": {
             "type": "integer",

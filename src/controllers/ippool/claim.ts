@@ -1,17 +1,24 @@
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
 import type { Node } from '../../api/kubernetes.ts';
-import { CONDITION, REASON } from '../../api/reasons.ts';
+import { REASON } from '../../api/reasons.ts';
 import type { KubeApi } from '../../kube/client.ts';
 import { isConflict, isNotFound } from '../../kube/errors.ts';
 import { collectionPath, KINDS, objectPath } from '../../kube/kinds.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { type BlockChoice, chooseBlock, type PoolState } from '../../model/ipam/blocks.ts';
+import { type Family, familyOf } from '../../lib/ip.ts';
+import { type BlockChoice, blockOfAddress, chooseBlock, type PoolState } from '../../model/ipam/blocks.ts';
+import { isOpen, poolsForNode, poolStateOf } from '../../model/ipam/pool-choice.ts';
+import { blockName } from '../../model/node/names.ts';
 import type { Problem } from '../../model/problem.ts';
-import { isTrue } from '../../model/status/conditions.ts';
 
 export interface BlockRequest {
+  readonly family: Family;
+  /** Names of pools that it may be of; absent: those that the node takes by itself. */
+  readonly pools?: readonly string[];
+  /** An address that it must have. */
+  readonly address?: string;
   readonly nodeName: string;
   /** The uid that the node's token proved. */
   readonly nodeUid: string;
@@ -38,7 +45,7 @@ const MAX_TRIES = 64;
  */
 export class BlockClaimer {
   readonly #deps: Required<BlockClaimerDeps>;
-  /** By node uid: a node that asks twice at once gets one block. */
+  /** By node uid and what is asked: a node that asks twice at once gets one block. */
   readonly #running = new Map<string, Promise<IPBlock | Problem>>();
 
   constructor(deps: BlockClaimerDeps) {
@@ -53,27 +60,34 @@ export class BlockClaimer {
    * @throws KubeError when the API server cannot be asked.
    */
   claimBlock(request: BlockRequest, signal: AbortSignal): Promise<IPBlock | Problem> {
-    const running = this.#running.get(request.nodeUid);
+    const key = [request.nodeUid, request.family, request.address, ...(request.pools ?? [])].join(' ');
+    const running = this.#running.get(key);
     if (running !== undefined) return running;
-    const claim = this.#claim(request, signal).finally(() => this.#running.delete(request.nodeUid));
-    this.#running.set(request.nodeUid, claim);
+    const claim = this.#claim(request, signal).finally(() => this.#running.delete(key));
+    this.#running.set(key, claim);
     return claim;
   }
 
-  async #claim({ nodeName, nodeUid, known }: BlockRequest, signal: AbortSignal): Promise<IPBlock | Problem> {
+  async #claim(request: BlockRequest, signal: AbortSignal): Promise<IPBlock | Problem> {
     const { pools, blocks, nodes, log, maxBlocksPerNode } = this.#deps;
+    const { nodeName, nodeUid, known, address } = request;
     if (!pools.isSynced || !blocks.isSynced || !nodes.isSynced) return NOT_SYNCED;
-    if (nodes.get(nodeName)?.metadata.uid !== nodeUid) return nodeUnknown(nodeName, nodeUid);
+    const node = nodes.get(nodeName);
+    if (node?.metadata.uid !== nodeUid) return nodeUnknown(nodeName, nodeUid);
 
     const own = blocks.list().filter((block) => block.spec.nodeUid === nodeUid);
-    const forgotten = own.find((block) => !known.includes(block.spec.cidr));
-    if (forgotten !== undefined) return forgotten;
+    const candidates = this.#poolsFor(request, node);
+    const names = new Set(candidates.map(({ name }) => name));
+    const forgotten = own.find((block) => !known.includes(block.spec.cidr) && names.has(block.spec.poolName));
+    if (forgotten !== undefined && address === undefined) return forgotten;
     if (own.length >= maxBlocksPerNode) return tooManyBlocks(nodeName, own.length);
 
     // The store may lag behind: what a try has met is added to what it says.
     const met: IPBlock[] = [];
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const choice = chooseBlock(pools.list().flatMap(poolStateOf), [...blocks.list(), ...met], nodeUid);
+      const all = [...blocks.list(), ...met];
+      const choice =
+        address === undefined ? chooseBlock(candidates, all, nodeUid) : blockOfAddress(candidates, all, address);
       if (!('cidr' in choice)) return choice;
       const block = blockOf(choice, { nodeName, nodeUid });
       const stored = await this.#create(block, signal);
@@ -88,6 +102,15 @@ export class BlockClaimer {
       reason: REASON.lostRaces,
       message: `lost ${MAX_TRIES} races for a block against other nodes; ask again`,
     };
+  }
+
+  #poolsFor({ family, pools: wanted }: BlockRequest, node: Node): readonly PoolState[] {
+    const all = this.#deps.pools.list();
+    const usable =
+      wanted === undefined
+        ? poolsForNode(all, node)
+        : all.filter((pool) => isOpen(pool) && wanted.includes(pool.metadata.name));
+    return usable.map(poolStateOf).filter(({ cidr }) => familyOf(cidr) === family);
   }
 
   /** The block as stored: the new one, or the one that has its name already. */
@@ -108,20 +131,12 @@ export class BlockClaimer {
   }
 }
 
-/** Only pools whose range is theirs alone, that stay, and that give out blocks. */
-function poolStateOf(pool: IPPool): readonly PoolState[] {
-  const { metadata, spec, status } = pool;
-  const isUsable = isTrue(status?.conditions, CONDITION.ready) && spec.disabled !== true;
-  if (!isUsable || metadata.deletionTimestamp !== undefined || metadata.uid === undefined) return [];
-  return [{ name: metadata.name, uid: metadata.uid, cidr: spec.cidr, blockSize: spec.blockSize ?? 26 }];
-}
-
 function blockOf({ cidr, pool, poolUid }: BlockChoice, node: Pick<BlockRequest, 'nodeName' | 'nodeUid'>): IPBlock {
   const { nodeName, nodeUid } = node;
   return {
     apiVersion: KINDS.ipBlock.apiVersion,
     kind: KINDS.ipBlock.kind,
-    metadata: { name: cidr.replace(/[./]/g, '-') },
+    metadata: { name: blockName(cidr) },
     spec: { cidr, poolName: pool, poolUid, nodeName, nodeUid },
   };
 }

@@ -1,13 +1,10 @@
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
 import { CONDITION, REASON } from '../../api/reasons.ts';
-import { parseCidr4 } from '../../lib/ipv4.ts';
-import { leasableAddresses } from '../../model/ipam/capacity.ts';
+import { parseCidr } from '../../lib/ip.ts';
+import { blockSizeOf, blocksOf, leasableAddresses } from '../../model/ipam/capacity.ts';
 import type { DesiredCondition } from '../../model/status/conditions.ts';
 import type { PoolRange } from './ranges.ts';
-
-/** The CRD's default, for pools that were stored before it had one. */
-const DEFAULT_BLOCK_SIZE = 26;
 
 /** What the reconciler found out about a pool. */
 export interface PoolFacts {
@@ -27,17 +24,10 @@ export interface PoolStatus {
   readonly [field: string]: unknown;
 }
 
-/** Blocks that fit into the pool; 0 when its spec cannot be read. */
-function blockCapacity({ cidr, blockSize = DEFAULT_BLOCK_SIZE }: IPPool['spec']): number {
-  const range = parseCidr4(cidr);
-  return range === undefined || blockSize < range.length ? 0 : 2 ** (blockSize - range.length);
-}
-
 /** The pool's status: pure, so the same facts give the same conditions. */
 export function poolStatus(pool: IPPool, facts: PoolFacts): PoolStatus {
-  const { cidr, blockSize = DEFAULT_BLOCK_SIZE } = pool.spec;
   return {
-    capacity: leasableAddresses(cidr, blockSize),
+    capacity: leasableAddresses(pool.spec.cidr, blockSizeOf(pool.spec)),
     allocated: facts.allocated,
     blocks: facts.blocks.length,
     conditions: [readyCondition(pool, facts), overlappingCondition(facts), exhaustedCondition(pool, facts)],
@@ -46,8 +36,8 @@ export function poolStatus(pool: IPPool, facts: PoolFacts): PoolStatus {
 
 function readyCondition(pool: IPPool, { blocks, conflicts }: PoolFacts): DesiredCondition {
   const type = CONDITION.ready;
-  if (parseCidr4(pool.spec.cidr) === undefined) {
-    const message = `spec.cidr '${pool.spec.cidr}' must be an IPv4 range without host bits, such as 10.244.0.0/16`;
+  if (parseCidr(pool.spec.cidr) === undefined) {
+    const message = `spec.cidr '${pool.spec.cidr}' must be a range without host bits, such as 10.244.0.0/16`;
     return { type, status: 'False', reason: REASON.invalidRange, message };
   }
   if (pool.metadata.deletionTimestamp !== undefined) {
@@ -76,7 +66,7 @@ function overlappingCondition({ conflicts }: PoolFacts): DesiredCondition {
 
 function exhaustedCondition(pool: IPPool, { blocks }: PoolFacts): DesiredCondition {
   const type = CONDITION.exhausted;
-  const capacity = blockCapacity(pool.spec);
+  const capacity = blocksOf(pool.spec.cidr, blockSizeOf(pool.spec));
   const message = `${blocks.length} of ${capacity} blocks belong to nodes`;
   if (blocks.length < capacity) return { type, status: 'False', reason: REASON.blocksFree, message };
   return { type, status: 'True', reason: REASON.noFreeBlock, message: `${message}; add a pool for more nodes` };

@@ -1,4 +1,4 @@
-import { overlaps, parseCidr4 } from '../../lib/ipv4.ts';
+import { overlaps, parseCidr } from '../../lib/ip.ts';
 
 /** One pool's claim to its range, as the registry object lists it. */
 export interface PoolRange {
@@ -42,9 +42,9 @@ export function renderRanges(ranges: readonly PoolRange[]): string {
 /** Adds `wanted` unless it overlaps with another pool's range; a pool that is listed already keeps its place. */
 export function reserveRange(ranges: readonly PoolRange[], wanted: PoolRange): Reservation {
   const others = ranges.filter((range) => range.uid !== wanted.uid);
-  const cidr = parseCidr4(wanted.cidr);
+  const cidr = parseCidr(wanted.cidr);
   const conflicts = others.filter((range) => {
-    const taken = parseCidr4(range.cidr);
+    const taken = parseCidr(range.cidr);
     return cidr === undefined || taken === undefined || overlaps(cidr, taken);
   });
   if (conflicts.length > 0) return { outcome: 'overlaps', with: conflicts };

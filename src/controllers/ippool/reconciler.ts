@@ -9,7 +9,7 @@ import type { EventRecorder } from '../../kube/events.ts';
 import { KINDS, objectPath } from '../../kube/kinds.ts';
 import { compareAndSwapConfigMap } from '../../kube/registry.ts';
 import type { StoreReader } from '../../kube/store.ts';
-import { parseCidr4 } from '../../lib/ipv4.ts';
+import { parseCidr } from '../../lib/ip.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { poolStatus } from './pool-status.ts';
 import { type PoolRange, parseRanges, renderRanges, reserveRange, withoutRanges } from './ranges.ts';
@@ -86,7 +86,7 @@ export class PoolReconciler implements Reconciler {
   /** Returns the pools that had the range first; those that are no more lose their place on the way. */
   async #reserve(pool: IPPool, signal: AbortSignal): Promise<readonly PoolRange[]> {
     const { name, uid = '' } = pool.metadata;
-    if (parseCidr4(pool.spec.cidr) === undefined) return [];
+    if (parseCidr(pool.spec.cidr) === undefined) return [];
     const wanted: PoolRange = { name, uid, cidr: pool.spec.cidr };
     const first = await this.#tryReserve(wanted, signal);
     if (first.length === 0) return first;

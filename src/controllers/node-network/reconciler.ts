@@ -6,7 +6,7 @@ import { type ApplyOptions, applyObject, type StatusWriter } from '../../kube/ap
 import { DONE, type Reconciler, type ReconcileResult } from '../../kube/controller.ts';
 import { KINDS } from '../../kube/kinds.ts';
 import type { StoreReader } from '../../kube/store.ts';
-import { tunnelAddressOf } from '../../model/ipam/tunnel.ts';
+import { tunnelAddressesOf } from '../../model/ipam/tunnel.ts';
 import type { NodeReportIr } from '../../model/node/report.ts';
 import { nodeAddressOf } from '../../model/node/translate-node.ts';
 import { isTrue } from '../../model/status/conditions.ts';
@@ -63,7 +63,7 @@ export class NodeNetworkReconciler implements Reconciler {
     const own = blocks.list().filter(({ spec }) => spec.nodeUid === uid);
     return nodeNetworkStatus({
       address: nodeAddressOf(node),
-      tunnelAddress: tunnelAddressOf(own),
+      tunnelAddresses: tunnelAddressesOf(own),
       blocks: own.map(({ spec }) => spec.cidr),
       isConnected: held.isConnected(name),
       report: report(name),

@@ -10,7 +10,7 @@ export interface AnnouncingDeps {
     isConnected(node: string): boolean;
     version(node: string, ref: AnyRef): string | undefined;
   };
-  readonly policies: { setsHolding(podUid: string, address: string): readonly string[] | undefined };
+  readonly policies: { setsHolding(podUid: string, addresses: readonly string[]): readonly string[] | undefined };
   /** Calls the listener whenever the table moved, or a node has said something of what it holds; returns how to stop. */
   readonly onAcknowledged: (listener: () => void) => () => void;
 }
@@ -32,8 +32,8 @@ export class Announcing {
   }
 
   /** Resolves then, or after 1 s. */
-  wait(podUid: string, address: string): Promise<void> {
-    if (this.#isKnown(podUid, address)) return Promise.resolve();
+  wait(podUid: string, addresses: readonly string[]): Promise<void> {
+    if (this.#isKnown(podUid, addresses)) return Promise.resolve();
     return new Promise((resolve) => {
       const end = () => {
         unsubscribe();
@@ -41,15 +41,15 @@ export class Announcing {
         resolve();
       };
       const unsubscribe = this.#deps.onAcknowledged(() => {
-        if (this.#isKnown(podUid, address)) end();
+        if (this.#isKnown(podUid, addresses)) end();
       });
       const cancel = this.#clock.after(PATIENCE_MS, end);
     });
   }
 
-  #isKnown(podUid: string, address: string): boolean {
+  #isKnown(podUid: string, addresses: readonly string[]): boolean {
     const { table, held, policies } = this.#deps;
-    const sets = policies.setsHolding(podUid, address);
+    const sets = policies.setsHolding(podUid, addresses);
     const isInStep = (ref: AnyRef) =>
       [...table.nodesOf(ref)].every(
         (node) => !held.isConnected(node) || table.version(node, ref) === held.version(node, ref),

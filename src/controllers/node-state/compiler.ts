@@ -7,6 +7,8 @@ import type { StoreReader } from '../../kube/store.ts';
 import type { PodMeshIr } from '../../model/node/ir.ts';
 import type { DesiredTable } from '../../model/node/desired.ts';
 import { applyPolicyEffects } from '../../model/node/desired-policy.ts';
+import { choosePools, isOpen, POOLS_ANNOTATION } from '../../model/ipam/pool-choice.ts';
+import { blockName } from '../../model/node/names.ts';
 import { translateNode, translatePeer, translatePod, translatePool } from '../../model/node/translate-node.ts';
 import type { ObjectChanges } from '../../model/policy/change.ts';
 import type { PolicyIndex } from '../../model/policy/policy-index.ts';
@@ -42,12 +44,16 @@ type StoreName = keyof NodeStateStores;
 export class NodeStateCompiler {
   readonly #deps: NodeStateDeps;
   readonly #changed = new Map<StoreName, Set<string>>();
-  readonly #leases = new Map<string, string | undefined>();
+  readonly #leases = new Map<string, readonly string[] | undefined>();
   /** Pods that the mesh sees differently than at their last translation. */
   readonly #meshed = new Set<string>();
   /** Pod uid → node that was told of it. */
   readonly #podNodes = new Map<string, string>();
   readonly #podKeys = new Map<string, string>();
+  /** What pods' addressing was worked out from last. */
+  readonly #addressingFacts = new Map<string, string>();
+  /** By the block's name. */
+  readonly #blockCidrs = new Map<string, string>();
 
   /** @param wake called when there is something to flush, again and again until `flush`. */
   constructor(deps: NodeStateDeps, wake: () => void) {
@@ -64,8 +70,8 @@ export class NodeStateCompiler {
   }
 
   /** Addresses that nodes have leased, ahead of what pods' statuses say; undefined takes a lease back. */
-  leased(leases: ReadonlyMap<string, string | undefined>): void {
-    for (const [uid, address] of leases) this.#leases.set(uid, address);
+  leased(leases: ReadonlyMap<string, readonly string[] | undefined>): void {
+    for (const [uid, addresses] of leases) this.#leases.set(uid, addresses);
   }
 
   /** Keys of pods whose `meshOf` may answer differently now. */
@@ -81,7 +87,11 @@ export class NodeStateCompiler {
     const pods = this.#take('pods');
     if (nodes.size > 0 || pools.size > 0) this.#putPools(pools);
     this.#putNodes(nodes, blocks);
+    const isReaddressed = this.#readdressed(nodes, pools);
     this.#putPolicies(pods);
+    if (isReaddressed !== undefined) {
+      for (const pod of this.#deps.stores.pods.list()) if (isReaddressed(pod)) this.#putPod(objectKey(pod));
+    }
     for (const key of this.#meshed) this.#putPod(key);
     this.#meshed.clear();
     this.#advance();
@@ -115,6 +125,7 @@ export class NodeStateCompiler {
       const own = translateNode(node, blocks, trust);
       if (own !== undefined) table.setOwn(name, 'node', 'self', own);
       for (const { spec } of blocks) {
+        this.#blockCidrs.set(blockName(spec.cidr), spec.cidr);
         table.set('block', spec.cidr, { cidr: spec.cidr, pool: spec.poolName, poolUid: spec.poolUid }, [name]);
       }
       const peer = translatePeer(node, blocks);
@@ -133,7 +144,36 @@ export class NodeStateCompiler {
       table.removeNode(name);
     }
     const held = new Set(stores.blocks.list().map(({ metadata }) => metadata.name));
-    for (const key of changedBlocks) if (!held.has(key)) table.remove('block', cidrOfBlockName(key));
+    for (const key of changedBlocks) {
+      const cidr = this.#blockCidrs.get(key);
+      if (held.has(key) || cidr === undefined) continue;
+      this.#blockCidrs.delete(key);
+      table.remove('block', cidr);
+    }
+  }
+
+  /**
+   * Which pods may get their addresses from elsewhere now; undefined: none. By the few facts that decide about it, as
+   * pools' and nodes' statuses change all the time.
+   */
+  #readdressed(nodes: ReadonlySet<string>, pools: ReadonlySet<string>): ((pod: Pod) => boolean) | undefined {
+    const { stores } = this.#deps;
+    const isNew = (key: string, facts: unknown) => {
+      const text = JSON.stringify(facts);
+      if (this.#addressingFacts.get(key) === text) return false;
+      this.#addressingFacts.set(key, text);
+      return true;
+    };
+    const factsOf = () => stores.pools.list().map((pool) => [pool.metadata.name, isOpen(pool), pool.spec]);
+    if (pools.size > 0 && isNew('pools', factsOf())) return () => true;
+    const names = [...nodes].filter((name) => isNew(`node ${name}`, stores.nodes.get(name)?.metadata.labels));
+    const spaces = [...(this.#changed.get('namespaces') ?? [])].filter((name) => {
+      const { labels, annotations } = stores.namespaces.get(name)?.metadata ?? {};
+      return isNew(`namespace ${name}`, [labels, annotations?.[POOLS_ANNOTATION]]);
+    });
+    if (names.length + spaces.length === 0) return undefined;
+    return ({ metadata, spec }) =>
+      names.includes(spec.nodeName ?? '') || spaces.includes(metadata.namespace ?? 'default');
   }
 
   #putPolicies(pods: ReadonlySet<string>): void {
@@ -168,7 +208,9 @@ export class NodeStateCompiler {
     const binding = policies.binding(uid);
     if (binding === undefined) return;
     this.#podNodes.set(uid, binding.nodeName);
-    table.set('pod', uid, translatePod(pod, binding, meshOf(pod)), [binding.nodeName]);
+    const node = stores.nodes.get(binding.nodeName) ?? { metadata: { name: binding.nodeName } };
+    const choice = choosePools(stores.pools.list(), pod, stores.namespaces.get(pod.metadata.namespace ?? ''), node);
+    table.set('pod', uid, translatePod(pod, binding, choice, meshOf(pod)), [binding.nodeName]);
   }
 
   #removePod(uid: string): void {
@@ -192,10 +234,4 @@ function changesOf<T extends KubeObject>(store: StoreReader<T>, keys: ReadonlySe
     else upserts.push(object);
   }
   return { upserts, removals };
-}
-
-/** `10-244-0-0-26` → `10.244.0.0/26`: the inverse of how a claim names its block. */
-function cidrOfBlockName(name: string): string {
-  const parts = name.split('-');
-  return `${parts.slice(0, 4).join('.')}/${parts[4] ?? ''}`;
 }

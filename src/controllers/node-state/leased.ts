@@ -1,6 +1,6 @@
 /** Addresses that nodes have leased, by pool: what `kubectl get ippools` counts. */
 export class LeasedAddresses {
-  readonly #byUid = new Map<string, string>();
+  readonly #byUid = new Map<string, readonly string[]>();
   readonly #perPool = new Map<string, number>();
   readonly #poolOf: (address: string) => string | undefined;
 
@@ -9,19 +9,19 @@ export class LeasedAddresses {
     this.#poolOf = poolOf;
   }
 
-  /** Pod uid → address, undefined when the lease is gone. Returns the pools whose count changed. */
-  change(leases: ReadonlyMap<string, string | undefined>): ReadonlySet<string> {
+  /** Pod uid → addresses, undefined when the lease is gone. Returns the pools whose count changed. */
+  change(leases: ReadonlyMap<string, readonly string[] | undefined>): ReadonlySet<string> {
     const pools = new Set<string>();
-    for (const [uid, address] of leases) {
-      this.#count(this.#byUid.get(uid), -1, pools);
-      if (address === undefined) this.#byUid.delete(uid);
-      else this.#byUid.set(uid, address);
-      this.#count(address, 1, pools);
+    for (const [uid, addresses] of leases) {
+      for (const address of this.#byUid.get(uid) ?? []) this.#count(address, -1, pools);
+      if (addresses === undefined) this.#byUid.delete(uid);
+      else this.#byUid.set(uid, addresses);
+      for (const address of addresses ?? []) this.#count(address, 1, pools);
     }
     return pools;
   }
 
-  /** In all pools. */
+  /** Pods that hold addresses. */
   get count(): number {
     return this.#byUid.size;
   }
@@ -30,8 +30,8 @@ export class LeasedAddresses {
     return this.#perPool.get(pool) ?? 0;
   }
 
-  #count(address: string | undefined, by: number, pools: Set<string>): void {
-    const pool = address === undefined ? undefined : this.#poolOf(address);
+  #count(address: string, by: number, pools: Set<string>): void {
+    const pool = this.#poolOf(address);
     if (pool === undefined) return;
     this.#perPool.set(pool, Math.max(0, this.in(pool) + by));
     pools.add(pool);

@@ -1,7 +1,19 @@
 import { REASON } from '../../api/reasons.ts';
 import { shortHash } from '../../lib/hash.ts';
-import { formatCidr4, lastAddress, parseCidr4, sizeOf, type Cidr4 } from '../../lib/ipv4.ts';
+import {
+  type Cidr,
+  containsAddress,
+  type Family,
+  familyOf,
+  formatCidr,
+  lastAddress,
+  overlaps,
+  parseCidr,
+  parseIp,
+  sizeOf,
+} from '../../lib/ip.ts';
 import type { Problem } from '../problem.ts';
+import { blocksOf } from './capacity.ts';
 
 /** A pool that blocks may be taken from. */
 export interface PoolState {
@@ -10,8 +22,6 @@ export interface PoolState {
   readonly cidr: string;
   /** Prefix length of its blocks. */
   readonly blockSize: number;
-  /** Gives out nothing. */
-  readonly disabled?: boolean;
 }
 
 export interface BlockChoice {
@@ -21,10 +31,12 @@ export interface BlockChoice {
   readonly poolUid: string;
 }
 
+type Stored = { readonly spec: { readonly cidr: string; readonly nodeName: string } };
+
 /**
  * A block that nobody owns, for a node that needs one.
  *
- * @param pools   whose ranges are theirs alone; the first by name that has a free block gives it.
+ * @param pools   of one family, whose ranges are theirs alone; the first by name that has a free block gives it.
  * @param blocks  all there are, of whatever pool, size and node: the choice overlaps none of them, also when pools
  *                were deleted and made anew with another block size.
  * @param nodeUid seeds the order in which blocks are tried: two operators choose the same block for the same node,
@@ -35,15 +47,15 @@ export interface BlockChoice {
  */
 export function chooseBlock(
   pools: readonly PoolState[],
-  blocks: readonly { readonly spec: { readonly cidr: string } }[],
+  blocks: readonly Stored[],
   nodeUid: string,
 ): BlockChoice | Problem {
-  const usable = pools.filter((pool) => pool.disabled !== true).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const usable = [...pools].sort((a, b) => (a.name < b.name ? -1 : 1));
   if (usable.length === 0) return NO_POOL;
-  const occupied = occupiedRanges(blocks.map(({ spec }) => spec.cidr));
+  const occupied = new Map(([4, 6] as const).map((family) => [family, occupiedRanges(blocks, family)]));
   for (const pool of usable) {
-    const block = freeBlockOf(pool, occupied, nodeUid);
-    if (block !== undefined) return { cidr: formatCidr4(block), pool: pool.name, poolUid: pool.uid };
+    const block = freeBlockOf(pool, occupied.get(familyOf(pool.cidr)) ?? [], nodeUid);
+    if (block !== undefined) return { cidr: formatCidr(block), pool: pool.name, poolUid: pool.uid };
   }
   const names = usable.map(({ name }) => `'${name}'`).join(', ');
   return {
@@ -53,33 +65,68 @@ export function chooseBlock(
   };
 }
 
+/**
+ * The block that has this address, when nobody owns a part of it.
+ *
+ * @returns `AddressOutside` when no pool has the address, `AddressElsewhere` when another node owns it.
+ */
+export function blockOfAddress(
+  pools: readonly PoolState[],
+  blocks: readonly Stored[],
+  address: string,
+): BlockChoice | Problem {
+  const ip = parseIp(address);
+  const refuse = (reason: string, message: string): Problem => ({ path: 'metadata.annotations', reason, message });
+  for (const { name, uid, cidr, blockSize } of pools) {
+    const range = parseCidr(cidr);
+    if (ip === undefined || range === undefined || !containsAddress(range, ip)) continue;
+    if (blocksOf(cidr, blockSize) === 0) continue;
+    const size = sizeOf({ family: ip.family, length: blockSize });
+    const block: Cidr = { family: ip.family, base: ip.value - (ip.value % size), length: blockSize };
+    const owner = blocks.find(({ spec }) => {
+      const taken = parseCidr(spec.cidr);
+      return taken !== undefined && overlaps(taken, block);
+    });
+    if (owner === undefined) return { cidr: formatCidr(block), pool: name, poolUid: uid };
+    const where = `block ${owner.spec.cidr}, which belongs to node '${owner.spec.nodeName}'`;
+    return refuse(
+      REASON.addressElsewhere,
+      `${address} is in ${where}; let the pod run there, or choose another address`,
+    );
+  }
+  const message = `${address} is in no IPPool that the pod may use; see: kubectl get ippools`;
+  return refuse(REASON.addressOutside, message);
+}
+
 const NO_POOL: Problem = {
   path: 'spec',
   reason: REASON.noPool,
-  message: 'there is no IPPool that is Ready and not disabled; create one',
+  message: 'there is no IPPool for this that is Ready and not disabled; create one',
 };
 
-function freeBlockOf(pool: PoolState, occupied: readonly Cidr4[], nodeUid: string): Cidr4 | undefined {
-  const range = parseCidr4(pool.cidr);
-  if (range === undefined || pool.blockSize < range.length || pool.blockSize > 32) return undefined;
+function freeBlockOf(pool: PoolState, occupied: readonly Cidr[], nodeUid: string): Cidr | undefined {
+  const range = parseCidr(pool.cidr);
+  if (range === undefined || blocksOf(pool.cidr, pool.blockSize) === 0) return undefined;
+  const { family, base } = range;
   // A power of two, so that every odd stride comes by each block exactly once.
-  const count = 2 ** (pool.blockSize - range.length);
-  const seed = shortHash(`block/${pool.uid}/${nodeUid}`, 16);
-  const start = Number.parseInt(seed.slice(0, 8), 16) % count;
-  const stride = (Number.parseInt(seed.slice(8), 16) % count) | 1;
-  for (let step = 0; step < count; step += 1) {
+  const count = 1n << BigInt(pool.blockSize - range.length);
+  const seed = shortHash(`block/${pool.uid}/${nodeUid}`, 32);
+  const start = BigInt(`0x${seed.slice(0, 16)}`) % count;
+  const stride = (BigInt(`0x${seed.slice(16)}`) % count) | 1n;
+  const size = sizeOf({ family, length: pool.blockSize });
+  for (let step = 0n; step < count; step += 1n) {
     const index = (start + step * stride) % count;
-    const block = { base: range.base + index * sizeOf(pool.blockSize), length: pool.blockSize };
+    const block = { family, base: base + index * size, length: pool.blockSize };
     if (!overlapsAny(occupied, block)) return block;
   }
   return undefined;
 }
 
 /** Sorted by address and made disjoint: of ranges within each other the widest stays. */
-function occupiedRanges(cidrs: readonly string[]): readonly Cidr4[] {
-  const ranges = cidrs.flatMap((cidr) => parseCidr4(cidr) ?? []);
-  ranges.sort((a, b) => a.base - b.base || a.length - b.length);
-  const widest: Cidr4[] = [];
+function occupiedRanges(blocks: readonly Stored[], family: Family): readonly Cidr[] {
+  const ranges = blocks.flatMap(({ spec }) => parseCidr(spec.cidr) ?? []).filter((range) => range.family === family);
+  ranges.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : a.length - b.length));
+  const widest: Cidr[] = [];
   for (const range of ranges) {
     const before = widest.at(-1);
     if (before === undefined || range.base > lastAddress(before)) widest.push(range);
@@ -88,7 +135,7 @@ function occupiedRanges(cidrs: readonly string[]): readonly Cidr4[] {
 }
 
 /** Binary search for the last range that begins at or before the block's end. */
-function overlapsAny(occupied: readonly Cidr4[], block: Cidr4): boolean {
+function overlapsAny(occupied: readonly Cidr[], block: Cidr): boolean {
   const end = lastAddress(block);
   let low = 0;
   let high = occupied.length;

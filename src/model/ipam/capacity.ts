@@ -1,11 +1,19 @@
-import { parseCidr4, sizeOf } from '../../lib/ipv4.ts';
+import { bitsOf, parseCidr } from '../../lib/ip.ts';
 
-/**
- * Addresses of a pool that pods can get: all but the first of each block. 0 when no block fits or the range cannot be
- * read.
- */
+/** The CRD says so: 64 addresses in either family. */
+export function blockSizeOf({ cidr, blockSize }: { readonly cidr: string; readonly blockSize?: number }): number {
+  return blockSize ?? (cidr.includes(':') ? 122 : 26);
+}
+
+/** Blocks that a pool is cut into; 0 when none fits or the range cannot be read. At most 2^53 - 1. */
+export function blocksOf(cidr: string, blockSize: number): number {
+  const range = parseCidr(cidr);
+  if (range === undefined || blockSize < range.length || blockSize > bitsOf(range.family)) return 0;
+  return Math.min(2 ** (blockSize - range.length), Number.MAX_SAFE_INTEGER);
+}
+
+/** Addresses of a pool that pods can get: all but the first of each block. At most 2^53 - 1. */
 export function leasableAddresses(cidr: string, blockSize: number): number {
-  const range = parseCidr4(cidr);
-  if (range === undefined || blockSize < range.length || blockSize > 32) return 0;
-  return 2 ** (blockSize - range.length) * (sizeOf(blockSize) - 1);
+  const bits = cidr.includes(':') ? 128 : 32;
+  return Math.min(blocksOf(cidr, blockSize) * (2 ** (bits - blockSize) - 1), Number.MAX_SAFE_INTEGER);
 }

@@ -1,6 +1,6 @@
-import { formatIpv4, parseCidr4, sizeOf } from '../../lib/ipv4.ts';
+import { formatIp, parseCidr, sizeOf } from '../../lib/ip.ts';
 import type { LeaseEntry } from './lease-journal.ts';
-import { applyEntry, leaseKey, NO_LEASES, type Lease, type LeaseState } from './lease-state.ts';
+import { applyEntry, keyOfLease, NO_LEASES, type Lease, type LeaseState } from './lease-state.ts';
 
 /**
  * What the journal says is true. The blocks are not in it: see `withBlocks`.
@@ -19,8 +19,7 @@ export function replay(entries: readonly LeaseEntry[], nowMs: number): LeaseStat
 /** The shortest journal that says the same: a lease entry for each lease, a rest entry for each resting address. */
 export function entriesOf(state: LeaseState): readonly LeaseEntry[] {
   const rests = [...state.resting].map(([address, { lastHolder, releasedAtMs, acknowledged }]): LeaseEntry => {
-    const bar = lastHolder.lastIndexOf('|');
-    const [podUid, ifname] = [lastHolder.slice(0, bar), lastHolder.slice(bar + 1)];
+    const [podUid = '', ifname = ''] = lastHolder.split('|');
     return { op: 'rest', address, podUid, ifname, atMs: releasedAtMs, acknowledged };
   });
   const leases = [...state.leases.values()].map((lease): LeaseEntry => ({ op: 'lease', ...lease }));
@@ -35,10 +34,10 @@ export function entriesOf(state: LeaseState): readonly LeaseEntry[] {
 export function rebuild(blocks: readonly string[], live: readonly Lease[], nowMs: number): readonly LeaseEntry[] {
   const held = new Set(live.map(({ address }) => address));
   const rests = blocks.flatMap((cidr): LeaseEntry[] => {
-    const block = parseCidr4(cidr);
+    const block = parseCidr(cidr);
     if (block === undefined) return [];
-    const addresses = Array.from({ length: sizeOf(block.length) - 1 }, (_, index) =>
-      formatIpv4(block.base + index + 1),
+    const addresses = Array.from({ length: Number(sizeOf(block)) - 1 }, (_, index) =>
+      formatIp({ family: block.family, value: block.base + BigInt(index + 1) }),
     );
     return addresses
       .filter((address) => !held.has(address))
@@ -50,5 +49,5 @@ export function rebuild(blocks: readonly string[], live: readonly Lease[], nowMs
 }
 
 function textOf(entry: LeaseEntry): string {
-  return entry.op === 'lease' ? leaseKey(entry) : '';
+  return entry.op === 'lease' ? keyOfLease(entry) : '';
 }

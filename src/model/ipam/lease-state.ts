@@ -1,6 +1,7 @@
+import { type Family, familyOf } from '../../lib/ip.ts';
 import type { LeaseEntry } from './lease-journal.ts';
 
-/** One interface of one pod holds one address. */
+/** One interface of one pod holds one address of each family. */
 export interface Lease {
   readonly podUid: string;
   readonly ifname: string;
@@ -20,17 +21,25 @@ export interface Rest {
   readonly acknowledged: boolean;
 }
 
+/** A block that new leases may come from. */
+export interface LeasableBlock {
+  readonly cidr: string;
+  readonly pool: string;
+  /** Prefixes of the pool that nobody is given. */
+  readonly reserved: readonly string[];
+}
+
 /**
  * The addresses of one node. A value: every change copies the maps it touches, which for a node's few hundred pods
  * costs some ten microseconds.
  */
 export interface LeaseState {
-  /** CIDRs of blocks that new leases may come from, in the order in which they are used up. Not in the journal. */
-  readonly blocks: readonly string[];
+  /** In the order in which they are used up. Not in the journal. */
+  readonly blocks: readonly LeasableBlock[];
   /** By `leaseKey`. */
   readonly leases: ReadonlyMap<string, Lease>;
-  /** `leaseKey` by `attachmentKey`; only the newest attachment of each lease. */
-  readonly attachments: ReadonlyMap<string, string>;
+  /** `leaseKey`s by `attachmentKey`, IPv4's first; only the newest attachment of each lease. */
+  readonly attachments: ReadonlyMap<string, readonly string[]>;
   /** By address. Stays after the rest: an address that is neither here nor leased was never given out. */
   readonly resting: ReadonlyMap<string, Rest>;
 }
@@ -42,18 +51,23 @@ export interface Attachment {
 
 export const NO_LEASES: LeaseState = { blocks: [], leases: new Map(), attachments: new Map(), resting: new Map() };
 
-export function leaseKey({ podUid, ifname }: Pick<Lease, 'podUid' | 'ifname'>): string {
-  return `${podUid}|${ifname}`;
+/** Who holds an address: `uid|ifname` for IPv4, as journals have had it from the first; `|6` behind it for IPv6. */
+export function leaseKey({ podUid, ifname }: Pick<Lease, 'podUid' | 'ifname'>, family: Family): string {
+  return family === 4 ? `${podUid}|${ifname}` : `${podUid}|${ifname}|6`;
+}
+
+export function keyOfLease(lease: Lease): string {
+  return leaseKey(lease, familyOf(lease.address));
 }
 
 export function attachmentKey({ containerId, ifname }: Attachment): string {
   return `${containerId}/${ifname}`;
 }
 
-/** The lease that this attachment holds; undefined for one that a newer sandbox of the pod has replaced. */
-export function findLease(state: LeaseState, attachment: Attachment): Lease | undefined {
-  const key = state.attachments.get(attachmentKey(attachment));
-  return key === undefined ? undefined : state.leases.get(key);
+/** The leases of this attachment, IPv4's first; none for one that a newer sandbox of the pod has replaced. */
+export function findLeases(state: LeaseState, attachment: Attachment): readonly Lease[] {
+  const keys = state.attachments.get(attachmentKey(attachment)) ?? [];
+  return keys.flatMap((key) => state.leases.get(key) ?? []);
 }
 
 /** The state after one entry. Never fails: an entry about something that is not there changes nothing. */
@@ -64,10 +78,10 @@ export function applyEntry(state: LeaseState, entry: LeaseEntry): LeaseState {
       return withLease(state, lease);
     }
     case 'release':
-      return withoutLease(state, entry, entry.atMs);
+      return withoutLeases(state, entry, entry.atMs);
     case 'rest': {
       const { address, atMs, acknowledged } = entry;
-      const rest: Rest = { lastHolder: leaseKey(entry), releasedAtMs: atMs, acknowledged };
+      const rest: Rest = { lastHolder: leaseKey(entry, familyOf(address)), releasedAtMs: atMs, acknowledged };
       return { ...state, resting: new Map(state.resting).set(address, rest) };
     }
     case 'acknowledge': {
@@ -82,26 +96,40 @@ export function applyEntry(state: LeaseState, entry: LeaseEntry): LeaseState {
 }
 
 function withLease(state: LeaseState, lease: Lease): LeaseState {
-  const key = leaseKey(lease);
+  const key = keyOfLease(lease);
   const leases = new Map(state.leases);
   const attachments = new Map(state.attachments);
   const resting = new Map(state.resting);
   const before = leases.get(key);
-  if (before !== undefined) attachments.delete(attachmentKey(before));
+  if (before !== undefined) {
+    setOrDelete(
+      attachments,
+      attachmentKey(before),
+      (attachments.get(attachmentKey(before)) ?? []).filter((of) => of !== key),
+    );
+  }
   leases.set(key, lease);
-  attachments.set(attachmentKey(lease), key);
+  attachments.set(attachmentKey(lease), [...(attachments.get(attachmentKey(lease)) ?? []), key].sort());
   resting.delete(lease.address);
   return { ...state, leases, attachments, resting };
 }
 
-function withoutLease(state: LeaseState, attachment: Attachment, atMs: number): LeaseState {
-  const lease = findLease(state, attachment);
-  if (lease === undefined) return state;
-  const key = leaseKey(lease);
+function withoutLeases(state: LeaseState, attachment: Attachment, atMs: number): LeaseState {
+  const released = findLeases(state, attachment);
+  if (released.length === 0) return state;
   const leases = new Map(state.leases);
   const attachments = new Map(state.attachments);
-  leases.delete(key);
+  const resting = new Map(state.resting);
   attachments.delete(attachmentKey(attachment));
-  const rest: Rest = { lastHolder: key, releasedAtMs: atMs, acknowledged: false };
-  return { ...state, leases, attachments, resting: new Map(state.resting).set(lease.address, rest) };
+  for (const lease of released) {
+    const key = keyOfLease(lease);
+    leases.delete(key);
+    resting.set(lease.address, { lastHolder: key, releasedAtMs: atMs, acknowledged: false });
+  }
+  return { ...state, leases, attachments, resting };
+}
+
+function setOrDelete<T>(map: Map<string, readonly T[]>, key: string, values: readonly T[]): void {
+  if (values.length === 0) map.delete(key);
+  else map.set(key, values);
 }

@@ -1,13 +1,25 @@
 import { REASON } from '../../api/reasons.ts';
-import { containsAddress, formatIpv4, parseCidr4, parseIpv4, sizeOf, type Cidr4 } from '../../lib/ipv4.ts';
+import {
+  type Cidr,
+  containsAddress,
+  type Family,
+  familyOf,
+  formatIp,
+  overlaps,
+  parseCidr,
+  parseIp,
+  sizeOf,
+} from '../../lib/ip.ts';
 import type { Problem } from '../problem.ts';
 import type { LeaseEntry } from './lease-journal.ts';
 import {
   applyEntry,
   attachmentKey,
-  findLease,
+  findLeases,
+  keyOfLease,
   leaseKey,
   type Attachment,
+  type LeasableBlock,
   type Lease,
   type LeaseState,
   type Rest,
@@ -21,6 +33,12 @@ const SPARE_ADDRESSES = 8;
 export interface LeaseRequest extends Attachment {
   readonly podUid: string;
   readonly netns?: string;
+  /** One address of each is leased, or none at all. */
+  readonly families: readonly Family[];
+  /** Pools that may give the addresses; absent: any. */
+  readonly pools?: readonly string[];
+  /** Addresses that it must be, at most one of a family. */
+  readonly fixed?: readonly string[];
   /** Since the epoch. */
   readonly nowMs: number;
 }
@@ -31,42 +49,50 @@ export interface LeaseChange {
   readonly entries: readonly LeaseEntry[];
 }
 
+/** Why there is no address, and what would help. */
+export interface NoAddress extends Problem {
+  readonly family: Family;
+  /** The one address that would do. */
+  readonly fixed?: string;
+  /** Waiting may help: for a block, or for an address to have rested. */
+  readonly isTemporary: boolean;
+}
+
 /**
- * An address for the pod's interface: the one it holds, whatever sandbox asks; else the one it held last, if nobody has
- * had it since (a restarted sandbox, a reboot); else one that nobody ever had; else, of those that may be reused, the
- * one that rests longest.
- *
- * @returns `NoBlock` or `AddressesExhausted` when there is none: ask again when a block came or an address has rested.
+ * Addresses for the pod's interface, one of each family: those it holds, whatever sandbox asks; else those it held
+ * last, if nobody has had them since (a restarted sandbox, a reboot); else ones that nobody ever had; else, of those
+ * that may be reused, the ones that rest longest. A fixed address is given or refused.
  */
 export function allocate(
   state: LeaseState,
   request: LeaseRequest,
-): (LeaseChange & { readonly lease: Lease }) | Problem {
+): (LeaseChange & { readonly leases: readonly Lease[] }) | NoAddress {
   const { podUid, containerId, ifname, netns, nowMs } = request;
-  const key = leaseKey(request);
-  const held = state.leases.get(key);
-  if (held?.containerId === containerId && (netns === undefined || held.netns === netns)) {
-    return { state, lease: held, entries: [] };
+  const isHeld = ({ podUid: holder }: Lease) => holder === podUid;
+  // One container is one pod's: if a lease of another says otherwise, that pod is gone.
+  const holders = findLeases(state, request);
+  const cleared = holders.every(isHeld) ? { state, entries: [] } : release(state, request);
+  const leases: Lease[] = [];
+  for (const family of request.families) {
+    const address = addressFor(cleared.state, request, family);
+    if (typeof address !== 'string') return address;
+    leases.push({ podUid, ifname, containerId, ...(netns === undefined ? {} : { netns }), address });
   }
-  // One container is one pod's: if the lease of another says otherwise, that pod is gone.
-  const holder = findLease(state, request);
-  const cleared = holder === undefined || leaseKey(holder) === key ? { state, entries: [] } : release(state, request);
-  const address =
-    held?.address ??
-    formerAddress(cleared.state, key) ??
-    freshAddress(cleared.state) ??
-    restedAddress(cleared.state, nowMs);
-  if (address === undefined) return outOfAddresses(state, nowMs);
-  const lease: Lease = { podUid, ifname, containerId, ...(netns === undefined ? {} : { netns }), address };
-  return change(state, [...cleared.entries, { op: 'lease', ...lease }], { lease });
+  const isNew = (lease: Lease) => {
+    const held = state.leases.get(keyOfLease(lease));
+    return held?.containerId !== containerId || held.address !== lease.address || held.netns !== (netns ?? held.netns);
+  };
+  const news = leases.filter(isNew).map((lease): LeaseEntry => ({ op: 'lease', ...lease }));
+  const entries = [...cleared.entries, ...restsOfReplaced(cleared.state, leases, nowMs), ...news];
+  return change(state, entries, { leases });
 }
 
-/** Lets the attachment's address rest. Changes nothing for an attachment that a newer sandbox has replaced. */
+/** Lets the attachment's addresses rest. Changes nothing for an attachment that a newer sandbox has replaced. */
 export function release(
   state: LeaseState,
   { containerId, ifname, nowMs }: Attachment & { readonly nowMs: number },
 ): LeaseChange {
-  if (findLease(state, { containerId, ifname }) === undefined) return { state, entries: [] };
+  if (findLeases(state, { containerId, ifname }).length === 0) return { state, entries: [] };
   return change(state, [{ op: 'release', containerId, ifname, atMs: nowMs }], {});
 }
 
@@ -80,7 +106,8 @@ export function freeUnlisted(
   const released = [...state.leases.values()]
     .filter((lease) => !keep.has(attachmentKey(lease)))
     .sort((a, b) => (a.address < b.address ? -1 : 1));
-  const entries = released.map(
+  const attachments = new Map(released.map((lease) => [attachmentKey(lease), lease]));
+  const entries = [...attachments.values()].map(
     ({ containerId, ifname }): LeaseEntry => ({ op: 'release', containerId, ifname, atMs: nowMs }),
   );
   return change(state, entries, { released });
@@ -98,82 +125,167 @@ export function unacknowledged(state: LeaseState): readonly string[] {
 }
 
 /** The blocks that new leases may come from; leases in other blocks stay until released. */
-export function withBlocks(state: LeaseState, blocks: readonly string[]): LeaseState {
+export function withBlocks(state: LeaseState, blocks: readonly LeasableBlock[]): LeaseState {
   return { ...state, blocks: [...blocks] };
 }
 
-/** How many further blocks to ask for now: 1 while fewer than 8 addresses could be given at once, the first block too. */
-export function planBlocks(state: LeaseState, nowMs: number): 0 | 1 {
-  return freeAddresses(state, nowMs) < SPARE_ADDRESSES ? 1 : 0;
+/** Whether to ask for a further block of the family: while fewer than 8 addresses could be given at once. */
+export function needsBlock(state: LeaseState, family: Family, nowMs: number): boolean {
+  return freeAddresses(state, family, nowMs) < SPARE_ADDRESSES;
 }
 
-/** Addresses that could be given at once. */
-export function freeAddresses(state: LeaseState, nowMs: number): number {
-  const blocks = rangesOf(state);
-  const isOurs = (address: string) => blocks.some((block) => contains(block, address));
-  const leasable = blocks.reduce((sum, block) => sum + sizeOf(block.length) - 1, 0);
+/** Addresses of the family that could be given at once. */
+export function freeAddresses(state: LeaseState, family: Family, nowMs: number): number {
+  const ranges = rangesOf(state.blocks).filter(({ range }) => range.family === family);
+  const isOurs = (address: string) => ranges.some((block) => isLeasable(block, address));
+  const leasable = ranges.reduce((sum, block) => sum + leasableIn(block), 0);
   const leased = [...state.leases.values()].filter(({ address }) => isOurs(address)).length;
   const tired = [...state.resting].filter(([address, rest]) => !mayReuse(rest, nowMs) && isOurs(address)).length;
   return leasable - leased - tired;
+}
+
+/** CIDRs of blocks in which nothing is leased and nothing rests that may not be reused: they can be given back. */
+export function emptyBlocks(state: LeaseState, nowMs: number): readonly string[] {
+  const busy = [
+    ...[...state.leases.values()].map(({ address }) => address),
+    ...[...state.resting].filter(([, rest]) => !mayReuse(rest, nowMs)).map(([address]) => address),
+  ].flatMap((address) => parseIp(address) ?? []);
+  return rangesOf(state.blocks)
+    .filter(({ range }) => !busy.some((ip) => containsAddress(range, ip)))
+    .map(({ block }) => block.cidr);
 }
 
 function change<T extends object>(state: LeaseState, entries: readonly LeaseEntry[], more: T): LeaseChange & T {
   return { ...more, state: entries.reduce(applyEntry, state), entries };
 }
 
-function formerAddress({ resting, blocks }: LeaseState, key: string): string | undefined {
+function addressFor(state: LeaseState, request: LeaseRequest, family: Family): string | NoAddress {
+  const key = leaseKey(request, family);
+  const fixed = request.fixed?.find((address) => familyOf(address) === family);
+  const held = state.leases.get(key)?.address;
+  if (fixed !== undefined) return held === fixed ? fixed : fixedAddress(state, request, fixed);
+  const blocks = rangesOf(state.blocks).filter(
+    ({ block, range }) => range.family === family && (request.pools?.includes(block.pool) ?? true),
+  );
+  return (
+    held ??
+    formerAddress(state, blocks, key) ??
+    freshAddress(state, blocks) ??
+    restedAddress(state, blocks, request.nowMs) ??
+    outOfAddresses(state, blocks, family, request.nowMs)
+  );
+}
+
+/** What a pod held and holds no longer, because it must have another address now, rests. */
+function restsOfReplaced(state: LeaseState, leases: readonly Lease[], nowMs: number): LeaseEntry[] {
+  return leases.flatMap((lease): LeaseEntry[] => {
+    const held = state.leases.get(keyOfLease(lease));
+    if (held === undefined || held.address === lease.address) return [];
+    const { podUid, ifname } = lease;
+    return [{ op: 'rest', address: held.address, podUid, ifname, atMs: nowMs, acknowledged: false }];
+  });
+}
+
+function fixedAddress(state: LeaseState, request: LeaseRequest, fixed: string): string | NoAddress {
+  const family = familyOf(fixed);
+  const refuse = (reason: string, message: string, isTemporary: boolean): NoAddress => {
+    return { path: 'metadata.annotations', reason, message, family, fixed, isTemporary };
+  };
+  const block = rangesOf(state.blocks).find(({ range }) => contains(range, fixed));
+  if (block === undefined) {
+    return refuse(REASON.addressElsewhere, `this node owns no block with the address ${fixed}; one is asked for`, true);
+  }
+  if (!isLeasable(block, fixed)) {
+    return refuse(REASON.addressReserved, `${fixed} is reserved, or the first of its block; choose another`, false);
+  }
+  const holder = [...state.leases.values()].find(({ address }) => address === fixed);
+  if (holder !== undefined) {
+    return refuse(REASON.addressTaken, `pod uid ${holder.podUid} holds ${fixed}; choose another`, true);
+  }
+  const rest = state.resting.get(fixed);
+  const isOwn = rest?.lastHolder === leaseKey(request, family);
+  if (rest !== undefined && !isOwn && !mayReuse(rest, request.nowMs)) {
+    return refuse(REASON.addressResting, `${fixed} rests after its last holder; it is given in some seconds`, true);
+  }
+  return fixed;
+}
+
+interface BlockRange {
+  readonly block: LeasableBlock;
+  readonly range: Cidr;
+  readonly reserved: readonly Cidr[];
+}
+
+function formerAddress({ resting }: LeaseState, blocks: readonly BlockRange[], key: string): string | undefined {
   const former = [...resting].filter(([, { lastHolder }]) => lastHolder === key);
   former.sort(([, a], [, b]) => b.releasedAtMs - a.releasedAtMs);
-  return former.find(([address]) => blocks.some((cidr) => isLeasable(cidr, address)))?.[0];
+  return former.find(([address]) => blocks.some((block) => isLeasable(block, address)))?.[0];
 }
 
 /** The first in order that nobody ever had; index 0 of a block is the tunnel's. */
-function freshAddress(state: LeaseState): string | undefined {
+function freshAddress(state: LeaseState, blocks: readonly BlockRange[]): string | undefined {
   const leased = new Set([...state.leases.values()].map(({ address }) => address));
-  for (const block of rangesOf(state)) {
-    for (let index = 1; index < sizeOf(block.length); index += 1) {
-      const address = formatIpv4(block.base + index);
-      if (!leased.has(address) && !state.resting.has(address)) return address;
+  for (const { range, reserved } of blocks) {
+    const { family, base } = range;
+    for (let index = 1n; index < sizeOf(range); index += 1n) {
+      const ip = { family, value: base + index };
+      const address = formatIp(ip);
+      if (leased.has(address) || state.resting.has(address)) continue;
+      if (!reserved.some((part) => containsAddress(part, ip))) return address;
     }
   }
   return undefined;
 }
 
-function restedAddress(state: LeaseState, nowMs: number): string | undefined {
+function restedAddress(state: LeaseState, blocks: readonly BlockRange[], nowMs: number): string | undefined {
   const rested = [...state.resting].filter(([, rest]) => mayReuse(rest, nowMs));
   rested.sort(([, a], [, b]) => a.releasedAtMs - b.releasedAtMs);
-  return rested.find(([address]) => state.blocks.some((cidr) => isLeasable(cidr, address)))?.[0];
+  return rested.find(([address]) => blocks.some((block) => isLeasable(block, address)))?.[0];
 }
 
 function mayReuse({ acknowledged, releasedAtMs }: Rest, nowMs: number): boolean {
   return acknowledged && nowMs - releasedAtMs >= REST_MS;
 }
 
-function rangesOf({ blocks }: LeaseState): Cidr4[] {
-  return blocks.flatMap((cidr) => parseCidr4(cidr) ?? []);
+function rangesOf(blocks: readonly LeasableBlock[]): BlockRange[] {
+  return blocks.flatMap((block) => {
+    const range = parseCidr(block.cidr);
+    if (range === undefined) return [];
+    const reserved = block.reserved.flatMap((cidr) => parseCidr(cidr) ?? []).filter((part) => overlaps(part, range));
+    return [{ block, range, reserved }];
+  });
 }
 
-function isLeasable(cidr: string, address: string): boolean {
-  const block = parseCidr4(cidr);
-  return block !== undefined && contains(block, address) && parseIpv4(address) !== block.base;
+/** Exact while reserved prefixes do not overlap each other, as the CRD demands. */
+function leasableIn({ range, reserved }: BlockRange): number {
+  const taken = reserved.reduce((sum, part) => sum + Math.min(Number(sizeOf(part)), Number(sizeOf(range))), 0);
+  const firstIsReserved = reserved.some((part) => containsAddress(part, { family: range.family, value: range.base }));
+  return Math.max(0, Number(sizeOf(range)) - taken - (firstIsReserved ? 0 : 1));
 }
 
-function contains(block: Cidr4, address: string): boolean {
-  const number = parseIpv4(address);
-  return number !== undefined && containsAddress(block, number);
+function isLeasable({ range, reserved }: BlockRange, address: string): boolean {
+  const ip = parseIp(address);
+  if (ip === undefined || !containsAddress(range, ip) || ip.value === range.base) return false;
+  return !reserved.some((part) => containsAddress(part, ip));
 }
 
-function outOfAddresses(state: LeaseState, nowMs: number): Problem {
-  if (state.blocks.length === 0) {
-    return { path: '', reason: REASON.noBlock, message: 'this node owns no block of an IPPool yet; one is asked for' };
+function contains(range: Cidr, address: string): boolean {
+  const ip = parseIp(address);
+  return ip !== undefined && containsAddress(range, ip);
+}
+
+function outOfAddresses(state: LeaseState, blocks: readonly BlockRange[], family: Family, nowMs: number): NoAddress {
+  const common = { path: '', family, isTemporary: true };
+  if (blocks.length === 0) {
+    const message = `this node owns no block of IPv${family} that the pod may use yet; one is asked for`;
+    return { ...common, reason: REASON.noBlock, message };
   }
-  const resting = [...state.resting.values()].filter((rest) => !mayReuse(rest, nowMs));
-  const waiting = resting.filter(({ acknowledged }) => !acknowledged).length;
-  return {
-    path: '',
-    reason: REASON.addressesExhausted,
-    message:
-      `${state.leases.size} addresses of this node's blocks are held and ${resting.length} rest after use ` +
-      `(${waiting} until every node has forgotten who had them); a further block is asked for`,
-  };
+  const isOurs = (address: string) => blocks.some(({ range }) => contains(range, address));
+  const held = [...state.leases.values()].filter(({ address }) => isOurs(address)).length;
+  const resting = [...state.resting].filter(([address, rest]) => isOurs(address) && !mayReuse(rest, nowMs));
+  const waiting = resting.filter(([, { acknowledged }]) => !acknowledged).length;
+  const message =
+    `${held} IPv${family} addresses of this node's blocks are held and ${resting.length} rest after use ` +
+    `(${waiting} until every node has forgotten who had them); a further block is asked for`;
+  return { ...common, reason: REASON.addressesExhausted, message };
 }

@@ -1,17 +1,19 @@
 import type { IPBlock } from '../../api/generated/ipblock.ts';
-import { formatIpv4, parseCidr4 } from '../../lib/ipv4.ts';
+import { formatIp, parseCidr } from '../../lib/ip.ts';
 
 /**
- * The address of a node's VXLAN device: the first of its oldest block, which is never leased, and neither is that of
- * any other block, so that the choice of the oldest may change when a block goes.
+ * The addresses of a node's VXLAN device, IPv4's first: of each family the first of its oldest block, which is never
+ * leased, and neither is that of any other block, so that the choice of the oldest may change when a block goes.
  *
  * @param blocks those of one node, in any order.
- * @returns undefined until the node owns a block.
+ * @returns none of a family until the node owns a block of it.
  */
-export function tunnelAddressOf(blocks: readonly IPBlock[]): string | undefined {
-  const [oldest] = [...blocks].sort(byAge);
-  const range = oldest === undefined ? undefined : parseCidr4(oldest.spec.cidr);
-  return range === undefined ? undefined : formatIpv4(range.base);
+export function tunnelAddressesOf(blocks: readonly IPBlock[]): readonly string[] {
+  const ranges = [...blocks].sort(byAge).flatMap(({ spec }) => parseCidr(spec.cidr) ?? []);
+  return ([4, 6] as const).flatMap((family) => {
+    const oldest = ranges.find((range) => range.family === family);
+    return oldest === undefined ? [] : [formatIp({ family, value: oldest.base })];
+  });
 }
 
 /** By creation, then by name. A block that is not stored yet has no time and comes last. */

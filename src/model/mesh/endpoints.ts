@@ -1,5 +1,5 @@
 import type { EndpointSlice, Pod } from '../../api/kubernetes.ts';
-import { parseIpv4 } from '../../lib/ipv4.ts';
+import { canonicalIp, compareIps, familyOf } from '../../lib/ip.ts';
 import { bearsLabels } from '../labels.ts';
 import type { EndpointIr, EndpointsIr } from '../node/ir.ts';
 import { clusterKey } from './backends.ts';
@@ -44,23 +44,23 @@ interface FoundEndpoint {
   readonly pod: Pod | undefined;
 }
 
-/** Ready and not terminating, each address and port once, sorted by address and port. IPv4 only. */
+/** Ready and not terminating, each address and port once, sorted by address and port. Of one family: a pod with both would count twice. */
 function readyEndpoints(
   index: MeshIndex,
   slices: readonly EndpointSlice[],
   port: ServicePort,
 ): readonly FoundEndpoint[] {
-  const found = new Map<string, FoundEndpoint & { readonly order: number }>();
+  const found = new Map<string, FoundEndpoint>();
+  const family = slices.some(({ addressType }) => addressType === 'IPv4') ? 'IPv4' : 'IPv6';
   for (const slice of slices) {
     const target = slice.ports?.find(
       ({ name, protocol = 'TCP' }) => (name ?? '') === (port.name ?? '') && protocol === 'TCP',
     );
-    if (slice.addressType !== 'IPv4' || target?.port === undefined) continue;
+    if (slice.addressType !== family || target?.port === undefined) continue;
     for (const { addresses, conditions, targetRef } of slice.endpoints ?? []) {
       // Absent means ready (EndpointConditions.ready); consumers use the first address (Endpoint.addresses).
-      const [address] = addresses;
-      const order = address === undefined ? undefined : parseIpv4(address);
-      if (address === undefined || order === undefined) continue;
+      const address = canonicalIp(addresses[0] ?? '');
+      if (address === undefined || `IPv${familyOf(address)}` !== family) continue;
       if (conditions?.ready === false || conditions?.terminating === true) continue;
       const pod = podBehind(index, slice, targetRef);
       const ir: EndpointIr = {
@@ -68,10 +68,10 @@ function readyEndpoints(
         port: target.port,
         ...(pod !== undefined && isServing(pod) ? { spiffeId: spiffeIdOf(pod, index.trustDomain) } : {}),
       };
-      found.set(`${address}:${ir.port}`, { ir, pod, order });
+      found.set(`${address} ${ir.port}`, { ir, pod });
     }
   }
-  return [...found.values()].sort((a, b) => a.order - b.order || a.ir.port - b.ir.port);
+  return [...found.values()].sort((a, b) => compareIps(a.ir.address, b.ir.address) || a.ir.port - b.ir.port);
 }
 
 type TargetRef = NonNullable<NonNullable<EndpointSlice['endpoints']>[number]['targetRef']>;

@@ -36,7 +36,7 @@ export function attachmentOf(
   const ports = meshPortsOf(service).filter(({ port }) => ref.port === undefined || ref.port === port);
   if (ports.length === 0) return refuse('port', REASON.noMatchingParent, portMessage(service, ref.port));
   if (translateService(index, serviceKey) === undefined) {
-    const message = `must name a Service with an IPv4 cluster IP; calls to '${serviceKey}' pass by the mesh`;
+    const message = `must name a Service with a cluster IP; calls to '${serviceKey}' pass by the mesh`;
     return refuse('name', REASON.unsupportedValue, message);
   }
   const mesh = meshServiceFor(index, serviceKey);

@@ -1,7 +1,7 @@
 import type { MeshService } from '../../api/generated/meshservice.ts';
 import type { HTTPRoute, Service } from '../../api/kubernetes.ts';
 import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
-import { parseIpv4 } from '../../lib/ipv4.ts';
+import { canonicalIp, compareIps } from '../../lib/ip.ts';
 import type { AppProtocol, RouteRuleIr, ServiceIr, ServicePortIr } from '../node/ir.ts';
 import { clusterKey } from './backends.ts';
 import { callPolicy } from './call-policy.ts';
@@ -81,8 +81,8 @@ export function routingOf(index: MeshIndex, serviceKey: string, port: number, pr
   return oldest !== undefined && byAge(oldest, split) < 0 ? { routes } : { split, routes: [] };
 }
 
-/** IPv4 only, sorted. None for headless Services and ExternalNames. */
+/** Of both families, sorted. None for headless Services and ExternalNames. */
 function clusterIPsOf({ spec }: Service): readonly string[] {
   const all = spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP]);
-  return [...new Set(all.filter((address) => parseIpv4(address) !== undefined))].sort();
+  return [...new Set(all.flatMap((address) => canonicalIp(address) ?? []))].sort(compareIps);
 }

@@ -1,3 +1,5 @@
+import type { Family } from '../../lib/ip.ts';
+
 /**
  * What one node is told: the vocabulary between the operator (which compiles it) and the agent (which applies it).
  * Every resource is plain JSON, has a key that is unique within its kind, and is replaced whole, except an address
@@ -44,10 +46,12 @@ export const RESOURCE_ORDER: readonly ResourceKind[] = [
 export interface NodeIr {
   readonly name: string;
   readonly uid: string;
-  /** InternalIP, the underlay address, IPv4. */
+  /** The first InternalIP: where tunnels end. */
   readonly address: string;
-  /** Never leased; source of host → remote pod; index 0 of the node's first block. Absent until it owns one. */
-  readonly tunnelAddress?: string;
+  /** All InternalIPs, that one first. */
+  readonly addresses: readonly string[];
+  /** Never leased; source of host → remote pod; of each family index 0 of the node's first block, once it owns one. */
+  readonly tunnelAddresses: readonly string[];
   readonly trustDomain: string;
   /** Root certificates that proxies and agents believe, PEM. */
   readonly trustBundlePem: string;
@@ -57,10 +61,17 @@ export interface PoolIr {
   readonly name: string;
   readonly uid: string;
   readonly cidr: string;
-  readonly encapsulation: 'VXLAN';
+  readonly encapsulation: Encapsulation;
   readonly natOutgoing: boolean;
   readonly disabled: boolean;
+  /** Prefixes that nobody is given. */
+  readonly reserved: readonly string[];
+  /** Nodes take blocks of it by themselves; else only for pods that may use it. */
+  readonly isCommon: boolean;
 }
+
+/** How packets for pods of other nodes travel; `VXLANCrossSubnet`: directly to nodes of this node's own subnet. */
+export type Encapsulation = 'VXLAN' | 'VXLANCrossSubnet' | 'None';
 
 export interface BlockIr {
   readonly cidr: string;
@@ -72,13 +83,15 @@ export interface PeerIr {
   readonly node: string;
   readonly nodeUid: string;
   readonly address: string;
-  readonly tunnelAddress: string;
+  readonly addresses: readonly string[];
+  /** One of each family in which the node owns blocks. */
+  readonly tunnelAddresses: readonly string[];
   /** Of the peer's VXLAN device, `tunnelMacOf(nodeUid)`. */
   readonly tunnelMac: string;
   readonly blocks: readonly string[];
 }
 
-/** `ip`: single addresses, a hash set. `cidr`: prefixes, coalesced and disjoint, an interval set. IPv4 only. */
+/** `ip`: single addresses, hash sets. `cidr`: prefixes, coalesced and disjoint, interval sets. Of both families. */
 export interface AddressSetIr {
   readonly type: 'ip' | 'cidr';
   readonly members: readonly string[];
@@ -115,13 +128,24 @@ export interface PodIr {
   readonly namespace: string;
   readonly name: string;
   readonly serviceAccount: string;
-  /** As the API knows it; absent until the kubelet has reported it. An agent that lost its journal finds its pods by it. */
-  readonly address?: string;
+  /** As the API knows them; none until the kubelet has reported them. An agent that lost its journal finds its pods by them. */
+  readonly addresses: readonly string[];
+  /** Where its addresses come from; text: why it can have none. */
+  readonly addressing: PodAddressingIr | string;
   /** Keys of chains; absent: the direction is not isolated. */
   readonly ingressChain?: string;
   readonly egressChain?: string;
   /** Present when the pod carries the proxy. */
   readonly mesh?: PodMeshIr;
+}
+
+export interface PodAddressingIr {
+  /** Names of pools, sorted. */
+  readonly pools: readonly string[];
+  /** One address of each. */
+  readonly families: readonly Family[];
+  /** Addresses that it must have. */
+  readonly fixed: readonly string[];
 }
 
 export type TlsMode = 'Permissive' | 'Strict';

@@ -7,6 +7,11 @@ export const VXLAN_INTERFACE = 'vxlan.weft';
 export const VXLAN_PORT = 4789;
 export const VXLAN_VNI = 5187;
 
+/** Name of the IPBlock for a range: it follows from the range, so that to create it is to claim it. */
+export function blockName(cidr: string): string {
+  return cidr.replace(/[.:/]/g, '-');
+}
+
 /** Host end of an attachment: 15 characters, IFNAMSIZ less the terminator. By container, so that an old sandbox's DEL never meets the new one's link. */
 export function hostInterfaceName(containerId: string, ifname: string): string {
   return `${POD_INTERFACE_PREFIX}${shortHash(`${containerId}/${ifname}`, 11)}`;

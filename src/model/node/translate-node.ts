@@ -1,14 +1,23 @@
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
 import type { Node, Pod } from '../../api/kubernetes.ts';
-import { tunnelAddressOf } from '../ipam/tunnel.ts';
+import { canonicalIp } from '../../lib/ip.ts';
+import type { PoolChoice } from '../ipam/pool-choice.ts';
+import { tunnelAddressesOf } from '../ipam/tunnel.ts';
+import type { Problem } from '../problem.ts';
 import type { PodBinding } from '../policy/change.ts';
 import type { NodeIr, PeerIr, PodIr, PodMeshIr, PoolIr } from './ir.ts';
 import { tunnelMacOf } from './names.ts';
 
-/** The node's underlay address: its first IPv4 InternalIP. */
+/** The node's InternalIPs, in its own order. */
+export function nodeAddressesOf({ status }: Node): readonly string[] {
+  const internal = (status?.addresses ?? []).filter(({ type }) => type === 'InternalIP');
+  return internal.flatMap(({ address }) => canonicalIp(address) ?? []);
+}
+
+/** The node's underlay address: its first InternalIP. */
 export function nodeAddressOf(node: Node): string | undefined {
-  return node.status?.addresses?.find(({ type, address }) => type === 'InternalIP' && !address.includes(':'))?.address;
+  return nodeAddressesOf(node)[0];
 }
 
 /** Undefined until the node has an address. `blocks` are those of this very node (by uid). */
@@ -19,12 +28,12 @@ export function translateNode(
 ): NodeIr | undefined {
   const address = nodeAddressOf(node);
   if (address === undefined) return undefined;
-  const tunnelAddress = tunnelAddressOf(blocks);
   return {
     name: node.metadata.name,
     uid: node.metadata.uid ?? '',
     address,
-    ...(tunnelAddress === undefined ? {} : { tunnelAddress }),
+    addresses: nodeAddressesOf(node),
+    tunnelAddresses: tunnelAddressesOf(blocks),
     ...trust,
   };
 }
@@ -32,14 +41,15 @@ export function translateNode(
 /** What all other nodes know of this one; undefined until it owns a block. */
 export function translatePeer(node: Node, blocks: readonly IPBlock[]): PeerIr | undefined {
   const address = nodeAddressOf(node);
-  const tunnelAddress = tunnelAddressOf(blocks);
-  if (address === undefined || tunnelAddress === undefined) return undefined;
+  const tunnelAddresses = tunnelAddressesOf(blocks);
+  if (address === undefined || tunnelAddresses.length === 0) return undefined;
   const nodeUid = node.metadata.uid ?? '';
   return {
     node: node.metadata.name,
     nodeUid,
     address,
-    tunnelAddress,
+    addresses: nodeAddressesOf(node),
+    tunnelAddresses,
     tunnelMac: tunnelMacOf(nodeUid),
     blocks: blocks.map(({ spec }) => spec.cidr).sort(),
   };
@@ -50,9 +60,11 @@ export function translatePool({ metadata, spec }: IPPool): PoolIr {
     name: metadata.name,
     uid: metadata.uid ?? '',
     cidr: spec.cidr,
-    encapsulation: 'VXLAN',
+    encapsulation: spec.encapsulation ?? 'VXLAN',
     natOutgoing: spec.natOutgoing ?? true,
     disabled: spec.disabled ?? false,
+    reserved: [...(spec.reserved ?? [])].sort(),
+    isCommon: spec.assignment !== 'Manual' && spec.namespaceSelector === undefined,
   };
 }
 
@@ -60,8 +72,14 @@ export function translatePool({ metadata, spec }: IPPool): PoolIr {
 const STATIC_HASH = 'kubernetes.io/config.hash';
 
 /** A pod as its own node is told of it; `binding` is what policy made of it. */
-export function translatePod(pod: Pod, binding: PodBinding, mesh: PodMeshIr | undefined): PodIr {
-  const { metadata, spec } = pod;
+export function translatePod(
+  pod: Pod,
+  binding: PodBinding,
+  choice: PoolChoice | Problem,
+  mesh: PodMeshIr | undefined,
+): PodIr {
+  const { metadata, spec, status } = pod;
+  const addresses = (status?.podIPs ?? []).flatMap(({ ip }) => canonicalIp(ip) ?? []);
   const staticHash = metadata.annotations?.[STATIC_HASH];
   return {
     uid: metadata.uid ?? '',
@@ -69,7 +87,8 @@ export function translatePod(pod: Pod, binding: PodBinding, mesh: PodMeshIr | un
     namespace: metadata.namespace ?? 'default',
     name: metadata.name,
     serviceAccount: spec.serviceAccountName ?? 'default',
-    ...(pod.status?.podIP === undefined ? {} : { address: pod.status.podIP }),
+    addresses,
+    addressing: 'reason' in choice ? `${choice.path} ${choice.message}` : choice,
     ...(binding.ingressChain === undefined ? {} : { ingressChain: binding.ingressChain }),
     ...(binding.egressChain === undefined ? {} : { egressChain: binding.egressChain }),
     ...(mesh === undefined ? {} : { mesh }),

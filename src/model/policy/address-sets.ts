@@ -1,4 +1,4 @@
-import { containsAddress, parseIpv4, type Cidr4 } from '../../lib/ipv4.ts';
+import { type Cidr, containsAddress, parseIp } from '../../lib/ip.ts';
 import type { AddressSetIr } from '../node/ir.ts';
 import type { PodFacts } from './pod-facts.ts';
 import { namedPortKey } from './ports.ts';
@@ -14,7 +14,7 @@ interface Source {
   readonly key: string;
   readonly selector: string;
   readonly port: string | undefined;
-  readonly within: readonly Cidr4[] | undefined;
+  readonly within: readonly Cidr[] | undefined;
   /** How many addresses are known under each port number; sources without a port leave it empty. */
   readonly numbers: Map<number, number>;
   users: number;
@@ -181,7 +181,7 @@ function sortedKeys(entries: readonly (readonly [string, boolean])[]): string[] 
   return entries.map(([key]) => key).sort();
 }
 
-function isWithin(prefixes: readonly Cidr4[], address: string): boolean {
-  const number = parseIpv4(address);
-  return number !== undefined && prefixes.some((prefix) => containsAddress(prefix, number));
+function isWithin(prefixes: readonly Cidr[], address: string): boolean {
+  const ip = parseIp(address);
+  return ip !== undefined && prefixes.some((prefix) => containsAddress(prefix, ip));
 }

@@ -20,7 +20,7 @@ export interface PolicyChange {
    * Pod uid → the IPv4 address that the pod's node has leased to it, before its status shows it; undefined takes the
    * lease back. May name pods that were not seen yet; a lease outlives its pod until it is taken back.
    */
-  readonly leases?: ReadonlyMap<string, string | undefined>;
+  readonly leases?: ReadonlyMap<string, readonly string[] | undefined>;
 }
 
 export interface PodBinding {

@@ -1,82 +1,74 @@
-import { formatCidr4, lastAddress, parseCidr4, parseIpv4, sizeOf, type Cidr4 } from '../../lib/ipv4.ts';
-
-/** The whole of IPv4. */
-export const EVERY_ADDRESS: Cidr4 = { base: 0, length: 0 };
+import { bitsOf, type Cidr, type Family, formatCidr, lastAddress, sizeOf } from '../../lib/ip.ts';
 
 /** Inclusive. */
 interface Range {
-  readonly first: number;
-  readonly last: number;
+  readonly family: Family;
+  readonly first: bigint;
+  readonly last: bigint;
 }
 
-/**
- * A prefix as the API server lets people write it in a NetworkPolicy: host bits may be set and are cleared.
- * Undefined when `text` is no IPv4 prefix.
- */
-export function parseLooseCidr4(text: string): Cidr4 | undefined {
-  const strict = parseCidr4(text);
-  if (strict !== undefined) return strict;
-  const match = /^([0-9.]+)\/(0|[1-9]\d?)$/.exec(text);
-  const address = parseIpv4(match?.[1] ?? '');
-  const length = Number(match?.[2]);
-  if (match === null || address === undefined || length > 32) return undefined;
-  return { base: address - (address % sizeOf(length)), length };
-}
-
-/** The fewest disjoint prefixes that cover the same addresses, ascending. */
-export function coalesceCidrs(cidrs: readonly Cidr4[]): Cidr4[] {
+/** The fewest disjoint prefixes that cover the same addresses, ascending, IPv4 first. */
+export function coalesceCidrs(cidrs: readonly Cidr[]): Cidr[] {
   return toCidrs(union(cidrs.map(toRange)));
 }
 
 /** What of `cidr` is in none of `except`: the fewest disjoint prefixes, ascending. */
-export function subtractCidrs(cidr: Cidr4, except: readonly Cidr4[]): Cidr4[] {
+export function subtractCidrs(cidr: Cidr, except: readonly Cidr[]): Cidr[] {
   const whole = toRange(cidr);
+  const { family } = whole;
   const left: Range[] = [];
   let first = whole.first;
-  for (const hole of union(except.map(toRange))) {
+  for (const hole of union(except.filter((part) => part.family === family).map(toRange))) {
     if (hole.last < first) continue;
     if (hole.first > whole.last) break;
-    if (hole.first > first) left.push({ first, last: hole.first - 1 });
-    first = hole.last + 1;
+    if (hole.first > first) left.push({ family, first, last: hole.first - 1n });
+    first = hole.last + 1n;
   }
-  if (first <= whole.last) left.push({ first, last: whole.last });
+  if (first <= whole.last) left.push({ family, first, last: whole.last });
   return toCidrs(left);
 }
 
-export function formatCidrs(cidrs: readonly Cidr4[]): string[] {
-  return cidrs.map(formatCidr4);
+export function formatCidrs(cidrs: readonly Cidr[]): string[] {
+  return cidrs.map(formatCidr);
 }
 
-function toRange(cidr: Cidr4): Range {
-  return { first: cidr.base, last: lastAddress(cidr) };
+function toRange(cidr: Cidr): Range {
+  return { family: cidr.family, first: cidr.base, last: lastAddress(cidr) };
 }
 
 /** Ascending and disjoint; neighbours are joined. */
 function union(ranges: readonly Range[]): Range[] {
-  const joined: { first: number; last: number }[] = [];
-  for (const { first, last } of [...ranges].sort((a, b) => a.first - b.first)) {
+  const joined: { family: Family; first: bigint; last: bigint }[] = [];
+  const sorted = [...ranges].sort(
+    (a, b) => a.family - b.family || (a.first < b.first ? -1 : a.first > b.first ? 1 : 0),
+  );
+  for (const { family, first, last } of sorted) {
     const previous = joined.at(-1);
-    if (previous !== undefined && first <= previous.last + 1) previous.last = Math.max(previous.last, last);
-    else joined.push({ first, last });
+    if (previous?.family === family && first <= previous.last + 1n) {
+      if (last > previous.last) previous.last = last;
+    } else joined.push({ family, first, last });
   }
   return joined;
 }
 
-function toCidrs(ranges: readonly Range[]): Cidr4[] {
-  const cidrs: Cidr4[] = [];
-  for (const { first, last } of ranges) {
+function toCidrs(ranges: readonly Range[]): Cidr[] {
+  const cidrs: Cidr[] = [];
+  for (const { family, first, last } of ranges) {
     for (let base = first; base <= last; ) {
-      const length = shortestPrefixAt(base, last);
-      cidrs.push({ base, length });
-      base += sizeOf(length);
+      const length = shortestPrefixAt(family, base, last);
+      cidrs.push({ family, base, length });
+      base += sizeOf({ family, length });
     }
   }
   return cidrs;
 }
 
 /** Length of the largest prefix that starts at `base` and ends at or before `last`. */
-function shortestPrefixAt(base: number, last: number): number {
-  let length = 32;
-  while (length > 0 && base % sizeOf(length - 1) === 0 && base + sizeOf(length - 1) - 1 <= last) length -= 1;
-  return length;
+function shortestPrefixAt(family: Family, base: bigint, last: bigint): number {
+  let length: number = bitsOf(family);
+  for (;;) {
+    const wider = sizeOf({ family, length: length - 1 });
+    if (length === 0 || base % wider !== 0n || base + wider - 1n > last) return length;
+    length -= 1;
+  }
 }

@@ -1,9 +1,9 @@
-import { containsAddress, parseCidr4, parseIpv4 } from '../../lib/ipv4.ts';
+import { containsAddress, parseCidr, parseIp } from '../../lib/ip.ts';
 import type { AddressSetIr, ChainIr, PortIr, RuleIr } from '../node/ir.ts';
 
 /** The first packet of a connection, as one end's chain sees it: after service translation, before masquerading. */
 export interface PolicyPacket {
-  /** IPv4 address of the far end: the source for an ingress chain, the destination for an egress chain. */
+  /** Address of the far end: the source for an ingress chain, the destination for an egress chain. */
   readonly peer: string;
   /** `other`: ICMP and whatever else has no ports. */
   readonly protocol: PortIr['protocol'] | 'other';
@@ -45,10 +45,10 @@ export function addressSets(sets: ReadonlyMap<string, AddressSetIr>): AddressSet
       const set = sets.get(key);
       if (set === undefined) return false;
       if (set.type === 'ip') return set.members.includes(address);
-      const value = parseIpv4(address);
+      const value = parseIp(address);
       if (value === undefined) return false;
       return set.members.some((member) => {
-        const cidr = parseCidr4(member);
+        const cidr = parseCidr(member);
         return cidr !== undefined && containsAddress(cidr, value);
       });
     },

@@ -1,8 +1,8 @@
 import type { LabelSelector } from '../../api/kubernetes.ts';
 import { REASON } from '../../api/reasons.ts';
-import type { Cidr4 } from '../../lib/ipv4.ts';
+import { type Cidr, parseLooseCidr } from '../../lib/ip.ts';
 import type { Problem } from '../problem.ts';
-import { coalesceCidrs, EVERY_ADDRESS, formatCidrs, parseLooseCidr4, subtractCidrs } from './cidr-sets.ts';
+import { coalesceCidrs, formatCidrs, subtractCidrs } from './cidr-sets.ts';
 import { isNamedPort, type NamedPort } from './ports.ts';
 import type { Direction, PolicyForm, RuleForm } from './policy-form.ts';
 import { ALL_PODS, type PodSource } from './sources.ts';
@@ -22,8 +22,7 @@ export type PeerForm =
 
 /**
  * No peers, or an empty list, is everybody. A `podSelector` alone stays in the policy's own namespace; a
- * `namespaceSelector` alone takes every pod of those namespaces. A peer that cannot be read matches nobody; so does an
- * IPv6 `ipBlock`, as sets are IPv4.
+ * `namespaceSelector` alone takes every pod of those namespaces. A peer that cannot be read matches nobody.
  */
 export function translatePeers(
   peers: readonly PeerSpec[] | undefined,
@@ -38,7 +37,6 @@ export function translatePeers(
       forms.push({ kind: 'pods', selector: { namespaces: namespaceSelector ?? namespace, pods: podSelector ?? {} } });
     } else if (ipBlock !== undefined) {
       const cidrs = translateIpBlock(ipBlock, `${path}[${index}].ipBlock`, problems);
-      if (cidrs.some(({ length }) => length === EVERY_ADDRESS.length)) return 'any';
       if (cidrs.length > 0) forms.push({ kind: 'cidrs', cidrs: formatCidrs(coalesceCidrs(cidrs)) });
     } else {
       problems.push({
@@ -76,31 +74,25 @@ export function referencesOf(form: PolicyForm): { readonly pods: PodSource[]; re
   return { pods, cidrs };
 }
 
-function translateIpBlock(block: NonNullable<PeerSpec['ipBlock']>, path: string, problems: Problem[]): Cidr4[] {
-  if (isIpv6(block.cidr)) return [];
-  const cidr = parseLooseCidr4(block.cidr);
+function translateIpBlock(block: NonNullable<PeerSpec['ipBlock']>, path: string, problems: Problem[]): Cidr[] {
+  const cidr = parseLooseCidr(block.cidr);
   if (cidr === undefined) {
     problems.push(invalidCidr(`${path}.cidr`, block.cidr));
     return [];
   }
-  const except: Cidr4[] = [];
+  const except: Cidr[] = [];
   for (const [index, text] of (block.except ?? []).entries()) {
-    const hole = parseLooseCidr4(text);
-    if (hole !== undefined) {
-      except.push(hole);
-    } else if (!isIpv6(text)) {
+    const hole = parseLooseCidr(text);
+    if (hole === undefined) {
       problems.push(invalidCidr(`${path}.except[${index}]`, text));
       return [];
     }
+    except.push(hole);
   }
   return subtractCidrs(cidr, except);
 }
 
-function isIpv6(text: string): boolean {
-  return text.includes(':');
-}
-
 function invalidCidr(path: string, text: string): Problem {
-  const message = `must be a prefix such as 10.0.0.0/8, not '${text}'; the block matches nobody`;
+  const message = `must be a prefix such as 10.0.0.0/8 or fd00::/8, not '${text}'; the block matches nobody`;
   return { path, reason: REASON.unsupportedValue, message };
 }

@@ -1,6 +1,6 @@
 import type { Container, Pod } from '../../api/kubernetes.ts';
 import { objectKey } from '../../api/meta.ts';
-import { parseIpv4 } from '../../lib/ipv4.ts';
+import { canonicalIp, compareIps } from '../../lib/ip.ts';
 import { namedPortKey } from './ports.ts';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -14,7 +14,7 @@ export interface PodFacts {
   readonly labels: Labels;
   /** Absent until scheduled. */
   readonly nodeName?: string;
-  /** IPv4 only, sorted. */
+  /** In their canonical form, sorted. */
   readonly addresses: readonly string[];
   /** Container port by `namedPortKey`; the first container that uses a name has it. */
   readonly namedPorts: ReadonlyMap<string, number>;
@@ -24,10 +24,10 @@ export interface PodFacts {
  * Undefined for pods that policy cannot see: those on the host's network, whose traffic is the node's, and those
  * that have completed, whose address may already be somebody else's. A terminating pod still runs and still counts.
  *
- * @param leasedAddress  what the pod's node has leased to it. It goes before the status, which the kubelet
- *                       writes later, and may still show the address of an earlier sandbox.
+ * @param leased  what the pod's node has leased to it. It goes before the status, which the kubelet writes later, and
+ *                may still show the addresses of an earlier sandbox.
  */
-export function podFacts(pod: Pod, leasedAddress: string | undefined): PodFacts | undefined {
+export function podFacts(pod: Pod, leased: readonly string[] | undefined): PodFacts | undefined {
   const { metadata, spec, status } = pod;
   if (spec.hostNetwork === true || status?.phase === 'Succeeded' || status?.phase === 'Failed') return undefined;
   const key = objectKey(pod);
@@ -37,7 +37,7 @@ export function podFacts(pod: Pod, leasedAddress: string | undefined): PodFacts 
     namespace: metadata.namespace ?? 'default',
     labels: metadata.labels ?? {},
     ...(spec.nodeName === undefined || spec.nodeName === '' ? {} : { nodeName: spec.nodeName }),
-    addresses: leasedAddress === undefined ? statusAddresses(pod) : [leasedAddress],
+    addresses: leased === undefined ? statusAddresses(pod) : [...leased].sort(compareIps),
     namedPorts: namedPortsOf(pod),
   };
 }
@@ -69,7 +69,7 @@ function sameEntries<T>(entries: readonly (readonly [string, T])[], other: Reado
 function statusAddresses({ status }: Pod): string[] {
   const all = status?.podIPs?.map(({ ip }) => ip) ?? [];
   if (all.length === 0 && status?.podIP !== undefined) all.push(status.podIP);
-  return [...new Set(all.filter((address) => parseIpv4(address) !== undefined))].sort();
+  return [...new Set(all.flatMap((address) => canonicalIp(address) ?? []))].sort(compareIps);
 }
 
 function namedPortsOf({ spec }: Pod): Map<string, number> {

@@ -34,8 +34,8 @@ export interface PolicyIndex {
   /** Takes in a change; the work is in proportion to what it touches. Arguments are kept, and never written to. */
   apply(change: PolicyChange): PolicyEffects;
   binding(podUid: string): PodBinding | undefined;
-  /** Keys of the address sets that hold the pod's `address`; undefined while the pod is not known to have it. */
-  setsHolding(podUid: string, address: string): readonly string[] | undefined;
+  /** Keys of the address sets that hold the pod's `addresses`; undefined while the pod is not known to have them. */
+  setsHolding(podUid: string, addresses: readonly string[]): readonly string[] | undefined;
   addressSet(key: string): AddressSetIr | undefined;
   chain(key: string): ChainIr | undefined;
   /** By `weftOrigin(key)` or `kubernetesOrigin(key)`; undefined when there is no such policy. */
@@ -55,7 +55,7 @@ interface BoundPod {
 class IncrementalPolicyIndex implements PolicyIndex {
   readonly #pods = new Map<string, Pod>();
   readonly #podKeys = new Map<string, string>();
-  readonly #leases = new Map<string, string>();
+  readonly #leases = new Map<string, readonly string[]>();
   readonly #selectors = new SelectorIndex();
   readonly #sets = new AddressSets();
   readonly #policies = new PolicyTable(this.#selectors, this.#sets);
@@ -84,9 +84,9 @@ class IncrementalPolicyIndex implements PolicyIndex {
     return this.#bindings.get(podUid);
   }
 
-  setsHolding(podUid: string, address: string): readonly string[] | undefined {
+  setsHolding(podUid: string, addresses: readonly string[]): readonly string[] | undefined {
     const facts = this.#selectors.pod(this.#podKeys.get(podUid) ?? '');
-    if (facts?.addresses.includes(address) !== true) return undefined;
+    if (facts === undefined || !addresses.every((address) => facts.addresses.includes(address))) return undefined;
     return [...this.#selectors.selectorsOf(facts.key)].flatMap((selector) => this.#sets.holding(selector, facts));
   }
 
@@ -127,9 +127,9 @@ class IncrementalPolicyIndex implements PolicyIndex {
   }
 
   #applyLeases(leases: PolicyChange['leases']): void {
-    for (const [uid, address] of leases ?? []) {
-      if (address === undefined) this.#leases.delete(uid);
-      else this.#leases.set(uid, address);
+    for (const [uid, addresses] of leases ?? []) {
+      if (addresses === undefined) this.#leases.delete(uid);
+      else this.#leases.set(uid, addresses);
       const key = this.#podKeys.get(uid);
       if (key !== undefined) this.#refresh(key);
     }

@@ -1,5 +1,5 @@
 import { shortHash } from '../../lib/hash.ts';
-import { parseCidr4, type Cidr4 } from '../../lib/ipv4.ts';
+import { type Cidr, parseCidr } from '../../lib/ip.ts';
 import { namedPortKey, type NamedPort } from './ports.ts';
 import { selectorKey, type PodSelector } from './selector-index.ts';
 
@@ -33,6 +33,6 @@ export function cidrSetKey(cidrs: readonly string[]): string {
   return shortHash(`cidrs ${cidrs.join(',')}`);
 }
 
-export function parseCanonicalCidrs(cidrs: readonly string[]): Cidr4[] {
-  return cidrs.flatMap((text) => parseCidr4(text) ?? []);
+export function parseCanonicalCidrs(cidrs: readonly string[]): Cidr[] {
+  return cidrs.flatMap((text) => parseCidr(text) ?? []);
 }

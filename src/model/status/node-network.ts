@@ -1,11 +1,12 @@
 import { CONDITION, REASON } from '../../api/reasons.ts';
+import { compareIps } from '../../lib/ip.ts';
 import type { NodeReportIr } from '../node/report.ts';
 import type { DesiredCondition } from './conditions.ts';
 
 export interface NodeNetworkFacts {
   /** By which other nodes reach it; absent while the Node has none. */
   readonly address: string | undefined;
-  readonly tunnelAddress: string | undefined;
+  readonly tunnelAddresses: readonly string[];
   /** That the node owns by the API. */
   readonly blocks: readonly string[];
   readonly isConnected: boolean;
@@ -15,14 +16,18 @@ export interface NodeNetworkFacts {
   readonly refused: readonly string[];
 }
 
+function compareCidrs(a: string, b: string): number {
+  return compareIps(a.split('/')[0] ?? '', b.split('/')[0] ?? '');
+}
+
 /** Status of a NodeNetwork: pure, so the same facts give the same status. */
 export function nodeNetworkStatus(facts: NodeNetworkFacts) {
-  const { address, tunnelAddress, blocks, report } = facts;
+  const { address, tunnelAddresses, blocks, report } = facts;
   return {
     ...(address === undefined ? {} : { address }),
-    ...(tunnelAddress === undefined ? {} : { tunnelAddress }),
+    tunnelAddresses,
     ...(report?.podMtu === undefined ? {} : { podMTU: report.podMtu }),
-    blocks: [...blocks].sort(),
+    blocks: [...blocks].sort(compareCidrs),
     ...(report === undefined ? {} : { versions: report.versions }),
     conditions: [ready(facts), applied(facts.refused), forwardBlocked(report)],
   };

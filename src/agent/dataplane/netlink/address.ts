@@ -1,7 +1,10 @@
-import { ipv4Bytes, parseAttributes, readIpv4 } from './codec.ts';
+import { ipBytes, parseAttributes, readIp } from './codec.ts';
+import { type Family, familyOf, hostCidr } from '../../../lib/ip.ts';
 import {
   AF_INET,
+  AF_INET6,
   IFA_ADDRESS,
+  IFA_F_NODAD,
   IFA_LOCAL,
   NLM_F_CREATE,
   NLM_F_REPLACE,
@@ -12,7 +15,7 @@ import {
 import type { Link } from './link.ts';
 import type { NetlinkSocket } from './socket.ts';
 
-/** An IPv4 address of an interface. */
+/** An address of an interface. */
 export interface InterfaceAddress {
   readonly index: number;
   readonly address: string;
@@ -20,10 +23,11 @@ export interface InterfaceAddress {
 }
 
 /** struct ifaddrmsg: family, prefix length, flags, scope, index. */
-function addressHeader(index: number, prefixLength: number): Buffer {
+function addressHeader(family: Family, index = 0, prefixLength = 0, flags = 0): Buffer {
   const header = Buffer.alloc(8);
-  header.writeUInt8(AF_INET, 0);
+  header.writeUInt8(family === 4 ? AF_INET : AF_INET6, 0);
   header.writeUInt8(prefixLength, 1);
+  header.writeUInt8(flags, 2);
   header.writeUInt32LE(index, 4);
   return header;
 }
@@ -33,41 +37,54 @@ export function parseAddress(body: Buffer): InterfaceAddress {
   const attributes = parseAttributes(body, 8);
   return {
     index: body.readUInt32LE(4),
-    address: readIpv4(attributes.get(IFA_LOCAL)) ?? '',
+    address: readIp(attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS)) ?? '',
     prefixLength: body.readUInt8(1),
   };
 }
 
-/** Of all interfaces. */
+/** Of all interfaces and both families. */
 export function listAddresses(socket: NetlinkSocket): InterfaceAddress[] {
-  const request = { what: 'list addresses', type: RTM_GETADDR, header: addressHeader(0, 0) };
-  return socket.dump(request).map(({ body }) => parseAddress(body));
+  return ([4, 6] as const).flatMap((family) => {
+    const request = { what: `list IPv${family} addresses`, type: RTM_GETADDR, header: addressHeader(family) };
+    return socket.dump(request).map(({ body }) => parseAddress(body));
+  });
 }
 
-/** Makes `address`/32 the one IPv4 address of `link`, or takes all away; says what it wrote. */
-export function correctAddress(socket: NetlinkSocket, link: Link, address: string | undefined): string[] {
-  const present = listAddresses(socket).filter(({ index }) => index === link.index);
-  const isWanted = (entry: InterfaceAddress) => entry.address === address && entry.prefixLength === 32;
+/**
+ * Makes `addresses`, each as a prefix of its own, the only ones of `link`; says what it wrote. Link-local addresses of
+ * IPv6 are the kernel's and stay.
+ *
+ * @param present what the link has, when the caller knows; else the kernel is asked.
+ */
+export function correctAddresses(
+  socket: NetlinkSocket,
+  link: Link,
+  addresses: readonly string[],
+  present: readonly InterfaceAddress[] = listAddresses(socket),
+): string[] {
+  const textOf = ({ address, prefixLength }: InterfaceAddress) => `${address}/${prefixLength}`;
+  const own = present.filter(({ index, address }) => index === link.index && !address.startsWith('fe80:'));
+  const there = new Set(own.map(textOf));
+  const wanted = new Set(addresses.map(hostCidr));
+  const missing = addresses.filter((address) => !there.has(hostCidr(address)));
   const written: string[] = [];
-  const write = (verb: string, type: number, flags: number, entry: InterfaceAddress) => {
-    const bytes = ipv4Bytes(entry.address);
-    const what = `${verb} address ${entry.address}/${entry.prefixLength} ${verb === 'add' ? 'to' : 'from'} ${link.name}`;
-    const header = addressHeader(link.index, entry.prefixLength);
+  const write = (verb: 'add' | 'remove', text: string) => {
+    const [address = '', length] = text.split('/');
+    const what = `${verb} address ${text} ${verb === 'add' ? 'to' : 'from'} ${link.name}`;
     socket.request({
       what,
-      type,
-      flags,
-      header,
+      type: verb === 'add' ? RTM_NEWADDR : RTM_DELADDR,
+      flags: verb === 'add' ? NLM_F_CREATE | NLM_F_REPLACE : 0,
+      // Nobody else can have the address: it is used at once.
+      header: addressHeader(familyOf(address), link.index, Number(length), familyOf(address) === 6 ? IFA_F_NODAD : 0),
       attributes: [
-        [IFA_LOCAL, bytes],
-        [IFA_ADDRESS, bytes],
+        [IFA_LOCAL, ipBytes(address)],
+        [IFA_ADDRESS, ipBytes(address)],
       ],
     });
     written.push(what);
   };
-  if (address !== undefined && !present.some(isWanted)) {
-    write('add', RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, { index: link.index, address, prefixLength: 32 });
-  }
-  for (const entry of present) if (!isWanted(entry)) write('remove', RTM_DELADDR, 0, entry);
+  for (const address of missing) write('add', hostCidr(address));
+  for (const text of there) if (!wanted.has(text)) write('remove', text);
   return written;
 }

@@ -1,5 +1,5 @@
 import { endianness } from 'node:os';
-import { formatIpv4, parseIpv4 } from '../../../lib/ipv4.ts';
+import { bitsOf, formatIp, type Ip, parseIp } from '../../../lib/ip.ts';
 
 /**
  * Messages and attributes of netlink (RFC 3549; include/uapi/linux/netlink.h). Pure. Integers are in host byte order,
@@ -111,17 +111,20 @@ export function readText(bytes: Buffer | undefined): string | undefined {
   return bytes.toString('utf8', 0, end < 0 ? bytes.length : end);
 }
 
-/** @throws RangeError when `address` is no IPv4 address. */
-export function ipv4Bytes(address: string): Buffer {
-  const value = parseIpv4(address);
-  if (value === undefined) throw new RangeError(`'${address}' is no IPv4 address`);
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
+/** 4 or 16 bytes, in network byte order. @throws RangeError when `address` is no IP address. */
+export function ipBytes(address: string): Buffer {
+  const ip = parseIp(address);
+  if (ip === undefined) throw new RangeError(`'${address}' is no IP address`);
+  return bytesOfIp(ip);
 }
 
-export function readIpv4(bytes: Buffer | undefined): string | undefined {
-  return bytes?.length === 4 ? formatIpv4(bytes.readUInt32BE()) : undefined;
+export function bytesOfIp({ family, value }: Ip): Buffer {
+  return Buffer.from(value.toString(16).padStart(bitsOf(family) / 4, '0'), 'hex');
+}
+
+export function readIp(bytes: Buffer | undefined): string | undefined {
+  if (bytes?.length !== 4 && bytes?.length !== 16) return undefined;
+  return formatIp({ family: bytes.length === 4 ? 4 : 6, value: BigInt(`0x${bytes.toString('hex')}`) });
 }
 
 /** @throws RangeError when `mac` is not six pairs of hexadecimal digits. */

@@ -3,6 +3,7 @@
 // socket.h, netlink.h
 export const AF_NETLINK = 16;
 export const AF_INET = 2;
+export const AF_INET6 = 10;
 export const AF_BRIDGE = 7;
 export const NETLINK_ROUTE = 0;
 export const SOL_NETLINK = 270;
@@ -34,6 +35,7 @@ export const RTM_GETROUTE = 26;
 export const RTM_NEWNEIGH = 28;
 export const RTM_DELNEIGH = 29;
 export const RTM_GETNEIGH = 30;
+export const IFA_F_NODAD = 0x02;
 export const RTA_DST = 1;
 export const RTA_OIF = 4;
 export const RTA_GATEWAY = 5;
@@ -61,6 +63,7 @@ export const IFLA_INFO_DATA = 2;
 export const VETH_INFO_PEER = 1;
 export const IFLA_VXLAN_ID = 1;
 export const IFLA_VXLAN_LOCAL = 4;
+export const IFLA_VXLAN_LOCAL6 = 17;
 export const IFLA_VXLAN_LEARNING = 7;
 export const IFLA_VXLAN_PORT = 15;
 

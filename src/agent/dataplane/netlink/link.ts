@@ -1,4 +1,4 @@
-import { type Attribute, macBytes, parseAttributes, readIpv4, readMac, readText, text, u32 } from './codec.ts';
+import { type Attribute, macBytes, parseAttributes, readIp, readMac, readText, text, u32 } from './codec.ts';
 import {
   IFF_UP,
   IFLA_ADDRESS,
@@ -12,6 +12,7 @@ import {
   IFLA_VXLAN_ID,
   IFLA_VXLAN_LEARNING,
   IFLA_VXLAN_LOCAL,
+  IFLA_VXLAN_LOCAL6,
   IFLA_VXLAN_PORT,
   NLM_F_CREATE,
   NLM_F_EXCL,
@@ -74,7 +75,7 @@ export function parseLink(body: Buffer): Link {
 function parseVxlan(data: ReadonlyMap<number, Buffer>): VxlanAttributes {
   return {
     vni: data.get(IFLA_VXLAN_ID)?.readUInt32LE(),
-    localAddress: readIpv4(data.get(IFLA_VXLAN_LOCAL)),
+    localAddress: readIp(data.get(IFLA_VXLAN_LOCAL) ?? data.get(IFLA_VXLAN_LOCAL6)),
     port: data.get(IFLA_VXLAN_PORT)?.readUInt16BE(),
     learning: data.get(IFLA_VXLAN_LEARNING)?.readUInt8() === 1,
   };

@@ -1,7 +1,9 @@
-import { type Attribute, ipv4Bytes, macBytes, parseAttributes, readIpv4, readMac, u32 } from './codec.ts';
+import { type Attribute, ipBytes, macBytes, parseAttributes, readIp, readMac, u32 } from './codec.ts';
+import { familyOf } from '../../../lib/ip.ts';
 import {
   AF_BRIDGE,
   AF_INET,
+  AF_INET6,
   NDA_DST,
   NDA_IFINDEX,
   NDA_LLADDR,
@@ -16,7 +18,7 @@ import {
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /**
- * A permanent neighbour. `arp`: on this interface, `address` is reached at `mac`. `forwarding`: on this VXLAN device,
+ * A permanent neighbour. `arp` (neighbour discovery with IPv6): on this interface, `address` is reached at `mac`. `forwarding`: on this VXLAN device,
  * frames for `mac` go into packets to `address`.
  */
 export interface Neighbour {
@@ -47,25 +49,27 @@ export function encodeNeighbourRemoval(neighbour: Neighbour): NetlinkRequest {
   };
 }
 
-/** Parses the body of RTM_NEWNEIGH. Undefined for what is not permanent, or has no IPv4 address or no MAC. */
+/** Parses the body of RTM_NEWNEIGH. Undefined for what is not permanent, or has no address or no MAC. */
 export function parseNeighbour(body: Buffer): Neighbour | undefined {
   const attributes = parseAttributes(body, 12);
-  const address = readIpv4(attributes.get(NDA_DST));
+  const address = readIp(attributes.get(NDA_DST));
   const mac = readMac(attributes.get(NDA_LLADDR));
   if (address === undefined || mac === undefined || (body.readUInt16LE(8) & NUD_PERMANENT) === 0) return undefined;
   const table = body.readUInt8(0) === AF_BRIDGE ? 'forwarding' : 'arp';
   return { table, interfaceIndex: body.readInt32LE(4), address, mac };
 }
 
-/** The permanent ones of one interface. */
+/** The permanent ones of one interface, of both families. */
 export function listNeighbours(socket: NetlinkSocket, table: Neighbour['table'], interfaceIndex: number): Neighbour[] {
-  const start = Buffer.alloc(12);
-  start.writeUInt8(familyOf(table), 0);
-  const messages = socket.dump({
-    what: `list ${table} neighbours of interface ${interfaceIndex}`,
-    type: RTM_GETNEIGH,
-    header: start,
-    attributes: [[NDA_IFINDEX, u32(interfaceIndex)]],
+  const messages = (table === 'arp' ? [AF_INET, AF_INET6] : [AF_BRIDGE]).flatMap((family) => {
+    const start = Buffer.alloc(12);
+    start.writeUInt8(family, 0);
+    return socket.dump({
+      what: `list ${table} neighbours of interface ${interfaceIndex}`,
+      type: RTM_GETNEIGH,
+      header: start,
+      attributes: [[NDA_IFINDEX, u32(interfaceIndex)]],
+    });
   });
   const neighbours = messages.flatMap(({ body }) => parseNeighbour(body) ?? []);
   return neighbours.filter((neighbour) => neighbour.interfaceIndex === interfaceIndex && neighbour.table === table);
@@ -83,9 +87,9 @@ export function neighbourKey({ table, interfaceIndex, address, mac }: Neighbour)
 }
 
 /** struct ndmsg: family, index, state, flags, type. */
-function header({ table, interfaceIndex }: Neighbour, state: number): Buffer {
+function header({ table, interfaceIndex, address }: Neighbour, state: number): Buffer {
   const bytes = Buffer.alloc(12);
-  bytes.writeUInt8(familyOf(table), 0);
+  bytes.writeUInt8(table === 'forwarding' ? AF_BRIDGE : familyOf(address) === 4 ? AF_INET : AF_INET6, 0);
   bytes.writeInt32LE(interfaceIndex, 4);
   bytes.writeUInt16LE(state, 8);
   bytes.writeUInt8(table === 'forwarding' ? NTF_SELF : 0, 10);
@@ -94,11 +98,7 @@ function header({ table, interfaceIndex }: Neighbour, state: number): Buffer {
 
 function attributesOf({ address, mac }: Neighbour): Attribute[] {
   return [
-    [NDA_DST, ipv4Bytes(address)],
+    [NDA_DST, ipBytes(address)],
     [NDA_LLADDR, macBytes(mac)],
   ];
-}
-
-function familyOf(table: Neighbour['table']): number {
-  return table === 'arp' ? AF_INET : AF_BRIDGE;
 }

@@ -1,7 +1,8 @@
-import { formatCidr4, parseCidr4 } from '../../../lib/ipv4.ts';
-import { type Attribute, ipv4Bytes, parseAttributes, readIpv4, u32 } from './codec.ts';
+import { familyOf, formatIp, parseCidr } from '../../../lib/ip.ts';
+import { type Attribute, ipBytes, parseAttributes, readIp, u32 } from './codec.ts';
 import {
   AF_INET,
+  AF_INET6,
   NLM_F_CREATE,
   NLM_F_REPLACE,
   RT_SCOPE_LINK,
@@ -25,9 +26,9 @@ import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 /** Who made a route (`rtm_protocol`): all of Weft's carry this. Not taken in include/uapi/linux/rtnetlink.h. */
 const ROUTE_PROTOCOL = 87;
 
-/** An IPv4 route of the main table. */
+/** A route of the main table. */
 export interface Route {
-  /** CIDR; `0.0.0.0/0` is the default route. */
+  /** CIDR; `0.0.0.0/0` and `::/0` are the default routes. */
   readonly destination: string;
   readonly type: 'unicast' | 'blackhole' | 'other';
   /** Index of the interface; absent for a blackhole. */
@@ -35,9 +36,12 @@ export interface Route {
   readonly gateway?: string;
   /** The gateway is taken to be on the interface's link, whatever the routes say. */
   readonly onlink?: boolean;
-  /** The lowest wins; 0 unless somebody else set it. */
+  /** The lowest wins; absent: the kernel's own, 0 for IPv4 and 1024 for IPv6. */
   readonly metric?: number;
 }
+
+/** IP6_RT_PRIO_USER: what the kernel writes where nobody says a metric. */
+const IPV6_METRIC = 1024;
 
 const TYPES: Readonly<Record<Route['type'], number>> = { unicast: RTN_UNICAST, blackhole: RTN_BLACKHOLE, other: 0 };
 
@@ -58,35 +62,39 @@ export function encodeRouteRemoval(route: Route): NetlinkRequest {
 export function parseRoute(body: Buffer): Route | undefined {
   const attributes = parseAttributes(body, 12);
   if ((attributes.get(RTA_TABLE)?.readUInt32LE() ?? body.readUInt8(4)) !== RT_TABLE_MAIN) return undefined;
-  const address = readIpv4(attributes.get(RTA_DST)) ?? '0.0.0.0';
+  const isIpv6 = body.readUInt8(0) === AF_INET6;
+  const address = readIp(attributes.get(RTA_DST)) ?? (isIpv6 ? '::' : '0.0.0.0');
   const type = body.readUInt8(7);
   const interfaceIndex = attributes.get(RTA_OIF)?.readUInt32LE();
-  const gateway = readIpv4(attributes.get(RTA_GATEWAY));
+  const gateway = readIp(attributes.get(RTA_GATEWAY));
   const metric = attributes.get(RTA_PRIORITY)?.readUInt32LE() ?? 0;
   return {
     destination: `${address}/${body.readUInt8(1)}`,
     type: type === RTN_UNICAST ? 'unicast' : type === RTN_BLACKHOLE ? 'blackhole' : 'other',
-    ...(interfaceIndex !== undefined && { interfaceIndex }),
+    // IPv6 has its blackholes on the loopback device.
+    ...(interfaceIndex !== undefined && type !== RTN_BLACKHOLE && { interfaceIndex }),
     ...(gateway !== undefined && { gateway }),
     ...((body.readUInt32LE(8) & RTNH_F_ONLINK) !== 0 && { onlink: true }),
-    ...(metric !== 0 && { metric }),
+    ...(metric !== (isIpv6 ? IPV6_METRIC : 0) && { metric }),
   };
 }
 
-/** Of the main table; `ours`: only those that Weft made. */
+/** Of the main tables of both families; `ours`: only those that Weft made. */
 export function listRoutes(socket: NetlinkSocket, { ours }: { readonly ours: boolean }): Route[] {
-  const header = Buffer.alloc(12);
-  header.writeUInt8(AF_INET, 0);
-  header.writeUInt8(RT_TABLE_MAIN, 4);
-  header.writeUInt8(ours ? ROUTE_PROTOCOL : 0, 5);
-  try {
-    const messages = socket.dump({ what: 'list routes', type: RTM_GETROUTE, header });
-    return messages.flatMap(({ body }) => parseRoute(body) ?? []);
-  } catch (error) {
-    // The main table of a namespace comes into being with its first route.
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  }
+  return [AF_INET, AF_INET6].flatMap((family) => {
+    const header = Buffer.alloc(12);
+    header.writeUInt8(family, 0);
+    header.writeUInt8(RT_TABLE_MAIN, 4);
+    header.writeUInt8(ours ? ROUTE_PROTOCOL : 0, 5);
+    try {
+      const messages = socket.dump({ what: 'list routes', type: RTM_GETROUTE, header });
+      return messages.flatMap(({ body }) => parseRoute(body) ?? []);
+    } catch (error) {
+      // The main table of a namespace comes into being with its first route.
+      if (hasCode(error, 'ENOENT')) return [];
+      throw error;
+    }
+  });
 }
 
 /** One line, as `ip route` would print it; equal text is an equal route. */
@@ -109,7 +117,7 @@ export function routeKey({ destination, metric = 0 }: Route): string {
 /** struct rtmsg: family, destination's length, source's length, TOS, table, protocol, scope, type, flags. */
 function routeHeader({ destination, type, interfaceIndex, gateway, onlink }: Route): Buffer {
   const header = Buffer.alloc(12);
-  header.writeUInt8(AF_INET, 0);
+  header.writeUInt8(familyOf(destination) === 4 ? AF_INET : AF_INET6, 0);
   header.writeUInt8(prefixOf(destination).length, 1);
   header.writeUInt8(RT_TABLE_MAIN, 4);
   header.writeUInt8(ROUTE_PROTOCOL, 5);
@@ -122,15 +130,15 @@ function routeHeader({ destination, type, interfaceIndex, gateway, onlink }: Rou
 function routeAttributes({ destination, interfaceIndex, gateway, metric }: Route): Attribute[] {
   const { address, length } = prefixOf(destination);
   return [
-    ...(length === 0 ? [] : [[RTA_DST, ipv4Bytes(address)] as const]),
+    ...(length === 0 ? [] : [[RTA_DST, ipBytes(address)] as const]),
     ...(interfaceIndex === undefined ? [] : [[RTA_OIF, u32(interfaceIndex)] as const]),
-    ...(gateway === undefined ? [] : [[RTA_GATEWAY, ipv4Bytes(gateway)] as const]),
+    ...(gateway === undefined ? [] : [[RTA_GATEWAY, ipBytes(gateway)] as const]),
     ...(metric === undefined ? [] : [[RTA_PRIORITY, u32(metric)] as const]),
   ];
 }
 
 function prefixOf(destination: string): { readonly address: string; readonly length: number } {
-  const cidr = parseCidr4(destination);
-  if (cidr === undefined) throw new RangeError(`'${destination}' is no IPv4 prefix`);
-  return { address: formatCidr4(cidr).split('/')[0] ?? '', length: cidr.length };
+  const cidr = parseCidr(destination);
+  if (cidr === undefined) throw new RangeError(`'${destination}' is no prefix`);
+  return { address: formatIp({ family: cidr.family, value: cidr.base }), length: cidr.length };
 }

@@ -1,5 +1,6 @@
 import type { PolicyPacket } from '../../../model/policy/evaluate.ts';
-import { type Attribute, ipv4Bytes, parseAttributes, readIpv4, u32 } from '../netlink/codec.ts';
+import { familyOf } from '../../../lib/ip.ts';
+import { type Attribute, ipBytes, parseAttributes, readIp, u32 } from '../netlink/codec.ts';
 import { hasCode } from '../netlink/error.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import {
@@ -8,6 +9,8 @@ import {
   IPCTNL_MSG_CT_GET_STATS,
   NETLINK_NETFILTER,
   NFPROTO_IPV4,
+  NFPROTO_IPV6,
+  NFPROTO_UNSPEC,
   nfgenmsg,
 } from './nfnetlink.ts';
 
@@ -36,6 +39,8 @@ const CTA_TUPLE_IP = 1;
 const CTA_TUPLE_PROTO = 2;
 const CTA_IP_V4_SRC = 1;
 const CTA_IP_V4_DST = 2;
+const CTA_IP_V6_SRC = 3;
+const CTA_IP_V6_DST = 4;
 const CTA_PROTO_NUM = 1;
 const CTA_PROTO_SRC_PORT = 2;
 const CTA_FILTER_ORIG_FLAGS = 1;
@@ -47,7 +52,7 @@ const NLA_F_NESTED = 0x8000;
 const UNFILTERED_LIMIT = 5_000;
 const PROTOCOLS: Readonly<Record<number, PolicyPacket['protocol']>> = { 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
 
-/** The kernel's table of IPv4 connections, in the network namespace that was the thread's when this was made. */
+/** The kernel's table of connections, in the network namespace that was the thread's when this was made. */
 export class Conntrack {
   readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
   readonly #unfilteredLimit: number;
@@ -64,12 +69,12 @@ export class Conntrack {
   flows(addresses: ReadonlySet<string> | 'all'): Flow[] {
     const entries = this.#count();
     if (entries === 0) return [];
-    if (addresses === 'all') return this.#dump([]);
+    if (addresses === 'all') return this.#dump(NFPROTO_UNSPEC, []);
     if (addresses.size === 1 && entries > this.#unfilteredLimit)
       return [...addresses].flatMap((address) => this.#of(address));
     const isWanted = ({ source, destination, dialled }: Flow) =>
       addresses.has(source) || addresses.has(destination) || addresses.has(dialled);
-    return this.#dump([]).filter(isWanted);
+    return this.#dump(NFPROTO_UNSPEC, []).filter(isWanted);
   }
 
   /** Its next packet is a new connection's. An entry that is gone already is no error. @throws NetlinkError */
@@ -78,7 +83,7 @@ export class Conntrack {
       this.#socket.request({
         what: `delete the conntrack entry ${source} → ${destination}`,
         type: IPCTNL_MSG_CT_DELETE,
-        header: nfgenmsg(NFPROTO_IPV4),
+        header: nfgenmsg(protocolOf(source)),
         attributes: identity,
       });
     } catch (error) {
@@ -92,7 +97,9 @@ export class Conntrack {
 
   /** Those that `address` opened, and those that reach it. The kernel filters (since Linux 5.8). */
   #of(address: string): Flow[] {
-    const tuple: Attribute[] = [[CTA_TUPLE_IP, [[CTA_IP_V4_SRC, ipv4Bytes(address)]]]];
+    const type = familyOf(address) === 4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC;
+    const tuple: Attribute[] = [[CTA_TUPLE_IP, [[type, ipBytes(address)]]]];
+    const protocol = protocolOf(address);
     const filter = (orig: number, reply: number): Attribute => [
       CTA_FILTER,
       [
@@ -101,8 +108,8 @@ export class Conntrack {
       ],
     ];
     return [
-      ...this.#dump([[CTA_TUPLE_ORIG, tuple], filter(CTA_FILTER_F_IP_SRC, 0)]),
-      ...this.#dump([[CTA_TUPLE_REPLY, tuple], filter(0, CTA_FILTER_F_IP_SRC)]),
+      ...this.#dump(protocol, [[CTA_TUPLE_ORIG, tuple], filter(CTA_FILTER_F_IP_SRC, 0)]),
+      ...this.#dump(protocol, [[CTA_TUPLE_REPLY, tuple], filter(0, CTA_FILTER_F_IP_SRC)]),
     ];
   }
 
@@ -111,18 +118,22 @@ export class Conntrack {
     return parseAttributes(this.#socket.get(request).body, 4).get(CTA_STATS_GLOBAL_ENTRIES)?.readUInt32BE() ?? 0;
   }
 
-  #dump(attributes: readonly Attribute[]): Flow[] {
+  #dump(protocol: number, attributes: readonly Attribute[]): Flow[] {
     const request = {
       what: 'list conntrack entries',
       type: IPCTNL_MSG_CT_GET,
-      header: nfgenmsg(NFPROTO_IPV4),
+      header: nfgenmsg(protocol),
       attributes,
     };
     return this.#socket.dump(request).flatMap(({ body }) => parseFlow(body) ?? []);
   }
 }
 
-/** @param body nfgenmsg and attributes. Undefined for what is not IPv4. */
+function protocolOf(address: string): number {
+  return familyOf(address) === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+}
+
+/** @param body nfgenmsg and attributes. Undefined for what has no addresses. */
 export function parseFlow(body: Buffer): Flow | undefined {
   const entry = parseAttributes(body, 4);
   const [orig, reply] = [entry.get(CTA_TUPLE_ORIG), entry.get(CTA_TUPLE_REPLY)];
@@ -131,9 +142,9 @@ export function parseFlow(body: Buffer): Flow | undefined {
   const back = parseAttributes(parseAttributes(reply).get(CTA_TUPLE_IP) ?? Buffer.alloc(0));
   const proto = parseAttributes(parseAttributes(reply).get(CTA_TUPLE_PROTO) ?? Buffer.alloc(0));
   const [source, dialled, destination] = [
-    readIpv4(there.get(CTA_IP_V4_SRC)),
-    readIpv4(there.get(CTA_IP_V4_DST)),
-    readIpv4(back.get(CTA_IP_V4_SRC)),
+    readIp(there.get(CTA_IP_V4_SRC) ?? there.get(CTA_IP_V6_SRC)),
+    readIp(there.get(CTA_IP_V4_DST) ?? there.get(CTA_IP_V6_DST)),
+    readIp(back.get(CTA_IP_V4_SRC) ?? back.get(CTA_IP_V6_SRC)),
   ];
   if (source === undefined || dialled === undefined || destination === undefined) return undefined;
   const identity: Attribute[] = [[CTA_TUPLE_ORIG | NLA_F_NESTED, orig]];

@@ -1,5 +1,5 @@
-import { lastAddress, parseCidr4 } from '../../../lib/ipv4.ts';
-import { encodeAttributes, ipv4Bytes, text } from '../netlink/codec.ts';
+import { bitsOf, lastAddress, parseCidr } from '../../../lib/ip.ts';
+import { bytesOfIp, encodeAttributes, ipBytes, text } from '../netlink/codec.ts';
 import { NLM_F_CREATE } from '../netlink/constants.ts';
 import type { BatchMessage } from './batch.ts';
 import { NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM } from './nfnetlink.ts';
@@ -37,27 +37,29 @@ const NFT_RETURN = -5;
 /** The list of a message is one attribute, whose length is 16 bits: 500 verdict elements are about 50 kB. */
 const ELEMENTS_PER_MESSAGE = 500;
 
-/** @throws RangeError when `address` is no IPv4 address. */
+/** @throws RangeError when `address` is no IP address. */
 export function addressElement(address: string): SetElement {
-  return { key: ipv4Bytes(address) };
+  return { key: ipBytes(address) };
 }
 
-/** Start and end of one interval; a prefix that reaches 255.255.255.255 has no end. @throws RangeError. */
+/** Start and end of one interval; a prefix that reaches the family's last address has no end. @throws RangeError. */
 export function cidrElements(cidr: string): SetElement[] {
-  const parsed = parseCidr4(cidr);
-  if (parsed === undefined) throw new RangeError(`'${cidr}' is no IPv4 prefix`);
-  const start = { key: bytesOf(parsed.base) };
-  const last = lastAddress(parsed);
-  return last === 0xffffffff ? [start] : [start, { key: bytesOf(last + 1), isEnd: true }];
+  const parsed = parseCidr(cidr);
+  if (parsed === undefined) throw new RangeError(`'${cidr}' is no prefix`);
+  const { family, base } = parsed;
+  const start = { key: bytesOfIp({ family, value: base }) };
+  const next = lastAddress(parsed) + 1n;
+  const isLast = next >> BigInt(bitsOf(family)) !== 0n;
+  return isLast ? [start] : [start, { key: bytesOfIp({ family, value: next }), isEnd: true }];
 }
 
 export function interfaceElement(name: string, verdict?: Verdict): SetElement {
   return verdict === undefined ? { key: interfaceBytes(name) } : { key: interfaceBytes(name), verdict };
 }
 
-/** Of a set of type `ifname . ipv4_addr`. */
+/** Of a set of type `ifname . ipv4_addr`, or `ifname . ipv6_addr`. */
 export function interfaceAddressElement(name: string, address: string): SetElement {
-  return { key: Buffer.concat([interfaceBytes(name), ipv4Bytes(address)]) };
+  return { key: Buffer.concat([interfaceBytes(name), ipBytes(address)]) };
 }
 
 /** Messages that add or delete `elements`, in order. */
@@ -122,11 +124,5 @@ function encodeVerdict(verdict: Verdict): Buffer {
 function interfaceBytes(name: string): Buffer {
   const bytes = Buffer.alloc(IFNAMSIZ);
   bytes.write(name, 0, IFNAMSIZ - 1, 'latin1');
-  return bytes;
-}
-
-function bytesOf(address: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(address);
   return bytes;
 }

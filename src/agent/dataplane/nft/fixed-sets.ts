@@ -1,4 +1,4 @@
-import { parseCidr4 } from '../../../lib/ipv4.ts';
+import { type Family, familyOf, parseCidr } from '../../../lib/ip.ts';
 import { coalesceCidrs, formatCidrs } from '../../../model/policy/cidr-sets.ts';
 import {
   type SetElement,
@@ -10,11 +10,11 @@ import {
 } from './elements.ts';
 import { chainName, checkedAddress, checkedCidr } from './names.ts';
 import type { NodeFacts, PodBinding } from './policy-state.ts';
-import type { FIXED_SETS } from './render-table.ts';
+import { type FixedSet, twinOf } from './render-table.ts';
 
 /** One element of one of the table's fixed sets, in both languages the kernel is told in. */
 export interface FixedElement {
-  readonly set: keyof typeof FIXED_SETS;
+  readonly set: FixedSet;
   /** As nft writes it; equal text is equal content. */
   readonly text: string;
   readonly encoded: readonly SetElement[];
@@ -23,17 +23,21 @@ export interface FixedElement {
 /** What the sets about the node hold. @throws NftError `BadName` with the field that is wrong. */
 export function factElements(facts: NodeFacts): FixedElement[] {
   const nodes = facts.localAddress === '' ? facts.vxlanPeers : [facts.localAddress, ...facts.vxlanPeers];
-  return [
+  const elements = [
     ...addresses('vxlan_peers', 'vxlanPeers', facts.vxlanPeers),
     ...addresses('node_addresses', 'localAddress', nodes),
     ...prefixes('own_blocks', 'ownBlocks', facts.ownBlocks),
     ...prefixes('pod_cidrs', 'podCidrs', facts.podCidrs),
     ...prefixes('nat_cidrs', 'natCidrs', facts.natCidrs),
   ];
+  return elements.flatMap((element) => ofFamilies(element, facts.hasIpv6));
 }
 
 /** What the sets and verdict maps say of one pod. */
-export function podElements({ hostInterface, address, ingressChain, egressChain }: PodBinding): FixedElement[] {
+export function podElements(
+  { hostInterface, addresses: own, ingressChain, egressChain }: PodBinding,
+  hasIpv6: boolean,
+): FixedElement[] {
   const verdict = (chain: string | undefined): Verdict =>
     chain === undefined ? { kind: 'return' } : { kind: 'goto', chain };
   const map = (set: 'pods_out' | 'pods_in', chain: string | undefined): FixedElement => ({
@@ -43,25 +47,43 @@ export function podElements({ hostInterface, address, ingressChain, egressChain 
   });
   return [
     { set: 'pod_interfaces', text: `"${hostInterface}"`, encoded: [interfaceElement(hostInterface)] },
-    {
-      set: 'pod_addresses',
-      text: `"${hostInterface}" . ${address}`,
-      encoded: [interfaceAddressElement(hostInterface, address)],
-    },
+    ...own.flatMap((address) =>
+      ofFamilies(
+        {
+          set: 'pod_addresses',
+          family: familyOf(address),
+          text: `"${hostInterface}" . ${address}`,
+          encoded: [interfaceAddressElement(hostInterface, address)],
+        },
+        hasIpv6,
+      ),
+    ),
     map('pods_out', egressChain === undefined ? undefined : chainName('egress', egressChain)),
     map('pods_in', ingressChain === undefined ? undefined : chainName('ingress', ingressChain)),
   ];
 }
 
-function addresses(set: FixedElement['set'], field: string, values: readonly string[]): FixedElement[] {
+interface FamilyElement extends FixedElement {
+  readonly family: Family;
+}
+
+/** An element of IPv6 goes into the twin of its set, where there are twins. */
+function ofFamilies({ family, set, ...element }: FamilyElement, hasIpv6: boolean): FixedElement[] {
+  if (family === 4) return [{ set, ...element }];
+  return hasIpv6 ? [{ set: twinOf(set), ...element }] : [];
+}
+
+function addresses(set: FixedElement['set'], field: string, values: readonly string[]): FamilyElement[] {
   return [...new Set(values)].map((value) => {
     const text = checkedAddress(value, { kind: 'facts', key: field });
-    return { set, text, encoded: [addressElement(text)] };
+    return { set, family: familyOf(text), text, encoded: [addressElement(text)] };
   });
 }
 
 /** Coalesced: intervals must not overlap. */
-function prefixes(set: FixedElement['set'], field: string, values: readonly string[]): FixedElement[] {
-  const cidrs = values.flatMap((value) => parseCidr4(checkedCidr(value, { kind: 'facts', key: field })) ?? []);
-  return formatCidrs(coalesceCidrs(cidrs)).map((text) => ({ set, text, encoded: cidrElements(text) }));
+function prefixes(set: FixedElement['set'], field: string, values: readonly string[]): FamilyElement[] {
+  const cidrs = values.flatMap((value) => parseCidr(checkedCidr(value, { kind: 'facts', key: field })) ?? []);
+  return formatCidrs(coalesceCidrs(cidrs)).map((text) => {
+    return { set, family: familyOf(text), text, encoded: cidrElements(text) };
+  });
 }

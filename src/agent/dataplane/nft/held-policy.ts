@@ -1,4 +1,4 @@
-import { formatIpv4, parseIpv4 } from '../../../lib/ipv4.ts';
+import { bitsOf, formatCidr, parseIp } from '../../../lib/ip.ts';
 import type { AddressSetIr, ChainIr } from '../../../model/node/ir.ts';
 import type { AddressSets } from '../../../model/policy/evaluate.ts';
 import { NO_FACTS, type NodeFacts, type PodBinding, type PolicyState } from './policy-state.ts';
@@ -63,16 +63,17 @@ export class HeldPolicy implements AddressSets {
     return this.#byAddress.get(address);
   }
 
-  /** In constant time: an address is in a set of prefixes when one of its 33 prefixes is a member. */
+  /** In constant time: an address is in a set of prefixes when one of its prefixes, 33 or 129, is a member. */
   has(key: string, address: string): boolean {
     const set = this.#sets.get(key);
     if (set === undefined) return false;
     if (set.type === 'ip') return set.members.has(address);
-    const value = parseIpv4(address);
-    if (value === undefined) return false;
-    for (let length = 32; length >= 0; length -= 1) {
-      const size = 2 ** (32 - length);
-      if (set.members.has(`${formatIpv4(value - (value % size))}/${length}`)) return true;
+    const ip = parseIp(address);
+    if (ip === undefined) return false;
+    const { family, value } = ip;
+    for (let length: number = bitsOf(family); length >= 0; length -= 1) {
+      const hostBits = BigInt(bitsOf(family) - length);
+      if (set.members.has(formatCidr({ family, base: (value >> hostBits) << hostBits, length }))) return true;
     }
     return false;
   }
@@ -111,5 +112,5 @@ export class HeldPolicy implements AddressSets {
 }
 
 function byAddress(pods: ReadonlyMap<string, PodBinding>): ReadonlyMap<string, PodBinding> {
-  return new Map([...pods.values()].map((pod) => [pod.address, pod]));
+  return new Map([...pods.values()].flatMap((pod) => pod.addresses.map((address) => [address, pod] as const)));
 }

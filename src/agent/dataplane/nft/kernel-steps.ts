@@ -1,3 +1,4 @@
+import { type Family, familyOf } from '../../../lib/ip.ts';
 import { encodeAttributes, text } from '../netlink/codec.ts';
 import { NLM_F_CREATE } from '../netlink/constants.ts';
 import type { BatchMessage } from './batch.ts';
@@ -8,7 +9,9 @@ import type { NftLine } from './libnftables.ts';
 import { chainName, setName } from './names.ts';
 import { usedChains } from './next-state.ts';
 import { NFT_MSG_DELCHAIN, NFT_MSG_DELSET, NFT_MSG_NEWSET, u32be } from './nfnetlink.ts';
+import type { PodBinding } from './policy-state.ts';
 import { renderChain } from './render-chain.ts';
+import { familiesOf } from './render-table.ts';
 
 /** A change as the kernel is told it, in this order; each step is safe when the next never comes. */
 export interface KernelSteps {
@@ -29,8 +32,8 @@ const MEMBERS_PER_TRANSACTION = 20_000;
 const NFTA_SET = { table: 1, name: 2, flags: 3, keyType: 4, keyLength: 5, id: 10 };
 const NFTA_CHAIN = { table: 1, name: 3 };
 const NFT_SET_INTERVAL = 4;
-/** libnftables' number for `ipv4_addr` (its datatype.h). */
-const TYPE_IPADDR = 7;
+/** libnftables' numbers for `ipv4_addr` and `ipv6_addr` (its datatype.h), and their lengths. */
+const KEY = { 4: { type: 7, length: 4 }, 6: { type: 8, length: 16 } } as const;
 
 /** Pure. */
 export function kernelSteps(held: HeldPolicy, next: NextState): KernelSteps {
@@ -38,11 +41,12 @@ export function kernelSteps(held: HeldPolicy, next: NextState): KernelSteps {
   const written = [...after].filter(
     ([id, { key }]) => !before.has(id) || held.chains.get(key) !== next.chains.get(key),
   );
+  const families = familiesOf(next.facts);
   const dropped = [...before].filter(([id]) => !after.has(id)).map(([, use]) => use);
   return {
     load: next.deltas.flatMap((delta) => [
-      ...(delta.isNew ? [[newSet(delta)]] : []),
-      ...slices(delta.add).map((members) => memberMessages('add', delta, members)),
+      ...(delta.isNew ? [families.map((family) => newSet(delta, family))] : []),
+      ...slices(delta.add).map((members) => memberMessages('add', delta, members, families)),
     ]),
     rules: written.flatMap(([id, { direction, key }]) => {
       const verb = before.has(id) ? 'flush' : 'add';
@@ -51,16 +55,16 @@ export function kernelSteps(held: HeldPolicy, next: NextState): KernelSteps {
         text: `${verb} chain inet weft ${chainName(direction, key)}`,
         culprit: { kind: 'chain', key },
       };
-      return chain === undefined ? [] : [line, ...renderChain(direction, key, chain)];
+      return chain === undefined ? [] : [line, ...renderChain(direction, key, chain, families)];
     }),
     bindings: [...factMessages(held, next), ...podMessages(held, next)],
     unload: [
       ...next.deltas.flatMap((delta) =>
-        slices(delta.remove).map((members) => memberMessages('delete', delta, members)),
+        slices(delta.remove).map((members) => memberMessages('delete', delta, members, families)),
       ),
       [
         ...dropped.map(({ direction, key }) => deleteChain(chainName(direction, key))),
-        ...next.removedSets.map((key) => deleteSet(key)),
+        ...next.removedSets.flatMap((key) => families.map((family) => deleteSet(key, family))),
       ],
     ],
     isStructural:
@@ -70,9 +74,17 @@ export function kernelSteps(held: HeldPolicy, next: NextState): KernelSteps {
   };
 }
 
-function memberMessages(action: 'add' | 'delete', { key, type }: SetDelta, members: readonly string[]): BatchMessage[] {
-  const elements = members.flatMap((member) => (type === 'ip' ? [addressElement(member)] : cidrElements(member)));
-  return elementMessages(action, setName(key), elements, { kind: 'set', key });
+function memberMessages(
+  action: 'add' | 'delete',
+  { key, type }: SetDelta,
+  members: readonly string[],
+  families: readonly Family[],
+): BatchMessage[] {
+  return [...Map.groupBy(members, familyOf)].flatMap(([family, own]) => {
+    if (!families.includes(family)) return [];
+    const elements = own.flatMap((member) => (type === 'ip' ? [addressElement(member)] : cidrElements(member)));
+    return elementMessages(action, setName(key, family), elements, { kind: 'set', key });
+  });
 }
 
 function slices(members: readonly string[]): (readonly string[])[] {
@@ -91,7 +103,8 @@ function podMessages(held: HeldPolicy, next: NextState): BatchMessage[] {
   if (held.pods === next.pods) return [];
   const gone = [...held.pods.values()].filter((pod) => next.pods.get(pod.hostInterface) !== pod);
   const come = [...next.pods.values()].filter((pod) => held.pods.get(pod.hostInterface) !== pod);
-  return fixedMessages(gone.flatMap(podElements), come.flatMap(podElements));
+  const elements = (pods: readonly PodBinding[]) => pods.flatMap((pod) => podElements(pod, next.facts.hasIpv6));
+  return fixedMessages(elements(gone), elements(come));
 }
 
 /** The difference; deletions first, because a map has one verdict for each interface. */
@@ -118,14 +131,14 @@ function fixedMessages(before: readonly FixedElement[], after: readonly FixedEle
   ];
 }
 
-function newSet({ key, type }: SetDelta): BatchMessage {
+function newSet({ key, type }: SetDelta, family: Family): BatchMessage {
   const attributes = encodeAttributes([
     [NFTA_SET.table, text(TABLE)],
-    [NFTA_SET.name, text(setName(key))],
+    [NFTA_SET.name, text(setName(key, family))],
     [NFTA_SET.flags, u32be(type === 'cidr' ? NFT_SET_INTERVAL : 0)],
-    [NFTA_SET.keyType, u32be(TYPE_IPADDR)],
-    [NFTA_SET.keyLength, u32be(4)],
-    [NFTA_SET.id, u32be(1)],
+    [NFTA_SET.keyType, u32be(KEY[family].type)],
+    [NFTA_SET.keyLength, u32be(KEY[family].length)],
+    [NFTA_SET.id, u32be(family)],
   ]);
   return {
     type: NFT_MSG_NEWSET,
@@ -136,10 +149,10 @@ function newSet({ key, type }: SetDelta): BatchMessage {
   };
 }
 
-function deleteSet(key: string): BatchMessage {
+function deleteSet(key: string, family: Family): BatchMessage {
   const attributes = encodeAttributes([
     [NFTA_SET.table, text(TABLE)],
-    [NFTA_SET.name, text(setName(key))],
+    [NFTA_SET.name, text(setName(key, family))],
   ]);
   return { type: NFT_MSG_DELSET, flags: 0, attributes, what: 'delete an address set', culprit: { kind: 'set', key } };
 }

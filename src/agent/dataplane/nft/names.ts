@@ -1,9 +1,9 @@
-import { parseCidr4, parseIpv4 } from '../../../lib/ipv4.ts';
+import { type Family, parseCidr, parseIp } from '../../../lib/ip.ts';
 import { type Culprit, NftError } from './nft-error.ts';
 
 /** Names inside of `inet weft`. What comes from the operator is checked here, once, before it becomes text. */
-export function setName(key: string): string {
-  return `s_${checkedKey({ kind: 'set', key })}`;
+export function setName(key: string, family: Family): string {
+  return `${family === 4 ? 's' : 's6'}_${checkedKey({ kind: 'set', key })}`;
 }
 
 export type Direction = 'ingress' | 'egress';
@@ -22,13 +22,13 @@ export function checkedInterface(name: string): string {
 }
 
 export function checkedAddress(address: string, culprit: Culprit): string {
-  if (parseIpv4(address) !== undefined) return address;
-  throw new NftError('BadName', `'${address}' is no IPv4 address`, culprit);
+  if (parseIp(address) !== undefined) return address;
+  throw new NftError('BadName', `'${address}' is no IP address`, culprit);
 }
 
 export function checkedCidr(cidr: string, culprit: Culprit): string {
-  if (parseCidr4(cidr) !== undefined) return cidr;
-  throw new NftError('BadName', `'${cidr}' is no IPv4 prefix with its host bits zero`, culprit);
+  if (parseCidr(cidr) !== undefined) return cidr;
+  throw new NftError('BadName', `'${cidr}' is no prefix with its host bits zero`, culprit);
 }
 
 /** The kernel takes 255 characters of a name; a hash needs no more than 64. */

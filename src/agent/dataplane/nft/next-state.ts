@@ -98,7 +98,7 @@ function nextPods(held: HeldPolicy, { pods }: PolicyChange): ReadonlyMap<string,
   const next = new Map(held.pods);
   for (const name of pods.unbind ?? []) next.delete(name);
   for (const pod of pods.bind ?? []) {
-    checkedAddress(pod.address, { kind: 'pod', key: pod.hostInterface });
+    for (const address of pod.addresses) checkedAddress(address, { kind: 'pod', key: pod.hostInterface });
     next.set(checkedInterface(pod.hostInterface), pod);
   }
   return next;

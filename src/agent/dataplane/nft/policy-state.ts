@@ -4,7 +4,7 @@ import { VXLAN_PORT } from '../../../model/node/names.ts';
 /** A pod's host interface, what it may call itself, and the chains it passes; without a chain a direction is open. */
 export interface PodBinding {
   readonly hostInterface: string;
-  readonly address: string;
+  readonly addresses: readonly string[];
   readonly ingressChain?: string;
   readonly egressChain?: string;
 }
@@ -15,6 +15,8 @@ export interface NodeFacts {
   /** Underlay addresses of the nodes whose VXLAN packets are believed. */
   readonly vxlanPeers: readonly string[];
   readonly vxlanPort: number;
+  /** Without it every packet of IPv6 from or to pods is dropped, and no set has a twin for it. */
+  readonly hasIpv6: boolean;
   /** Of all pools: what is not masqueraded when pods dial it. */
   readonly podCidrs: readonly string[];
   /** Of pools with natOutgoing: what is masqueraded when it dials out. */
@@ -59,6 +61,7 @@ export const NO_FACTS: NodeFacts = {
   localAddress: '',
   vxlanPeers: [],
   vxlanPort: VXLAN_PORT,
+  hasIpv6: false,
   podCidrs: [],
   natCidrs: [],
   ownBlocks: [],

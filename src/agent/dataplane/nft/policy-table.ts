@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import { type Cidr4, containsAddress, parseCidr4, parseIpv4 } from '../../../lib/ipv4.ts';
+import { canonicalIp, type Cidr, containsAddress, familyOf, parseCidr, parseIp } from '../../../lib/ip.ts';
 import { inNetns } from '../netns.ts';
 import { BatchSocket } from './batch.ts';
 import { Conntrack } from './conntrack.ts';
@@ -11,6 +11,7 @@ import { nextState } from './next-state.ts';
 import type { NodeFacts, PolicyChange, PolicyState } from './policy-state.ts';
 import { addressesToPurge, addressesToRecheck, isForbidden } from './recheck.ts';
 import { renderState } from './render-state.ts';
+import { familiesOf } from './render-table.ts';
 import { openShortcut, shutShortcut } from './shortcut.ts';
 
 export type { ForeignChain, RuleCounter } from './inspect.ts';
@@ -80,6 +81,7 @@ export class PolicyTable {
       if (!this.#isIntact()) await this.#install(this.#held);
       const needsNewTable =
         next.facts.vxlanPort !== this.#held.facts.vxlanPort ||
+        next.facts.hasIpv6 !== this.#held.facts.hasIpv6 ||
         next.deltas.some(({ key, type }) => (this.#held.sets.get(key)?.type ?? type) !== type);
       if (needsNewTable) await this.#install(afterwards(this.#held, next));
       else await this.#change(next);
@@ -126,7 +128,9 @@ export class PolicyTable {
 
   async #change(next: NextState): Promise<void> {
     const steps = kernelSteps(this.#held, next);
-    const rechecked = addressesToRecheck(this.#held, next);
+    const families = familiesOf(next.facts);
+    const concerned = [...addressesToRecheck(this.#held, next)];
+    const rechecked = new Set(concerned.filter((address) => families.includes(familyOf(address))));
     const purged = addressesToPurge(this.#held, next);
     const generation = this.#inspector.generation();
     const committed = this.#committed();
@@ -166,14 +170,16 @@ export class PolicyTable {
     await this.#nft.runOnPoolThread(renderState(wanted));
     this.#held = wanted;
     this.#sealNow();
-    const blocks = wanted.facts.ownBlocks.flatMap((block) => parseCidr4(block) ?? []);
+    const blocks = wanted.facts.ownBlocks.flatMap((block) => parseCidr(block) ?? []);
     const local = this.#localAddresses();
     const isLeft = (address: string) =>
       wanted.podAt(address) === undefined &&
       !local.has(address) &&
       blocks.some((block) => containsText(block, address));
     this.#cut('all', isLeft);
-    this.#batch.commit(openShortcut(new Set([...wanted.pods.values()].map(({ address }) => address))));
+    const families = familiesOf(wanted.facts);
+    const addresses = [...wanted.pods.values()].flatMap((pod) => pod.addresses);
+    this.#batch.commit(openShortcut(new Set(addresses.filter((address) => families.includes(familyOf(address))))));
     this.#sealNow();
   }
 
@@ -223,11 +229,12 @@ function afterwards(held: HeldPolicy, next: NextState): HeldPolicy {
   return copy;
 }
 
-function containsText(cidr: Cidr4, address: string): boolean {
-  const value = parseIpv4(address);
-  return value !== undefined && containsAddress(cidr, value);
+function containsText(cidr: Cidr, address: string): boolean {
+  const ip = parseIp(address);
+  return ip !== undefined && containsAddress(cidr, ip);
 }
 
 function addressesOfThisNamespace(): ReadonlySet<string> {
-  return new Set(Object.values(networkInterfaces()).flatMap((of) => (of ?? []).map(({ address }) => address)));
+  const all = Object.values(networkInterfaces()).flatMap((of) => of ?? []);
+  return new Set(all.flatMap(({ address }) => canonicalIp(address) ?? []));
 }

@@ -15,12 +15,14 @@ export function addressesToRecheck(held: HeldPolicy, next: NextState): ReadonlyS
   const addresses = new Set<string>();
   if (held.pods !== next.pods || held.chains !== next.chains) {
     for (const pod of next.pods.values()) {
-      const old = held.podAt(pod.address);
-      // Nobody had the address, so no connection is open: what leaves it is purged.
-      if (old === undefined) continue;
-      const before = old.hostInterface === pod.hostInterface ? chainsOf(held, old) : [];
-      const isNewlyHeld = chainsOf(next, pod).some((chain, at) => chain !== undefined && chain !== before[at]);
-      if (isNewlyHeld) addresses.add(pod.address);
+      for (const address of pod.addresses) {
+        const old = held.podAt(address);
+        // Nobody had the address, so no connection is open: what leaves it is purged.
+        if (old === undefined) continue;
+        const before = old.hostInterface === pod.hostInterface ? chainsOf(held, old) : [];
+        const isNewlyHeld = chainsOf(next, pod).some((chain, at) => chain !== undefined && chain !== before[at]);
+        if (isNewlyHeld) addresses.add(address);
+      }
     }
   }
   for (const delta of next.deltas) addConcerned(addresses, next, delta);
@@ -30,8 +32,9 @@ export function addressesToRecheck(held: HeldPolicy, next: NextState): ReadonlyS
 /** Addresses that pods have left: nothing of their connections may be inherited by who comes next. */
 export function addressesToPurge(held: HeldPolicy, next: NextState): ReadonlySet<string> {
   if (held.pods === next.pods) return new Set();
-  const kept = new Set([...next.pods.values()].map(({ address }) => address));
-  return new Set([...held.pods.values()].map(({ address }) => address).filter((address) => !kept.has(address)));
+  const addressesOf = ({ pods }: Pick<NextState, 'pods'>) => [...pods.values()].flatMap(({ addresses }) => addresses);
+  const kept = new Set(addressesOf(next));
+  return new Set(addressesOf(held).filter((address) => !kept.has(address)));
 }
 
 /** Whether policy as held forbids an open connection. Connections of the node itself always pass, and so does a pod to itself. */
@@ -60,7 +63,7 @@ function addConcerned(addresses: Set<string>, next: NextState, { key, type, isNe
     );
     const members = [...(actions.has('allow') ? remove : []), ...(actions.has('deny') ? add : [])];
     if (members.length === 0) continue;
-    if (type === 'cidr' || members.length > MEMBERS_LIMIT) addresses.add(pod.address);
-    else for (const member of members) addresses.add(member);
+    const concerned = type === 'cidr' || members.length > MEMBERS_LIMIT ? pod.addresses : members;
+    for (const address of concerned) addresses.add(address);
   }
 }

@@ -1,4 +1,4 @@
-import { parseIpv4 } from '../../../lib/ipv4.ts';
+import { type Family, familyOf, parseIp } from '../../../lib/ip.ts';
 import { inNetns } from '../netns.ts';
 import { NftContext } from './libnftables.ts';
 import { NftError } from './nft-error.ts';
@@ -19,7 +19,7 @@ export interface Redirect {
 /**
  * The table `inet weft_mesh` of a pod's own namespace, as text for one transaction that replaces an earlier one.
  *
- * - Out: TCP goes to the proxy, except the proxy's own (by uid) and what stays on 127.0.0.0/8. An application that
+ * - Out: TCP goes to the proxy, except the proxy's own (by uid) and what stays on 127.0.0.0/8 or ::1. An application that
  *   dials its own pod address goes through the proxy, like any other client.
  * - In: TCP goes to the proxy, except to its own ports and from the node to declared probes. Nobody reaches the two
  *   capturing ports themselves: a proxy would take its own port for the application's and dial itself in a circle.
@@ -31,17 +31,27 @@ export function renderRedirect(redirect: Redirect): string {
   const { proxyUid, inboundPort, outboundPort } = checkedRedirect(redirect);
   const excluded = portSet(redirect.excludedInboundPorts);
   const probes = portSet(redirect.probePorts);
-  const hosts = [...new Set(redirect.hostAddresses)].sort().join(', ');
+  const hosts = (family: Family) =>
+    [...new Set(redirect.hostAddresses)]
+      .filter((address) => familyOf(address) === family)
+      .sort()
+      .join(', ');
+  const exempt = (family: Family) =>
+    probes === '' || hosts(family) === ''
+      ? []
+      : [`${family === 4 ? 'ip' : 'ip6'} saddr { ${hosts(family)} } tcp dport { ${probes} } accept`];
   const inbound = [
     `tcp dport { ${inboundPort}, ${outboundPort} } drop`,
     ...(excluded === '' ? [] : [`tcp dport { ${excluded} } accept`]),
-    ...(probes === '' || hosts === '' ? [] : [`ip saddr { ${hosts} } tcp dport { ${probes} } accept`]),
-    `meta nfproto ipv4 meta l4proto tcp redirect to :${inboundPort}`,
+    ...exempt(4),
+    ...exempt(6),
+    `meta l4proto tcp redirect to :${inboundPort}`,
   ];
   const outbound = [
     `meta skuid ${proxyUid} accept`,
     'ip daddr 127.0.0.0/8 accept',
-    `meta nfproto ipv4 meta l4proto tcp redirect to :${outboundPort}`,
+    'ip6 daddr ::1 accept',
+    `meta l4proto tcp redirect to :${outboundPort}`,
   ];
   const rules = (chain: string, of: readonly string[]) => of.map((rule) => `add rule inet weft_mesh ${chain} ${rule}`);
   return [
@@ -83,7 +93,7 @@ function checkedRedirect(redirect: Redirect): Redirect {
   }
   // 2^32 - 1 means "no uid" to the kernel.
   if (!Number.isInteger(proxyUid) || proxyUid < 0 || proxyUid >= 2 ** 32 - 1) refuse(`${proxyUid} is no uid`);
-  for (const address of hostAddresses) if (parseIpv4(address) === undefined) refuse(`'${address}' is no IPv4 address`);
+  for (const address of hostAddresses) if (parseIp(address) === undefined) refuse(`'${address}' is no IP address`);
   return redirect;
 }
 

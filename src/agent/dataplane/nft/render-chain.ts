@@ -1,3 +1,4 @@
+import type { Family } from '../../../lib/ip.ts';
 import type { ChainIr, PortIr, RuleIr } from '../../../model/node/ir.ts';
 import type { NftLine } from './libnftables.ts';
 import { chainName, type Direction, setName } from './names.ts';
@@ -9,18 +10,24 @@ export const OTHERWISE = 'no rule allows it';
 
 /**
  * One policy chain: `return` on allow, so that the other direction is still asked, `drop` on deny. A rule becomes
- * one line for each pair of far end and protocol, all of the same verdict, so their order among themselves is free.
+ * one line for each far end, family and protocol, all of the same verdict, so their order among themselves is free.
  */
-export function renderChain(direction: Direction, key: string, chain: ChainIr): NftLine[] {
+export function renderChain(direction: Direction, key: string, chain: ChainIr, families: readonly Family[]): NftLine[] {
   const name = chainName(direction, key);
-  const rules = chain.rules.flatMap((rule) => renderRule(direction, rule));
+  const rules = chain.rules.flatMap((rule) => renderRule(direction, rule, families));
   if (chain.otherwise === 'deny') rules.push(`counter drop comment "${OTHERWISE}"`);
   return rules.map((rule) => ({ text: `add rule inet weft ${name} ${rule}`, culprit: { kind: 'chain', key } }));
 }
 
-function renderRule(direction: Direction, { action, peers, ports, origin }: RuleIr): string[] {
-  const far = direction === 'ingress' ? 'ip saddr' : 'ip daddr';
-  const ends = peers === 'any' ? [''] : peers.map((key) => `${far} @${setName(key)} `);
+function renderRule(
+  direction: Direction,
+  { action, peers, ports, origin }: RuleIr,
+  families: readonly Family[],
+): string[] {
+  const far = direction === 'ingress' ? 'saddr' : 'daddr';
+  const endOf = (key: string) =>
+    families.map((family) => `${family === 4 ? 'ip' : 'ip6'} ${far} @${setName(key, family)} `);
+  const ends = peers === 'any' ? [''] : peers.flatMap(endOf);
   const verdict = action === 'allow' ? 'return' : 'drop';
   const matches = ports === 'any' ? [''] : renderPorts(ports);
   return ends.flatMap((end) =>

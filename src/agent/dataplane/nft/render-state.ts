@@ -1,3 +1,4 @@
+import { type Family, familyOf } from '../../../lib/ip.ts';
 import { factElements, type FixedElement, podElements } from './fixed-sets.ts';
 import type { HeldPolicy } from './held-policy.ts';
 import type { NftLine } from './libnftables.ts';
@@ -5,7 +6,7 @@ import { chainName, setName } from './names.ts';
 import { usedChains } from './next-state.ts';
 import type { Culprit } from './nft-error.ts';
 import { renderChain } from './render-chain.ts';
-import { renderTable } from './render-table.ts';
+import { familiesOf, recheckSet, renderTable } from './render-table.ts';
 
 const ELEMENTS_PER_LINE = 500;
 
@@ -16,26 +17,41 @@ const ELEMENTS_PER_LINE = 500;
 export function renderState(held: HeldPolicy): NftLine[] {
   const chains = [...usedChains(held.pods.values()).values()];
   const pods = [...held.pods.values()];
+  const { hasIpv6 } = held.facts;
+  const families = familiesOf(held.facts);
+  const addresses = [...new Set(pods.flatMap((pod) => pod.addresses))];
   return [
     { text: 'add table inet weft' },
     { text: 'delete table inet weft' },
     { text: 'add table inet weft' },
-    ...renderTable(held.facts.vxlanPort),
-    ...[...held.sets].map(([key, { type }]) => ({ text: `add set inet weft ${setName(key)} ${setType(type)}` })),
-    ...[...held.sets].flatMap(([key, { members }]) => renderElements(setName(key), [...members], { kind: 'set', key })),
+    ...renderTable(held.facts),
+    ...[...held.sets].flatMap(([key, { type }]) =>
+      families.map((family) => ({ text: `add set inet weft ${setName(key, family)} ${setType(type, family)}` })),
+    ),
+    ...[...held.sets].flatMap(([key, { members }]) =>
+      families.flatMap((family) => {
+        const own = [...members].filter((member) => familyOf(member) === family);
+        return renderElements(setName(key, family), own, { kind: 'set', key });
+      }),
+    ),
     ...chains.map(({ direction, key }) => ({ text: `add chain inet weft ${chainName(direction, key)}` })),
-    ...chains.flatMap(({ direction, key }) => renderChain(direction, key, held.chains.get(key) ?? DENY_ALL)),
+    ...chains.flatMap(({ direction, key }) => renderChain(direction, key, held.chains.get(key) ?? DENY_ALL, families)),
     ...renderFixed(factElements(held.facts)),
-    ...pods.flatMap((pod) => renderFixed(podElements(pod))),
-    ...renderElements('recheck', [...new Set(pods.map(({ address }) => address))]),
+    ...pods.flatMap((pod) => renderFixed(podElements(pod, hasIpv6))),
+    ...families.flatMap((family) =>
+      renderElements(
+        recheckSet(family),
+        addresses.filter((of) => familyOf(of) === family),
+      ),
+    ),
   ];
 }
 
 /** Of a chain that is not there: `nextState` lets no pod refer to one, and a saved state might. */
 const DENY_ALL = { rules: [], otherwise: 'deny' } as const;
 
-export function setType(type: 'ip' | 'cidr'): string {
-  return type === 'ip' ? '{ type ipv4_addr; }' : '{ type ipv4_addr; flags interval; }';
+function setType(type: 'ip' | 'cidr', family: Family): string {
+  return `{ type ipv${family}_addr; ${type === 'ip' ? '' : 'flags interval; '}}`;
 }
 
 function renderFixed(elements: readonly FixedElement[]): NftLine[] {

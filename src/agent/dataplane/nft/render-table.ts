@@ -1,15 +1,21 @@
+import type { Family } from '../../../lib/ip.ts';
 import { POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../../model/node/names.ts';
 import type { NftLine } from './libnftables.ts';
+import type { NodeFacts } from './policy-state.ts';
 
 const PODS = `"${POD_INTERFACE_PREFIX}*"`;
 const TUNNEL = `"${VXLAN_INTERFACE}"`;
 
 /** Sets and maps that every table has, with their types. */
-export const FIXED_SETS = {
+const INTERFACE_SETS = {
   pod_interfaces: 'set { type ifname; }',
-  pod_addresses: 'set { type ifname . ipv4_addr; }',
   pods_out: 'map { type ifname : verdict; }',
   pods_in: 'map { type ifname : verdict; }',
+} as const;
+
+/** With IPv6, each has a twin whose name ends in 6, and whose type is ipv6_addr. */
+const ADDRESS_SETS = {
+  pod_addresses: 'set { type ifname . ipv4_addr; }',
   recheck: 'set { type ipv4_addr; }',
   vxlan_peers: 'set { type ipv4_addr; }',
   node_addresses: 'set { type ipv4_addr; }',
@@ -17,6 +23,33 @@ export const FIXED_SETS = {
   pod_cidrs: 'set { type ipv4_addr; flags interval; }',
   nat_cidrs: 'set { type ipv4_addr; flags interval; }',
 } as const;
+
+type AddressSet = keyof typeof ADDRESS_SETS;
+export type FixedSet = keyof typeof INTERFACE_SETS | AddressSet | `${AddressSet}6`;
+
+export function twinOf(set: FixedSet): FixedSet {
+  return set in ADDRESS_SETS ? `${set as AddressSet}6` : set;
+}
+
+export function recheckSet(family: Family): FixedSet {
+  return family === 4 ? 'recheck' : 'recheck6';
+}
+
+/** Those whose packets the table lets through at all. */
+export function familiesOf({ hasIpv6 }: NodeFacts): readonly Family[] {
+  return hasIpv6 ? [4, 6] : [4];
+}
+
+function renderSets(hasIpv6: boolean): string[] {
+  const line = (name: string, type: string) => `add ${type.replace(' ', ` inet weft ${name} `)}`;
+  return [
+    ...Object.entries(INTERFACE_SETS).map(([name, type]) => line(name, type)),
+    ...Object.entries(ADDRESS_SETS).flatMap(([name, type]) => [
+      line(name, type),
+      ...(hasIpv6 ? [line(`${name}6`, type.replace('ipv4', 'ipv6'))] : []),
+    ]),
+  ];
+}
 
 /**
  * What established connections meet. As long as `shortcut` holds its rule they pass there. When it is empty, those of
@@ -30,11 +63,12 @@ export const FIXED_SETS = {
 const ESTABLISHED = [
   'jump shortcut',
   'ct direction reply accept',
-  'ct state related meta l4proto icmp accept',
+  // ICMP and ICMPv6; by number, as an image need not have /etc/protocols.
+  'ct state related meta l4proto { 1, 58 } accept',
   'ip saddr @recheck return',
   'ip daddr @recheck return',
-  'accept',
 ];
+const ESTABLISHED_IPV6 = ['ip6 saddr @recheck6 return', 'ip6 daddr @recheck6 return'];
 
 /**
  * The table without pods: every `weft*` interface is unknown to it, and dropped in both directions. The shortcut of
@@ -49,29 +83,40 @@ const ESTABLISHED = [
  *   forbidden one was cut, the next segment of the far end would so begin a connection in the other direction.
  * - A pod always reaches itself, through a Service too: iifname with the destination is a pair of `pod_addresses`.
  */
-export function renderTable(vxlanPort: number): NftLine[] {
+export function renderTable({ vxlanPort, hasIpv6 }: NodeFacts): NftLine[] {
+  const withIpv6 = (...rules: readonly string[]) => (hasIpv6 ? rules : []);
+  const withoutIpv6 = (...rules: readonly string[]) => (hasIpv6 ? [] : rules);
   const midStream =
     'ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "begins in mid-stream"';
   const chains: Readonly<Record<string, readonly string[]>> = {
     'guard { type filter hook prerouting priority raw; policy accept; }': [
       `iifname ${PODS} iifname . ip saddr != @pod_addresses counter drop comment "source is not the pod's own"`,
-      `iifname ${PODS} meta nfproto ipv6 counter drop comment "pods have no IPv6"`,
+      ...withIpv6(
+        `iifname ${PODS} iifname . ip6 saddr != @pod_addresses6 counter drop comment "source is not the pod's own"`,
+        `iifname ${TUNNEL} ip6 saddr @own_blocks6 counter drop comment "tunnelled from this node's own blocks"`,
+      ),
+      ...withoutIpv6(`iifname ${PODS} meta nfproto ipv6 counter drop comment "pods have no IPv6"`),
       `iifname ${TUNNEL} ip saddr @own_blocks counter drop comment "tunnelled from this node's own blocks"`,
     ],
     'forward { type filter hook forward priority filter; policy accept; }': [
       `iifname != ${PODS} oifname != ${PODS} return`,
       `iifname ${PODS} udp dport ${vxlanPort} ip daddr @node_addresses counter drop comment "VXLAN from a pod"`,
+      ...withIpv6(
+        `iifname ${PODS} udp dport ${vxlanPort} ip6 daddr @node_addresses6 counter drop comment "VXLAN from a pod"`,
+      ),
       'ct state established,related jump established',
       'ct state invalid counter drop comment "invalid"',
       midStream,
-      `oifname ${PODS} meta nfproto ipv6 counter drop comment "pods have no IPv6"`,
+      ...withoutIpv6(`oifname ${PODS} meta nfproto ipv6 counter drop comment "pods have no IPv6"`),
       'iifname . ip daddr @pod_addresses accept',
+      ...withIpv6('iifname . ip6 daddr @pod_addresses6 accept'),
       `iifname ${PODS} jump from_pod`,
       `oifname ${PODS} jump to_pod`,
     ],
     'input { type filter hook input priority filter; policy accept; }': [
       `udp dport ${vxlanPort} ip saddr != @vxlan_peers counter drop comment "VXLAN from a stranger"`,
-      `udp dport ${vxlanPort} meta nfproto ipv6 counter drop comment "VXLAN from a stranger"`,
+      ...withIpv6(`udp dport ${vxlanPort} ip6 saddr != @vxlan_peers6 counter drop comment "VXLAN from a stranger"`),
+      ...withoutIpv6(`udp dport ${vxlanPort} meta nfproto ipv6 counter drop comment "VXLAN from a stranger"`),
       `iifname != ${PODS} return`,
       'ct state established,related jump established',
       'ct state invalid counter drop comment "invalid"',
@@ -80,21 +125,24 @@ export function renderTable(vxlanPort: number): NftLine[] {
     ],
     'output { type filter hook output priority filter; policy accept; }': [
       `oifname != ${PODS} return`,
-      'meta nfproto ipv6 drop',
+      ...withoutIpv6('meta nfproto ipv6 drop'),
       'oifname != @pod_interfaces counter drop comment "interface not known yet"',
       midStream,
     ],
     'postrouting { type nat hook postrouting priority srcnat; policy accept; }': [
       `ip saddr @nat_cidrs ip daddr != @pod_cidrs oifname != ${PODS} oifname != ${TUNNEL} counter masquerade`,
+      ...withIpv6(
+        `ip6 saddr @nat_cidrs6 ip6 daddr != @pod_cidrs6 oifname != ${PODS} oifname != ${TUNNEL} counter masquerade`,
+      ),
     ],
     from_pod: ['iifname vmap @pods_out', 'counter drop comment "interface not known yet"'],
     to_pod: ['oifname vmap @pods_in', 'counter drop comment "interface not known yet"'],
-    established: ESTABLISHED,
+    established: [...ESTABLISHED, ...withIpv6(...ESTABLISHED_IPV6), 'accept'],
     shortcut: [],
   };
   const names = Object.keys(chains);
   return [
-    ...Object.entries(FIXED_SETS).map(([name, type]) => `add ${type.replace(' ', ` inet weft ${name} `)}`),
+    ...renderSets(hasIpv6),
     // All chains before any rule: rules jump to them.
     ...names.map((name) => `add chain inet weft ${name}`),
     ...names.flatMap((name) => (chains[name] ?? []).map((rule) => `add rule inet weft ${name.split(' ')[0]} ${rule}`)),

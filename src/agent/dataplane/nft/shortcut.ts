@@ -2,6 +2,8 @@ import { encodeAttributes, text } from '../netlink/codec.ts';
 import { NLM_F_CREATE } from '../netlink/constants.ts';
 import type { BatchMessage } from './batch.ts';
 import { addressElement, elementMessages, TABLE } from './elements.ts';
+import { familyOf } from '../../../lib/ip.ts';
+import { recheckSet } from './render-table.ts';
 import { NFT_MSG_DELRULE, NFT_MSG_NEWRULE, u32be } from './nfnetlink.ts';
 
 /**
@@ -12,7 +14,7 @@ import { NFT_MSG_DELRULE, NFT_MSG_NEWRULE, u32be } from './nfnetlink.ts';
 export function shutShortcut(recheck: Iterable<string>): BatchMessage[] {
   const attributes = encodeAttributes(SHORTCUT_CHAIN);
   return [
-    ...elementMessages('add', 'recheck', [...recheck].map(addressElement)),
+    ...recheckMessages('add', recheck),
     { type: NFT_MSG_DELRULE, flags: 0, attributes, what: 'shut the shortcut of established connections' },
   ];
 }
@@ -21,8 +23,15 @@ export function openShortcut(recheck: Iterable<string>): BatchMessage[] {
   const attributes = encodeAttributes([...SHORTCUT_CHAIN, [NFTA_RULE_EXPRESSIONS, [[NFTA_LIST_ELEM, ACCEPT]]]]);
   return [
     { type: NFT_MSG_NEWRULE, flags: NLM_F_CREATE, attributes, what: 'open the shortcut of established connections' },
-    ...elementMessages('delete', 'recheck', [...recheck].map(addressElement)),
+    ...recheckMessages('delete', recheck),
   ];
+}
+
+/** @param addresses of families that the table has. */
+function recheckMessages(action: 'add' | 'delete', addresses: Iterable<string>): BatchMessage[] {
+  return [...Map.groupBy(addresses, familyOf)].flatMap(([family, of]) =>
+    elementMessages(action, recheckSet(family), of.map(addressElement)),
+  );
 }
 
 // nf_tables.h.
