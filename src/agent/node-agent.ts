@@ -30,10 +30,19 @@ interface PodAddresses {
   readonly addresses: readonly string[];
 }
 
+interface OwnBlock extends LeasableBlock {
+  /** Its pool gives out addresses. */
+  readonly isOpen: boolean;
+  /** To pods that do not ask for it. */
+  readonly isUseful: boolean;
+}
+
 /** The operators, as this agent needs them. `stream/` is them. */
 export interface Operators {
   setLeases(leases: readonly PodAddresses[]): void;
   requestBlock(request: BlockRequest): Promise<BlockAnswer>;
+  /** Empty when nobody owns the block now, else why it stays. */
+  giveBack(block: { readonly cidr: string; readonly uid: string }): Promise<string>;
   /** Those of `addresses` that no node knows by their last holder any more. */
   requestForgotten(addresses: readonly string[]): Promise<readonly string[]>;
   /** Resolves when the nodes that need the pod's address know it; rejects when `signal` aborts. */
@@ -72,6 +81,7 @@ const COLLECT_EVERY_MS = 60_000;
 /** How often the kernel is looked at: what a stranger changed is put back within this. */
 const VERIFY_EVERY_MS = 5_000;
 const FORGET_RETRY_MS = 1_000;
+const GIVE_BACK_EVERY_MS = 15_000;
 /** An ADD is not held up longer than this by nodes that are slow to learn of it. */
 const ANNOUNCE_PATIENCE_MS = 200;
 
@@ -144,6 +154,7 @@ export class NodeAgent {
     this.#fault = undefined;
     this.#serveWhenReady();
     this.#every(COLLECT_EVERY_MS, () => this.#collect());
+    this.#every(GIVE_BACK_EVERY_MS, () => this.#giveBlocksBack());
     this.#every(VERIFY_EVERY_MS, () => this.#verify());
   }
 
@@ -255,12 +266,34 @@ export class NodeAgent {
 
   /** Without those of disabled pools, whose addresses stay with who has them. */
   #leasableBlocks(): readonly LeasableBlock[] {
+    return this.#ownBlocks().filter(({ isOpen }) => isOpen);
+  }
+
+  #ownBlocks(): OwnBlock[] {
     return this.#blocks().flatMap((cidr) => {
       const block = this.resources.get('block', cidr);
-      const pool = block === undefined ? undefined : this.resources.get('pool', block.pool);
-      if (block === undefined || pool?.disabled === true) return [];
-      return [{ cidr, pool: block.pool, reserved: pool?.reserved ?? [] }];
+      if (block === undefined) return [];
+      const pool = this.resources.get('pool', block.pool);
+      const isOpen = pool?.disabled !== true;
+      const common = { uid: block.uid, cidr, pool: block.pool, reserved: pool?.reserved ?? [] };
+      return [{ ...common, isOpen, isUseful: isOpen && pool?.isCommon !== false }];
     });
+  }
+
+  /** Blocks that are not needed go back to their pool, so that other nodes can have them, or that it can be deleted. */
+  async #giveBlocksBack(): Promise<void> {
+    const operators = this.#operators;
+    if (operators?.arePresent() !== true) return;
+    const tunnelEnds = this.resources.get('node', 'self')?.tunnelAddresses ?? [];
+    const isTunnelEnd = ({ cidr }: OwnBlock) => tunnelEnds.includes(cidr.split('/')[0] ?? '');
+    // The tunnel's own addresses change only where nothing else can go.
+    const blocks = this.#ownBlocks().sort((a, b) => Number(isTunnelEnd(a)) - Number(isTunnelEnd(b)));
+    for (const { cidr, uid } of this.#leases.spareBlocks(blocks, ({ isUseful }) => isUseful)) {
+      await this.#leases.closeBlock(uid);
+      const problem = await operators.giveBack({ cidr, uid });
+      if (problem === '') this.#options.logger.info('block given back', { block: cidr });
+      else this.#options.logger.warn('block not given back', { block: cidr, reason: problem });
+    }
   }
 
   #tellLeases(): void {

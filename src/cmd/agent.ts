@@ -89,6 +89,7 @@ await runUntilSignal(logger, async (signal) => {
     reportNode: (report) => server.reportNode(report),
     arePresent: () => server.hasPrimary,
     requestBlock: (request) => server.requests.block(request),
+    giveBack: (block) => server.requests.giveBack(block),
     requestForgotten: (addresses) => server.requests.forgotten(addresses),
     requestKnown: (pod, signal) => server.requests.known(pod, signal),
   });

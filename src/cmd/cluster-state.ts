@@ -1,6 +1,7 @@
 import type { IPPool } from '../api/generated/ippool.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { BlockClaimer } from '../controllers/ippool/claim.ts';
+import { giveBack } from '../controllers/ippool/give-back.ts';
 import { MeshCompiler } from '../controllers/mesh/compiler.ts';
 import { ProxyStates } from '../controllers/mesh/proxies.ts';
 import { Announcing } from '../controllers/node-state/announcing.ts';
@@ -150,6 +151,8 @@ export class ClusterState {
         const answer = await claimer.claimBlock(request, signal);
         return 'reason' in answer ? { problem: answer.message } : { cidr: answer.spec.cidr };
       },
+      giveBack: (node, { cidr, uid }) =>
+        giveBack({ api, blocks, log }, { cidr, uid, nodeUid: held.nodeUid(node) ?? '' }, signal),
       forgotten: (_node, { addresses }) => forgetting.wait(addresses),
       known: (_node, { podUid, addresses }) => announcing.wait(podUid, addresses),
       certificate: async (node, request) => signWorkload(authority, pods, trustDomain, { node, ...request }),

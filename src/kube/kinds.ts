@@ -14,6 +14,7 @@ import type {
   Service,
 } from '../api/kubernetes.ts';
 import type { KubeObject } from '../api/meta.ts';
+import { trimNode, trimPod } from './trim.ts';
 import type { ConfigMap, Event, Lease, Secret } from './objects.ts';
 
 /** A kind of object and where the API server keeps it. */
@@ -25,17 +26,25 @@ export interface Kind<T extends KubeObject> {
   readonly namespaced: boolean;
   /** The CRD may be absent: then there are no objects, which is no failure. */
   readonly optional: boolean;
+  /** What of an object is kept; absent: all but the bookkeeping. A method, so that kinds of all types go into one list. */
+  trim?(object: T): T;
   /** Never present: carries the type of the objects. */
   readonly object?: T;
+}
+
+interface KindOptions<T extends KubeObject> {
+  readonly namespaced: boolean;
+  readonly optional?: boolean;
+  readonly trim?: (object: T) => T;
 }
 
 function kind<T extends KubeObject>(
   apiVersion: string,
   name: string,
   plural: string,
-  { namespaced, optional = false }: { readonly namespaced: boolean; readonly optional?: boolean },
+  { namespaced, optional = false, trim }: KindOptions<T>,
 ): Kind<T> {
-  return { apiVersion, kind: name, plural, namespaced, optional };
+  return { apiVersion, kind: name, plural, namespaced, optional, ...(trim === undefined ? {} : { trim }) };
 }
 
 const NAMESPACED = { namespaced: true };
@@ -43,9 +52,9 @@ const CLUSTER = { namespaced: false };
 const WEFT = 'weft.dev/v1alpha1';
 
 export const KINDS = {
-  pod: kind<Pod>('v1', 'Pod', 'pods', NAMESPACED),
+  pod: kind<Pod>('v1', 'Pod', 'pods', { namespaced: true, trim: trimPod }),
   namespace: kind<Namespace>('v1', 'Namespace', 'namespaces', CLUSTER),
-  node: kind<Node>('v1', 'Node', 'nodes', CLUSTER),
+  node: kind<Node>('v1', 'Node', 'nodes', { namespaced: false, trim: trimNode }),
   service: kind<Service>('v1', 'Service', 'services', NAMESPACED),
   configMap: kind<ConfigMap>('v1', 'ConfigMap', 'configmaps', NAMESPACED),
   secret: kind<Secret>('v1', 'Secret', 'secrets', NAMESPACED),

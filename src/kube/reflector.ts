@@ -6,7 +6,8 @@ import type { KubeApi, Query } from './client.ts';
 import { isExpired, isNotFound, KubeError } from './errors.ts';
 import { collectionPath, type Kind } from './kinds.ts';
 import type { Store } from './store.ts';
-import { type Page, parsePage, parseWatchLine } from './watch-event.ts';
+import { trimObject } from './trim.ts';
+import { type Page, parsePage, parseWatchLine, type Trim } from './watch-event.ts';
 
 /** client-go's reflector: 0.8 s doubled to 30 s. */
 const BACKOFF: Backoff = { firstMs: 800, maxMs: 30_000 };
@@ -44,6 +45,7 @@ export interface ReflectorOptions<T extends KubeObject> {
 export class Reflector<T extends KubeObject> {
   readonly #options: ReflectorOptions<T>;
   readonly #path: string;
+  readonly #trim: Trim<T>;
   #state: ReflectorState = { phase: 'syncing' };
   /** Where the next watch begins; absent: list first. */
   #resumeFrom: string | undefined;
@@ -51,6 +53,7 @@ export class Reflector<T extends KubeObject> {
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
     this.#path = collectionPath(options.kind, options.namespace);
+    this.#trim = options.kind.trim ?? trimObject;
   }
 
   get state(): ReflectorState {
@@ -93,7 +96,7 @@ export class Reflector<T extends KubeObject> {
     let token: string | undefined;
     do {
       const query = { ...this.#selector(), limit: PAGE_LIMIT, continue: token };
-      page = parsePage<T>(await api.request('GET', this.#path, { query, signal }));
+      page = parsePage<T>(await api.request('GET', this.#path, { query, signal }), this.#trim);
       for (const item of page.items) items.push(item);
       token = page.continueToken;
     } while (token !== undefined);
@@ -129,7 +132,7 @@ export class Reflector<T extends KubeObject> {
 
   #take(line: string): void {
     const { store } = this.#options;
-    const event = parseWatchLine<T>(`WATCH ${this.#path}`, line);
+    const event = parseWatchLine<T>(`WATCH ${this.#path}`, line, this.#trim);
     switch (event.type) {
       case 'set':
         store.set(event.object);

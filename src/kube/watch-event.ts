@@ -1,13 +1,13 @@
-import type { KubeObject, ObjectMeta } from '../api/meta.ts';
+import type { KubeObject } from '../api/meta.ts';
 import { KubeError, kubeErrorOf, type StatusBody } from './errors.ts';
-
-/** An object as it comes, with the bookkeeping of server-side apply: often half of its size, and never read here. */
-type RawObject<T extends KubeObject> = T & { metadata: ObjectMeta & { managedFields?: unknown } };
 
 interface RawList<T extends KubeObject> {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-  readonly items: readonly RawObject<T>[] | null;
+  readonly items: readonly T[] | null;
 }
+
+/** What of an object is kept. */
+export type Trim<T extends KubeObject> = (object: T) => T;
 
 export interface Page<T extends KubeObject> {
   readonly items: readonly T[];
@@ -24,11 +24,10 @@ export type WatchEvent<T extends KubeObject> =
   /** Of a newer API than this: nothing to do. */
   | { readonly type: 'unknown' };
 
-export function parsePage<T extends KubeObject>(body: unknown): Page<T> {
+export function parsePage<T extends KubeObject>(body: unknown, trim: Trim<T>): Page<T> {
   const { metadata, items } = body as RawList<T>;
-  for (const item of items ?? []) stripManagedFields(item);
   return {
-    items: items ?? [],
+    items: (items ?? []).map(trim),
     resourceVersion: metadata.resourceVersion,
     ...(metadata.continue === undefined || metadata.continue === '' ? {} : { continueToken: metadata.continue }),
   };
@@ -39,16 +38,16 @@ export function parsePage<T extends KubeObject>(body: unknown): Page<T> {
  *
  * @throws KubeError for an ERROR event (status 410: list anew) and for a line that is no event.
  */
-export function parseWatchLine<T extends KubeObject>(action: string, line: string): WatchEvent<T> {
+export function parseWatchLine<T extends KubeObject>(action: string, line: string, trim: Trim<T>): WatchEvent<T> {
   const { type, body } = parseLine(action, line);
   switch (type) {
     case 'ADDED':
     case 'MODIFIED':
-      return { type: 'set', object: parseObject<T>(body) };
+      return { type: 'set', object: trim(body as T) };
     case 'DELETED':
-      return { type: 'delete', object: parseObject<T>(body) };
+      return { type: 'delete', object: trim(body as T) };
     case 'BOOKMARK':
-      return { type: 'bookmark', resourceVersion: parseObject(body).metadata.resourceVersion ?? '' };
+      return { type: 'bookmark', resourceVersion: (body as KubeObject).metadata.resourceVersion ?? '' };
     case 'ERROR': {
       const status = body as StatusBody;
       const isExpired = status.code === 410 || status.reason === 'Expired' || status.reason === 'Gone';
@@ -57,12 +56,6 @@ export function parseWatchLine<T extends KubeObject>(action: string, line: strin
     default:
       return { type: 'unknown' };
   }
-}
-
-function parseObject<T extends KubeObject>(body: object): T {
-  const object = body as RawObject<T>;
-  stripManagedFields(object);
-  return object;
 }
 
 function parseLine(action: string, line: string): { readonly type: string; readonly body: object } {
@@ -75,8 +68,4 @@ function parseLine(action: string, line: string): { readonly type: string; reado
     throw new KubeError(`${action}: a line of the watch is no JSON`, { status: 0, reason: 'BadAnswer', cause });
   }
   throw new KubeError(`${action}: a line of the watch is no event`, { status: 0, reason: 'BadAnswer' });
-}
-
-function stripManagedFields(object: { metadata: { managedFields?: unknown } }): void {
-  delete object.metadata.managedFields;
 }

@@ -1,7 +1,7 @@
 import { Asked } from './asked.ts';
 import type { OperatorMessage } from './generated/wire/weft/node/v1/node_pb.ts';
 import type { LeaseIr } from './agent-ports.ts';
-import type { BlockAnswer, BlockAsk, CertificateAnswer, CertificateAsk } from './operator-ports.ts';
+import type { BlockAnswer, BlockAsk, BlockReturn, CertificateAnswer, CertificateAsk } from './operator-ports.ts';
 import type { AgentPayload } from './wire.ts';
 
 /** What a node asks of whichever replica is primary, and the answers it waits for. */
@@ -12,6 +12,7 @@ export class AgentRequests {
   readonly #certificates = new Asked<CertificateAnswer>();
   readonly #forgotten = new Asked<readonly string[]>();
   readonly #known = new Asked<void>();
+  readonly #returned = new Asked<string>();
   #count = 0;
 
   /** @param send to the primary; while there is none it does nothing, and `resend` follows the next election. */
@@ -39,6 +40,12 @@ export class AgentRequests {
     return this.#known.ask(value.id, () => this.#send({ case: 'knownRequest', value }), signal);
   }
 
+  /** Gives a block back; empty when that is done, else why it is not. As `block`. */
+  giveBack({ cidr, uid }: BlockReturn, signal?: AbortSignal): Promise<string> {
+    const value = { id: this.#nextId(), cidr, uid };
+    return this.#returned.ask(value.id, () => this.#send({ case: 'returnRequest', value }), signal);
+  }
+
   /** As `block`. */
   certificate({ csrDer, podUid }: CertificateAsk, signal?: AbortSignal): Promise<CertificateAnswer> {
     const id = this.#nextId();
@@ -62,6 +69,9 @@ export class AgentRequests {
       case 'forgetGrant':
         this.#forgotten.answer(message.value.id, message.value.addresses);
         return true;
+      case 'returnGrant':
+        this.#returned.answer(message.value.id, message.value.problem);
+        return true;
       case 'knownGrant':
         this.#known.answer(message.value.id, undefined);
         return true;
@@ -72,11 +82,15 @@ export class AgentRequests {
 
   /** There is a new primary. */
   resend(): void {
-    for (const asked of [this.#blocks, this.#certificates, this.#forgotten, this.#known]) asked.resend();
+    for (const asked of this.#all()) asked.resend();
   }
 
   rejectAll(error: Error): void {
-    for (const asked of [this.#blocks, this.#certificates, this.#forgotten, this.#known]) asked.rejectAll(error);
+    for (const asked of this.#all()) asked.rejectAll(error);
+  }
+
+  #all() {
+    return [this.#blocks, this.#certificates, this.#forgotten, this.#known, this.#returned];
   }
 
   /** Unique over restarts of the agent, so that an old answer meets no new request. */

@@ -35,6 +35,13 @@ export function answerNode(
         .catch(nothing)
         .then((forgotten) => ({ case: 'forgetGrant', value: { id, addresses: [...forgotten] } }));
     }
+    case 'returnRequest': {
+      const { id, cidr, uid } = message.value;
+      return requests
+        .giveBack(node, { cidr, uid })
+        .catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
+        .then((problem) => ({ case: 'returnGrant', value: { id, problem } }));
+    }
     case 'knownRequest': {
       const { id, podUid, addresses } = message.value;
       return requests

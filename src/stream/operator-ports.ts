@@ -75,6 +75,8 @@ export type CertificateAnswer = { readonly chainPem: string } | { readonly probl
 /** What agents ask of the replica that is primary. The same request may come again, after a failover. */
 export interface NodeRequests {
   block(node: string, request: BlockAsk): Promise<BlockAnswer>;
+  /** Takes back a block of which the node leases nothing any more; empty, or why that cannot be done now. */
+  giveBack(node: string, request: BlockReturn): Promise<string>;
   /** Those of `addresses` that no node knows by their last holder any more; may wait a while for that. */
   forgotten(node: string, request: { readonly addresses: readonly string[] }): Promise<readonly string[]>;
   /** Resolves when the nodes that need the pod's address know it, or do not come to it in reasonable time. */
@@ -89,6 +91,12 @@ export interface BlockAsk {
   readonly pools?: readonly string[];
   /** An address that the block must have. */
   readonly address?: string;
+}
+
+export interface BlockReturn {
+  readonly cidr: string;
+  /** Of the IPBlock. */
+  readonly uid: string;
 }
 
 export interface CertificateAsk {

@@ -1,3 +1,4 @@
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { credentials, experimental, type ChannelCredentials, type ServerCredentials } from '@grpc/grpc-js';
 import type { Secret } from '../lib/secret.ts';
 
@@ -30,10 +31,17 @@ export function isOperator(subjectAltName: string | undefined, trustDomain: stri
  * The operator's side: it shows its certificate, and takes any from the agent, which signs its own and is known by the
  * token in its hello. So the server is not verified here; nothing secret is sent to it either.
  */
-export function operatorCredentials({ certificatePem, privateKeyPem }: Identity): ChannelCredentials {
-  return credentials.createSsl(null, Buffer.from(privateKeyPem.reveal()), Buffer.from(certificatePem), {
-    rejectUnauthorized: false,
-  });
+export function operatorCredentials(identity: Identity): ChannelCredentials {
+  // One context for all nodes: each would hold a copy of the machine's roots, about 1 MB.
+  const context = contexts.get(identity) ?? contextOf(identity);
+  contexts.set(identity, context);
+  return credentials.createFromSecureContext(context, { rejectUnauthorized: false });
+}
+
+const contexts = new WeakMap<Identity, SecureContext>();
+
+function contextOf({ certificatePem, privateKeyPem }: Identity): SecureContext {
+  return createSecureContext({ cert: certificatePem, key: privateKeyPem.reveal(), ca: [] });
 }
 
 /** The agent's side: asks for a client certificate, and refuses one that does not lead to the trust bundle. */

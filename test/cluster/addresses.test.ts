@@ -54,8 +54,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await kube('delete', 'namespace', NS, CHOSEN);
-  await kube('delete', 'ippool', '--wait=false', ...POOLS);
+  await kube('delete', 'namespace', NS, CHOSEN, '--ignore-not-found');
 });
 
 describe('with a pool of each family', () => {
@@ -149,6 +148,17 @@ describe('a fixed address', () => {
     await eventually('it is gone', async () => !(await kube('-n', NS, 'get', 'pods')).includes('refused'));
     await kube('-n', NS, 'delete', 'events', '--all');
   });
+});
+
+test('a pool can be deleted when its pods are gone: nodes give its blocks back', async () => {
+  await kube('delete', 'namespace', NS, CHOSEN);
+  await kube('delete', 'ippool', '--timeout=90s', ...POOLS);
+  const { items } = await getObject<{ items: { spec: { poolName: string } }[] }>('ipblocks');
+  expect(items.filter(({ spec }) => POOLS.includes(spec.poolName))).toEqual([]);
+  // Its range can be had again.
+  await applyObjects(pool('manual', { cidr: '10.80.0.0/25', assignment: 'Manual' }));
+  await kube('wait', 'ippool', 'manual', '--for=condition=Ready', '--timeout=30s');
+  await kube('delete', 'ippool', 'manual', '--timeout=30s');
 });
 
 async function eventsOf(name: string): Promise<string> {

@@ -4,10 +4,11 @@ import type { Family } from '../../lib/ip.ts';
 import {
   acknowledge,
   allocate,
-  emptyBlocks,
+  closeBlock,
   needsBlock,
   type NoAddress,
   release,
+  spareBlocks,
   unacknowledged,
   withBlocks,
 } from '../../model/ipam/lease.ts';
@@ -61,9 +62,15 @@ export class NodeLeases implements LeaseBook {
     return needsBlock(this.#state, family, this.#clock.now());
   }
 
-  /** CIDRs of blocks that nobody holds anything of. */
-  emptyBlocks(): readonly string[] {
-    return emptyBlocks(this.#state, this.#clock.now());
+  /** Those of `blocks`, all of this node's, that it can do without. See `spareBlocks` of the model. */
+  spareBlocks<T extends LeasableBlock>(blocks: readonly T[], isUseful: (block: T) => boolean): readonly T[] {
+    return spareBlocks(this.#state, blocks, isUseful, this.#clock.now());
+  }
+
+  /** Resolves when nothing of the block will be leased, whatever happens. */
+  async closeBlock(uid: string): Promise<void> {
+    const { state, entries } = closeBlock(this.#state, uid);
+    await this.#write(entries, state);
   }
 
   allocate(wish: LeaseWish): Allocation | NoAddress {

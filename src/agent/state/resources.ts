@@ -11,7 +11,7 @@ interface Held {
 const SAVE_AFTER_MS = 500;
 
 /** Goes up when bodies of the IR change so that an older agent's cannot be read. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 interface Saved {
   readonly format: number;

@@ -124,9 +124,10 @@ export class NodeStateCompiler {
       const blocks = blocksByNode.get(uid) ?? [];
       const own = translateNode(node, blocks, trust);
       if (own !== undefined) table.setOwn(name, 'node', 'self', own);
-      for (const { spec } of blocks) {
+      for (const { metadata, spec } of blocks) {
         this.#blockCidrs.set(blockName(spec.cidr), spec.cidr);
-        table.set('block', spec.cidr, { cidr: spec.cidr, pool: spec.poolName, poolUid: spec.poolUid }, [name]);
+        const block = { uid: metadata.uid ?? '', cidr: spec.cidr, pool: spec.poolName, poolUid: spec.poolUid };
+        table.set('block', spec.cidr, block, [name]);
       }
       const peer = translatePeer(node, blocks);
       if (peer === undefined) table.remove('peer', name);

@@ -24,6 +24,8 @@ export type LeaseEntry =
       readonly atMs: number;
       readonly acknowledged: boolean;
     }
+  /** A block that is being given back: nothing of it is leased any more. */
+  | { readonly op: 'close'; readonly uid: string }
   /** Every node that knew of these addresses' last holders has forgotten them. */
   | { readonly op: 'acknowledge'; readonly addresses: readonly string[] };
 
@@ -31,7 +33,7 @@ export type LeaseEntry =
 export function parseJournalEntry(value: unknown): LeaseEntry | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const fields = value as Readonly<Record<string, unknown>>;
-  const { op, podUid, ifname, containerId, netns, address, addresses, atMs, acknowledged } = fields;
+  const { op, uid, podUid, ifname, containerId, netns, address, addresses, atMs, acknowledged } = fields;
   switch (op) {
     case 'lease':
       if (!isText(podUid) || !isText(ifname) || !isText(containerId) || !isText(address)) return undefined;
@@ -42,6 +44,8 @@ export function parseJournalEntry(value: unknown): LeaseEntry | undefined {
     case 'rest':
       if (!isText(address) || !isText(podUid) || !isText(ifname) || !isTime(atMs)) return undefined;
       return { op, address, podUid, ifname, atMs, acknowledged: acknowledged === true };
+    case 'close':
+      return isText(uid) ? { op, uid } : undefined;
     case 'acknowledge':
       if (!Array.isArray(addresses) || !addresses.every(isText)) return undefined;
       return { op, addresses };

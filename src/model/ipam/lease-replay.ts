@@ -23,7 +23,8 @@ export function entriesOf(state: LeaseState): readonly LeaseEntry[] {
     return { op: 'rest', address, podUid, ifname, atMs: releasedAtMs, acknowledged };
   });
   const leases = [...state.leases.values()].map((lease): LeaseEntry => ({ op: 'lease', ...lease }));
-  return [...rests, ...leases];
+  const closes = [...state.closed].map((uid): LeaseEntry => ({ op: 'close', uid }));
+  return [...closes, ...rests, ...leases];
 }
 
 /**

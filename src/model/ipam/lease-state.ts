@@ -23,6 +23,8 @@ export interface Rest {
 
 /** A block that new leases may come from. */
 export interface LeasableBlock {
+  /** Of the IPBlock. */
+  readonly uid: string;
   readonly cidr: string;
   readonly pool: string;
   /** Prefixes of the pool that nobody is given. */
@@ -34,8 +36,10 @@ export interface LeasableBlock {
  * costs some ten microseconds.
  */
 export interface LeaseState {
-  /** In the order in which they are used up. Not in the journal. */
+  /** In the order in which they are used up; without those in `closed`. Not in the journal. */
   readonly blocks: readonly LeasableBlock[];
+  /** Uids of blocks that are being given back: nothing is leased of them any more, whatever the operator says yet. */
+  readonly closed: ReadonlySet<string>;
   /** By `leaseKey`. */
   readonly leases: ReadonlyMap<string, Lease>;
   /** `leaseKey`s by `attachmentKey`, IPv4's first; only the newest attachment of each lease. */
@@ -49,7 +53,13 @@ export interface Attachment {
   readonly ifname: string;
 }
 
-export const NO_LEASES: LeaseState = { blocks: [], leases: new Map(), attachments: new Map(), resting: new Map() };
+export const NO_LEASES: LeaseState = {
+  blocks: [],
+  closed: new Set(),
+  leases: new Map(),
+  attachments: new Map(),
+  resting: new Map(),
+};
 
 /** Who holds an address: `uid|ifname` for IPv4, as journals have had it from the first; `|6` behind it for IPv6. */
 export function leaseKey({ podUid, ifname }: Pick<Lease, 'podUid' | 'ifname'>, family: Family): string {
@@ -83,6 +93,10 @@ export function applyEntry(state: LeaseState, entry: LeaseEntry): LeaseState {
       const { address, atMs, acknowledged } = entry;
       const rest: Rest = { lastHolder: leaseKey(entry, familyOf(address)), releasedAtMs: atMs, acknowledged };
       return { ...state, resting: new Map(state.resting).set(address, rest) };
+    }
+    case 'close': {
+      const closed = new Set(state.closed).add(entry.uid);
+      return { ...state, closed, blocks: state.blocks.filter(({ uid }) => !closed.has(uid)) };
     }
     case 'acknowledge': {
       const resting = new Map(state.resting);

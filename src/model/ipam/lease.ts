@@ -126,7 +126,7 @@ export function unacknowledged(state: LeaseState): readonly string[] {
 
 /** The blocks that new leases may come from; leases in other blocks stay until released. */
 export function withBlocks(state: LeaseState, blocks: readonly LeasableBlock[]): LeaseState {
-  return { ...state, blocks: [...blocks] };
+  return { ...state, blocks: blocks.filter(({ uid }) => !state.closed.has(uid)) };
 }
 
 /** Whether to ask for a further block of the family: while fewer than 8 addresses could be given at once. */
@@ -144,15 +144,41 @@ export function freeAddresses(state: LeaseState, family: Family, nowMs: number):
   return leasable - leased - tired;
 }
 
-/** CIDRs of blocks in which nothing is leased and nothing rests that may not be reused: they can be given back. */
-export function emptyBlocks(state: LeaseState, nowMs: number): readonly string[] {
+/**
+ * Those of `blocks` that the node can do without, given back one after the other: nothing of them is leased or rests,
+ * and what is left of their family would do for twice the usual burst of pods. Of blocks that no new pod gets addresses
+ * from (`isUseful` false) nothing is left.
+ */
+export function spareBlocks<T extends LeasableBlock>(
+  state: LeaseState,
+  blocks: readonly T[],
+  isUseful: (block: T) => boolean,
+  nowMs: number,
+): readonly T[] {
+  let left = state;
+  return emptyBlocks(state, blocks, nowMs).filter((block) => {
+    const without = { ...left, blocks: left.blocks.filter(({ uid }) => uid !== block.uid) };
+    const isSpare = !isUseful(block) || freeAddresses(without, familyOf(block.cidr), nowMs) >= 2 * SPARE_ADDRESSES;
+    if (isSpare) left = without;
+    return isSpare;
+  });
+}
+
+/** From now on, also after a crash, nothing of the block is leased. */
+export function closeBlock(state: LeaseState, uid: string): LeaseChange {
+  return change(state, [{ op: 'close', uid }], {});
+}
+
+/** Those of `blocks` in which nothing is leased and nothing rests that may not be reused. */
+function emptyBlocks<T extends LeasableBlock>(state: LeaseState, blocks: readonly T[], nowMs: number): readonly T[] {
   const busy = [
     ...[...state.leases.values()].map(({ address }) => address),
     ...[...state.resting].filter(([, rest]) => !mayReuse(rest, nowMs)).map(([address]) => address),
   ].flatMap((address) => parseIp(address) ?? []);
-  return rangesOf(state.blocks)
-    .filter(({ range }) => !busy.some((ip) => containsAddress(range, ip)))
-    .map(({ block }) => block.cidr);
+  return blocks.filter(({ cidr }) => {
+    const range = parseCidr(cidr);
+    return range !== undefined && !busy.some((ip) => containsAddress(range, ip));
+  });
 }
 
 function change<T extends object>(state: LeaseState, entries: readonly LeaseEntry[], more: T): LeaseChange & T {

@@ -74,6 +74,8 @@ export interface PoolIr {
 export type Encapsulation = 'VXLAN' | 'VXLANCrossSubnet' | 'None';
 
 export interface BlockIr {
+  /** Of the IPBlock: a range that was given back and claimed again is another block. */
+  readonly uid: string;
   readonly cidr: string;
   readonly pool: string;
   readonly poolUid: string;
