@@ -175,7 +175,7 @@ describe('the schemas for use without an API server', () => {
   const split = { service: 'web', port: 80 };
   const wrong: readonly (readonly [string, string, object, string])[] = [
     ['a range that is missing', 'IPPool', {}, '/spec'],
-    ['blocks that are too small', 'IPPool', { cidr: '10.0.0.0/16', blockSize: 31 }, '/spec/blockSize'],
+    ['blocks that are too small', 'IPPool', { cidr: '10.0.0.0/16', blockSize: 127 }, '/spec/blockSize'],
     ['a field that does not exist', 'IPPool', { cidr: '10.0.0.0/16', blocksize: 26 }, '/spec'],
     ['an action that does not exist', 'NetworkPolicy', { ingress: [{ action: 'Drop' }] }, '/spec/ingress/0/action'],
     ['a priority out of bounds', 'NetworkPolicy', { priority: 1001, ingress: [] }, '/spec/priority'],

@@ -1,13 +1,12 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../lib/clock.ts';
-import { familyOf } from '../lib/ip.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ApplyError, HeldResource, NodeUpdate } from '../model/node/desired-update.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
 import type { PodIr, ResourceKind } from '../model/node/ir.ts';
-import type { LeasableBlock, Lease } from '../model/ipam/lease-state.ts';
-import { type BlockAnswer, type BlockRequest, BlockRequests } from './block-requests.ts';
+import type { Lease } from '../model/ipam/lease-state.ts';
+import type { BlockAnswer, BlockRequest } from './block-requests.ts';
 import { UpdateApplier } from './apply-update.ts';
 import { Attacher, type PodAttachment } from './cni/attach.ts';
 import { type CniFolders, type CniPrograms, installConflist, installPrograms, uninstallCni } from './cni/install.ts';
@@ -21,6 +20,7 @@ import { PolicyTable } from './dataplane/nft/policy-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
 import { bindingOf, NodeNetwork, type PodMesh } from './network.ts';
+import { NodeBlocks } from './node-blocks.ts';
 import { composeNodeReport } from './node-report.ts';
 import { NodeLeases, rebuiltLease } from './state/leases.ts';
 import { ResourceStore } from './state/resources.ts';
@@ -28,13 +28,6 @@ import { ResourceStore } from './state/resources.ts';
 interface PodAddresses {
   readonly podUid: string;
   readonly addresses: readonly string[];
-}
-
-interface OwnBlock extends LeasableBlock {
-  /** Its pool gives out addresses. */
-  readonly isOpen: boolean;
-  /** To pods that do not ask for it. */
-  readonly isUseful: boolean;
 }
 
 /** The operators, as this agent needs them. `stream/` is them. */
@@ -97,7 +90,7 @@ export class NodeAgent {
   readonly #attacher: Attacher;
   readonly #waiter: PodWaiter;
   readonly #mesh: ReturnType<NodeAgentOptions['mesh']>;
-  readonly #blockRequests: BlockRequests;
+  readonly #blocks: NodeBlocks;
   #operators: Operators | undefined;
   #cni: CniServer | undefined;
   #fault: string | undefined = 'the agent is starting';
@@ -112,8 +105,8 @@ export class NodeAgent {
     this.#options = options;
     this.resources = new ResourceStore(path.join(stateFolder, 'resources.json'), clock);
     this.#mesh = options.mesh(this.resources);
-    this.#leases = new NodeLeases(stateFolder, clock, this.#leasableBlocks(), () => this.#liveLeases());
-    this.#blockRequests = new BlockRequests((request) => this.#operators?.requestBlock(request), { clock, logger });
+    this.#blocks = new NodeBlocks({ resources: this.resources, office: () => this.#operators, clock, logger });
+    this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () => this.#liveLeases());
     const deps = { resources: this.resources, policy: this.#policy, logger };
     this.#network = new NodeNetwork({ ...deps, host: this.#host, mesh: this.#mesh });
     this.#applier = new UpdateApplier({
@@ -130,7 +123,7 @@ export class NodeAgent {
       broken: () => this.#fault,
       leasesChanged: () => this.#tellLeases(),
       announced: (attachment) => this.#announced(attachment),
-      requestBlock: (wish) => this.#blockRequests.ask(wish),
+      requestBlock: (wish) => this.#blocks.request(wish),
       clock,
       logger,
     });
@@ -154,7 +147,7 @@ export class NodeAgent {
     this.#fault = undefined;
     this.#serveWhenReady();
     this.#every(COLLECT_EVERY_MS, () => this.#collect());
-    this.#every(GIVE_BACK_EVERY_MS, () => this.#giveBlocksBack());
+    this.#every(GIVE_BACK_EVERY_MS, () => this.#blocks.giveBack(this.#leases));
     this.#every(VERIFY_EVERY_MS, () => this.#verify());
   }
 
@@ -240,7 +233,7 @@ export class NodeAgent {
   }
 
   #changed(kinds: ReadonlySet<ResourceKind>): void {
-    if (kinds.has('block') || kinds.has('pool')) this.#leases.setBlocks(this.#leasableBlocks());
+    if (kinds.has('block') || kinds.has('pool')) this.#leases.setBlocks(this.#blocks.leasable());
     if (kinds.has('pod')) {
       this.#waiter.podsChanged();
       this.#adopt().catch((error: unknown) => this.#options.logger.error('pods not bound', { reason: String(error) }));
@@ -253,47 +246,11 @@ export class NodeAgent {
   /** The conflist makes the node Ready: it appears after the first state and the first block. */
   #serveWhenReady(): void {
     if (this.#isServing || this.#isStopped || this.#cni === undefined) return;
-    if (this.resources.get('node', 'self') === undefined || this.#blocks().length === 0) return;
+    if (this.resources.get('node', 'self') === undefined || this.#blocks.cidrs().length === 0) return;
     this.#isServing = true;
     installConflist(this.#options.cni);
-    this.#options.logger.info('serving pods', { blocks: this.#blocks() });
+    this.#options.logger.info('serving pods', { blocks: this.#blocks.cidrs() });
     this.#tellNode();
-  }
-
-  #blocks(): readonly string[] {
-    return [...this.resources.all('block')].map(([cidr]) => cidr).sort();
-  }
-
-  /** Without those of disabled pools, whose addresses stay with who has them. */
-  #leasableBlocks(): readonly LeasableBlock[] {
-    return this.#ownBlocks().filter(({ isOpen }) => isOpen);
-  }
-
-  #ownBlocks(): OwnBlock[] {
-    return this.#blocks().flatMap((cidr) => {
-      const block = this.resources.get('block', cidr);
-      if (block === undefined) return [];
-      const pool = this.resources.get('pool', block.pool);
-      const isOpen = pool?.disabled !== true;
-      const common = { uid: block.uid, cidr, pool: block.pool, reserved: pool?.reserved ?? [] };
-      return [{ ...common, isOpen, isUseful: isOpen && pool?.isCommon !== false }];
-    });
-  }
-
-  /** Blocks that are not needed go back to their pool, so that other nodes can have them, or that it can be deleted. */
-  async #giveBlocksBack(): Promise<void> {
-    const operators = this.#operators;
-    if (operators?.arePresent() !== true) return;
-    const tunnelEnds = this.resources.get('node', 'self')?.tunnelAddresses ?? [];
-    const isTunnelEnd = ({ cidr }: OwnBlock) => tunnelEnds.includes(cidr.split('/')[0] ?? '');
-    // The tunnel's own addresses change only where nothing else can go.
-    const blocks = this.#ownBlocks().sort((a, b) => Number(isTunnelEnd(a)) - Number(isTunnelEnd(b)));
-    for (const { cidr, uid } of this.#leases.spareBlocks(blocks, ({ isUseful }) => isUseful)) {
-      await this.#leases.closeBlock(uid);
-      const problem = await operators.giveBack({ cidr, uid });
-      if (problem === '') this.#options.logger.info('block given back', { block: cidr });
-      else this.#options.logger.warn('block not given back', { block: cidr, reason: problem });
-    }
   }
 
   #tellLeases(): void {
@@ -341,12 +298,7 @@ export class NodeAgent {
 
   /** So that addresses are ready before pods come. */
   #askForBlocks(): void {
-    if (this.#isStopped) return;
-    const pools = [...this.resources.all('pool')].map(([, pool]) => pool);
-    const common = pools.filter(({ isCommon, disabled }) => isCommon && !disabled);
-    for (const family of new Set(common.map(({ cidr }) => familyOf(cidr)))) {
-      if (this.#leases.needsBlock(family)) this.#blockRequests.ask({ family }, () => this.#askForBlocks());
-    }
+    this.#blocks.keepEnough(this.#leases, () => this.#isStopped);
   }
 
   /** The journal is lost: what runs is asked. */
