@@ -1,8 +1,8 @@
 import { familyOf } from '../../lib/ip.ts';
-import { correctAddresses } from './netlink/address.ts';
+import { correctAddresses, listAddresses } from './netlink/address.ts';
 import { encodeAttributes, macBytes, text, u32 } from './netlink/codec.ts';
 import { IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_NET_NS_FD, VETH_INFO_PEER } from './netlink/constants.ts';
-import { hasCode, NetlinkError } from './netlink/error.ts';
+import { hasCode } from './netlink/error.ts';
 import { correctLink, createLink, deletionOf, findLink, type Link, linkData, linkHeader } from './netlink/link.ts';
 import { encodeNeighbour } from './netlink/neighbour.ts';
 import { encodeRoute } from './netlink/route.ts';
@@ -31,19 +31,26 @@ import { applySysctls, quietIpv6, type Sysctls, withoutIpv6 } from './sysctl.ts'
  */
 export function wirePod(host: Netns, pod: PodLink): void {
   using inside = Netns.open(pod.netnsPath);
-  const existing = findPair(host, inside, pod);
-  if (existing === undefined) {
-    deleteIfThere(host, pod.hostInterface);
-    createPair(host, inside, pod);
-  }
+  // Mostly there is nothing yet: to try costs less than to look.
+  const isNew = tryCreatePair(host, inside, pod) || replaceStranger(host, inside, pod);
   try {
-    const { hostEnd, podEnd } = existing ?? requirePair(host, inside, pod);
-    writePodSide(inside, podEnd, pod);
+    const { hostEnd, podEnd } = requirePair(host, inside, pod);
+    writePodSide(inside, podEnd, pod, isNew);
     writeHostSide(host, hostEnd, pod);
   } catch (error) {
-    if (existing === undefined) deleteIfThere(host, pod.hostInterface);
+    if (isNew) deleteIfThere(host, pod.hostInterface);
     throw error;
   }
+}
+
+/** Makes the pair anew where the host end leads elsewhere; false when it is the pod's already. */
+function replaceStranger(host: Netns, inside: Netns, pod: PodLink): boolean {
+  if (findPair(host, inside, pod) !== undefined) return false;
+  deleteIfThere(host, pod.hostInterface);
+  if (tryCreatePair(host, inside, pod)) return true;
+  // The host end's name was free: it is the pod's end that is in the way.
+  const reason = `${pod.netnsPath} has an interface '${pod.ifname}' that is not Weft's; delete the pod to get a new one`;
+  throw new Error(`cannot connect ${pod.hostInterface}: ${reason}`);
 }
 
 /**
@@ -93,7 +100,8 @@ function requirePair(host: Netns, inside: Netns, pod: PodLink): Pair {
   return pair;
 }
 
-function createPair(host: Netns, inside: Netns, pod: PodLink): void {
+/** False when either name is taken. */
+function tryCreatePair(host: Netns, inside: Netns, pod: PodLink): boolean {
   const peer = encodeAttributes([
     [IFLA_IFNAME, text(pod.ifname)],
     [IFLA_MTU, u32(pod.mtu)],
@@ -106,15 +114,14 @@ function createPair(host: Netns, inside: Netns, pod: PodLink): void {
       [IFLA_MTU, u32(pod.mtu)],
       [IFLA_ADDRESS, macBytes(HOST_END_MAC)],
     ]);
-  } catch (cause) {
-    // The host end's name was free: it is the pod's end that is in the way.
-    if (!(cause instanceof NetlinkError) || cause.code !== 'EEXIST') throw cause;
-    const reason = `${pod.netnsPath} has an interface '${pod.ifname}' that is not Weft's; delete the pod to get a new one`;
-    throw new Error(`cannot connect ${pod.hostInterface}: ${reason}`, { cause });
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false;
+    throw error;
   }
 }
 
-function writePodSide(inside: Netns, podEnd: Link, pod: PodLink): void {
+function writePodSide(inside: Netns, podEnd: Link, pod: PodLink, isNew: boolean): void {
   const { rtnetlink } = inside;
   const loopback = findLink(rtnetlink, 'lo');
   if (loopback !== undefined) correctLink(rtnetlink, loopback, { up: true });
@@ -122,7 +129,7 @@ function writePodSide(inside: Netns, podEnd: Link, pod: PodLink): void {
   // After the MTU: one below 1280 takes IPv6 and its settings away, a larger one brings back their defaults.
   applySysctls(inside, ipv6Sysctls(pod.ifname, pod.addresses));
   correctLink(rtnetlink, podEnd, { up: true });
-  correctAddresses(rtnetlink, podEnd, pod.addresses);
+  correctAddresses(rtnetlink, podEnd, pod.addresses, isNew ? [] : listAddresses(rtnetlink));
   for (const neighbour of podNeighbours(pod, podEnd.index)) rtnetlink.request(encodeNeighbour(neighbour));
   for (const route of podRoutes(pod, podEnd.index)) rtnetlink.request(encodeRoute(route));
 }
