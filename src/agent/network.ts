@@ -130,8 +130,10 @@ export class NodeNetwork implements PodDataplane {
     return checkPod(this.#deps.host, this.#linkOf(attachment));
   }
 
-  #linkOf({ netns, ifname, hostInterface, addresses }: PodAttachment) {
-    return { netnsPath: netns, ifname, hostInterface, addresses, mtu: this.#mtu ?? SMALLEST_MTU };
+  #linkOf({ podUid, netns, ifname, hostInterface, addresses }: PodAttachment) {
+    const bandwidth = this.#deps.resources.get('pod', podUid)?.bandwidth;
+    const limits = typeof bandwidth === 'object' ? bandwidth : {};
+    return { ...limits, netnsPath: netns, ifname, hostInterface, addresses, mtu: this.#mtu ?? SMALLEST_MTU };
   }
 
   /** Pools of IPv6, or blocks that are left of such. */

@@ -168,7 +168,10 @@ export class Attacher {
     }
     const { containerId, ifname, netns } = request;
     if (typeof pod.addressing === 'string') {
-      throw new CniError(CNI_ERROR.addressRefused, `pod ${name} can have no address: ${pod.addressing}`);
+      throw new CniError(CNI_ERROR.annotationRefused, `pod ${name} can have no address: ${pod.addressing}`);
+    }
+    if (typeof pod.bandwidth === 'string') {
+      throw new CniError(CNI_ERROR.annotationRefused, `pod ${name} can have no such limit: ${pod.bandwidth}`);
     }
     const wish = { containerId, ifname, netns, podUid: pod.uid, ...pod.addressing };
     const leased = await this.#lease(wish, deadline, signal);
@@ -198,13 +201,13 @@ export class Attacher {
       const leased = wish.families.length === 0 ? NO_POOL : leases.allocate(wish);
       if (!('reason' in leased)) return leased;
       const { family, fixed, message, isTemporary } = leased;
-      if (!isTemporary) throw new CniError(CNI_ERROR.addressRefused, message);
+      if (!isTemporary) throw new CniError(CNI_ERROR.annotationRefused, message);
       const isOver = clock.monotonic() >= deadline || signal.aborted;
       const wanted = { family, pools, ...(fixed === undefined ? {} : { address: fixed }) };
       const problem = pools.length === 0 ? undefined : requestBlock(wanted);
       if (isOver || (fixed !== undefined && problem !== undefined)) {
         throw new CniError(
-          fixed === undefined ? CNI_ERROR.addressesExhausted : CNI_ERROR.addressRefused,
+          fixed === undefined ? CNI_ERROR.addressesExhausted : CNI_ERROR.annotationRefused,
           problem === undefined ? message : `${message}: ${problem}`,
           'See: kubectl get ippools',
         );

@@ -44,7 +44,7 @@ export const CNI_ERROR = {
   addressesExhausted: 100,
   wiringFailed: 101,
   checkFailed: 102,
-  addressRefused: 103,
+  annotationRefused: 103,
 } as const;
 
 /** A refusal that reaches the runtime, and through it the pod's events. */

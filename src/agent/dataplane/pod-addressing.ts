@@ -15,6 +15,9 @@ export interface PodLink {
   readonly addresses: readonly string[];
   /** Bytes; the underlay's less the encapsulation's. */
   readonly mtu: number;
+  /** To the pod, and from it; absent: no limit. */
+  readonly ingressBitsPerSecond?: number;
+  readonly egressBitsPerSecond?: number;
 }
 
 /** The pod's next hops for everything: link-local, on no interface, the same in each pod; neighbour entries answer for them. */

@@ -14,6 +14,7 @@ import {
   podRoutes,
 } from './pod-addressing.ts';
 import { findPair } from './pod-link.ts';
+import { rateLimitFaults } from './shaping.ts';
 
 /** What of a pod's attachment is not as `wirePod` makes it, as sentences; none when all is well. Writes nothing. */
 export function checkPod(host: Netns, pod: PodLink): string[] {
@@ -32,6 +33,8 @@ export function checkPod(host: Netns, pod: PodLink): string[] {
       ...linkFaults(podEnd, pod.mtu, podMac(pod)),
       ...linkFaults(hostEnd, pod.mtu, HOST_END_MAC),
       ...addressFaults(inside, podEnd, pod.addresses),
+      ...rateLimitFaults(inside.rtnetlink, podEnd, pod.egressBitsPerSecond),
+      ...rateLimitFaults(host.rtnetlink, hostEnd, pod.ingressBitsPerSecond),
       ...routeFaults('the pod', inside, podEnd, podRoutes(pod, podEnd.index)),
       ...routeFaults('the node', host, hostEnd, hostRoutes(pod, hostEnd.index)),
       ...neighbourFaults('the pod', inside, podEnd, podNeighbours(pod, podEnd.index)),

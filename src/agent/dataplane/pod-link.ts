@@ -16,6 +16,7 @@ import {
   podNeighbours,
   podRoutes,
 } from './pod-addressing.ts';
+import { correctRateLimit } from './shaping.ts';
 import { applySysctls, quietIpv6, type Sysctls, withoutIpv6 } from './sysctl.ts';
 
 /**
@@ -36,7 +37,7 @@ export function wirePod(host: Netns, pod: PodLink): void {
   try {
     const { hostEnd, podEnd } = requirePair(host, inside, pod);
     writePodSide(inside, podEnd, pod, isNew);
-    writeHostSide(host, hostEnd, pod);
+    writeHostSide(host, hostEnd, pod, isNew);
   } catch (error) {
     if (isNew) deleteIfThere(host, pod.hostInterface);
     throw error;
@@ -126,6 +127,7 @@ function writePodSide(inside: Netns, podEnd: Link, pod: PodLink, isNew: boolean)
   const loopback = findLink(rtnetlink, 'lo');
   if (loopback !== undefined) correctLink(rtnetlink, loopback, { up: true });
   correctLink(rtnetlink, podEnd, { mtu: pod.mtu, mac: podMac(pod) });
+  correctRateLimit(rtnetlink, podEnd, pod.egressBitsPerSecond, isNew);
   // After the MTU: one below 1280 takes IPv6 and its settings away, a larger one brings back their defaults.
   applySysctls(inside, ipv6Sysctls(pod.ifname, pod.addresses));
   correctLink(rtnetlink, podEnd, { up: true });
@@ -134,8 +136,9 @@ function writePodSide(inside: Netns, podEnd: Link, pod: PodLink, isNew: boolean)
   for (const route of podRoutes(pod, podEnd.index)) rtnetlink.request(encodeRoute(route));
 }
 
-function writeHostSide(host: Netns, hostEnd: Link, pod: PodLink): void {
+function writeHostSide(host: Netns, hostEnd: Link, pod: PodLink, isNew: boolean): void {
   correctLink(host.rtnetlink, hostEnd, { mtu: pod.mtu, mac: HOST_END_MAC });
+  correctRateLimit(host.rtnetlink, hostEnd, pod.ingressBitsPerSecond, isNew);
   applySysctls(host, hostEndSysctls(pod));
   correctLink(host.rtnetlink, hostEnd, { up: true });
   for (const neighbour of hostNeighbours(pod, hostEnd.index)) host.rtnetlink.request(encodeNeighbour(neighbour));

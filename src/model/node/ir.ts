@@ -134,11 +134,19 @@ export interface PodIr {
   readonly addresses: readonly string[];
   /** Where its addresses come from; text: why it can have none. */
   readonly addressing: PodAddressingIr | string;
+  /** Absent: as fast as it goes; text: why what was asked for cannot be. */
+  readonly bandwidth?: BandwidthIr | string;
   /** Keys of chains; absent: the direction is not isolated. */
   readonly ingressChain?: string;
   readonly egressChain?: string;
   /** Present when the pod carries the proxy. */
   readonly mesh?: PodMeshIr;
+}
+
+/** To the pod, and from it. */
+export interface BandwidthIr {
+  readonly ingressBitsPerSecond?: number;
+  readonly egressBitsPerSecond?: number;
 }
 
 export interface PodAddressingIr {

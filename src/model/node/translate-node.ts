@@ -7,6 +7,7 @@ import { tunnelAddressesOf } from '../ipam/tunnel.ts';
 import type { Problem } from '../problem.ts';
 import type { PodBinding } from '../policy/change.ts';
 import type { NodeIr, PeerIr, PodIr, PodMeshIr, PoolIr } from './ir.ts';
+import { translateBandwidth } from './bandwidth.ts';
 import { tunnelMacOf } from './names.ts';
 
 /** The node's InternalIPs, in its own order. */
@@ -79,6 +80,7 @@ export function translatePod(
   mesh: PodMeshIr | undefined,
 ): PodIr {
   const { metadata, spec, status } = pod;
+  const bandwidth = translateBandwidth(pod);
   const addresses = (status?.podIPs ?? []).flatMap(({ ip }) => canonicalIp(ip) ?? []);
   const staticHash = metadata.annotations?.[STATIC_HASH];
   return {
@@ -88,9 +90,14 @@ export function translatePod(
     name: metadata.name,
     serviceAccount: spec.serviceAccountName ?? 'default',
     addresses,
-    addressing: 'reason' in choice ? `${choice.path} ${choice.message}` : choice,
+    addressing: orText(choice),
+    ...(bandwidth === undefined ? {} : { bandwidth: orText(bandwidth) }),
     ...(binding.ingressChain === undefined ? {} : { ingressChain: binding.ingressChain }),
     ...(binding.egressChain === undefined ? {} : { egressChain: binding.egressChain }),
     ...(mesh === undefined ? {} : { mesh }),
   };
+}
+
+function orText<T extends object>(answer: T | Problem): T | string {
+  return 'reason' in answer ? `${answer.path} ${answer.message}` : answer;
 }

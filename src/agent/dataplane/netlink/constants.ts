@@ -77,3 +77,15 @@ export const NDA_LLADDR = 2;
 export const NDA_IFINDEX = 8;
 export const NTF_SELF = 2;
 export const NUD_PERMANENT = 0x80;
+
+// rtnetlink.h, pkt_sched.h
+export const RTM_NEWQDISC = 36;
+export const RTM_DELQDISC = 37;
+export const RTM_GETQDISC = 38;
+export const TCA_KIND = 1;
+export const TCA_OPTIONS = 2;
+export const TC_H_ROOT = 0xffffffff;
+export const TC_LINKLAYER_ETHERNET = 1;
+export const TCA_TBF_PARMS = 1;
+export const TCA_TBF_RATE64 = 4;
+export const TCA_TBF_BURST = 6;
