@@ -107,6 +107,11 @@ export function dial(address: string, port: number): string[] {
   return ['/bin/echo-app', 'dial', '-to', `${address}:${port}`];
 }
 
+/** Echoes lines over one TCP connection for that long, in a pod; fails when it breaks. */
+export function hold(address: string, port: number, lasting: string): string[] {
+  return ['/bin/echo-app', 'hold', '-to', `${address}:${port}`, '-for', lasting];
+}
+
 /** Prints one answer within 2 s, in a pod. */
 export function httpGet(url: string): string[] {
   return ['/bin/echo-app', 'get', '-url', url];

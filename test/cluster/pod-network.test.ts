@@ -5,6 +5,7 @@ import {
   dial,
   eventually,
   execInPod,
+  hold,
   getObject,
   hostReaches,
   kube,
@@ -115,6 +116,26 @@ describe('the pod network', () => {
   test('a stranger cannot speak VXLAN to a node', async () => {
     const { stdout } = await runOnNode(TEST_CLUSTER, 'node-1', ['nft', 'list', 'table', 'inet', 'weft']);
     expect(stdout).toContain('4789');
+  });
+
+  test('without encapsulation packets travel directly; open connections outlive the change, there and back', async () => {
+    const target = await podAddress(`${NS}/a2`);
+    const holding = execInPod(TEST_CLUSTER, `${NS}/b1`, hold(target, 7000, '20s'));
+    const wayTo = async () => (await runOnNode(TEST_CLUSTER, 'node-1', ['ip', 'route', 'get', target])).stdout;
+    expect(await wayTo()).toContain('dev vxlan.weft');
+    const change = (encapsulation: string) =>
+      kube('patch', 'ippool', 'default', '--type=merge', '-p', JSON.stringify({ spec: { encapsulation } }));
+    for (const [encapsulation, device] of [
+      ['None', 'dev eth0'],
+      ['VXLAN', 'dev vxlan.weft'],
+      ['VXLANCrossSubnet', 'dev eth0'],
+      ['VXLAN', 'dev vxlan.weft'],
+    ] as const) {
+      await change(encapsulation);
+      await eventually(`${encapsulation} is in force`, async () => (await wayTo()).includes(device));
+      expect(await reaches(`${NS}/a1`, target)).toBe(true);
+    }
+    expect(await holding).toMatchObject({ code: 0 });
   });
 
   test('kubectl get ippools shows capacity and use', async () => {
