@@ -7,7 +7,7 @@ import { DesiredTable } from '../../src/model/node/desired.ts';
 import { createPolicyIndex, type PolicyIndex } from '../../src/model/policy/policy-index.ts';
 import { FakeClock, settle } from '../kube-room/fake-clock.ts';
 
-const ADDRESS = '10.42.2.7';
+const ADDRESSES = ['10.42.2.7', 'fd42::2:7'];
 
 let clock: FakeClock;
 let table: DesiredTable;
@@ -63,7 +63,7 @@ function acknowledge(node: string): void {
 }
 
 async function announce(uid: string): Promise<void> {
-  void announcing.wait(uid, ADDRESS).then(() => {
+  void announcing.wait(uid, ADDRESSES).then(() => {
     isAnnounced = true;
   });
   await settle();
@@ -73,7 +73,7 @@ describe('a new pod is announced', () => {
   test('when the node whose policy names it holds its address, and not before', async () => {
     await announce('client');
     expect(isAnnounced).toBe(false);
-    apply({ leases: new Map([['client', ADDRESS]]) });
+    apply({ leases: new Map([['client', ADDRESSES]]) });
     await settle();
     expect(isAnnounced).toBe(false);
     acknowledge('n1');
@@ -82,20 +82,20 @@ describe('a new pod is announced', () => {
   });
 
   test('at once when no policy names it', async () => {
-    apply({ leases: new Map([['server', ADDRESS]]) });
+    apply({ leases: new Map([['server', ADDRESSES]]) });
     await announce('server');
     expect(isAnnounced).toBe(true);
   });
 
   test('without a node that is away', async () => {
-    apply({ leases: new Map([['client', ADDRESS]]) });
+    apply({ leases: new Map([['client', ADDRESSES]]) });
     held.disconnected('n1');
     await announce('client');
     expect(isAnnounced).toBe(true);
   });
 
   test('after a second, whatever nodes say', async () => {
-    apply({ leases: new Map([['client', ADDRESS]]) });
+    apply({ leases: new Map([['client', ADDRESSES]]) });
     await announce('client');
     await clock.advance(1_000);
     expect(isAnnounced).toBe(true);

@@ -31,12 +31,12 @@ let server: MeshPod;
 
 beforeAll(async () => {
   lab = await MeshLab.start();
-  const [a, b] = lab.cable([CLIENT, SERVER]);
+  const [a, b] = lab.cable([[CLIENT], [SERVER]]);
   lab.set('endpoints', V1, endpoints([8080]));
   lab.set('endpoints', V2, endpoints([8081]));
   lab.set('service', 'shop/shop', shop({ cluster: V1, weight: 1 }));
-  client = await lab.addPod('client', a, CLIENT, MESH);
-  server = await lab.addPod('server', b, SERVER, {
+  client = await lab.addPod('client', a, [CLIENT], MESH);
+  server = await lab.addPod('server', b, [SERVER], {
     ...MESH,
     inbound: [8080, 8081].map((port) => ({ port, protocol: 'HTTP', tlsMode: 'Permissive' })),
   });

@@ -53,12 +53,12 @@ async function setServerMesh(tlsMode: 'Permissive' | 'Strict'): Promise<void> {
 
 beforeAll(async () => {
   lab = await MeshLab.start();
-  const [a, b] = lab.cable([CLIENT, SERVER]);
+  const [a, b] = lab.cable([[CLIENT], [SERVER]]);
   lab.set('endpoints', 'shop/shop:80', endpoints(8080));
   lab.set('endpoints', 'shop/shop:80|v2', endpoints(8081));
   lab.set('service', 'shop/shop', shop({ cluster: 'shop/shop:80', weight: 1 }));
-  client = await lab.addPod('client', a, CLIENT, MESH);
-  server = await lab.addPod('server', b, SERVER, serverMesh('Permissive'));
+  client = await lab.addPod('client', a, [CLIENT], MESH);
+  server = await lab.addPod('server', b, [SERVER], serverMesh('Permissive'));
   await server.application.serve(8080, 'v1');
   await server.application.serve(8081, 'v2');
 }, 60_000);

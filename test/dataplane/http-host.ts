@@ -24,7 +24,7 @@ function serve(port: number, name: string): Promise<void> {
     const echo: HttpEcho = { server: name, path: request.url ?? '', headers: request.headers };
     response.end(JSON.stringify(echo));
   });
-  return new Promise((resolve) => server.listen(port, '0.0.0.0', resolve));
+  return new Promise((resolve) => server.listen(port, '::', resolve));
 }
 
 function ask(url: string, headers: Readonly<Record<string, string>>): Promise<HttpAnswer> {

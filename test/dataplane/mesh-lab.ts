@@ -10,6 +10,7 @@ import { Proxies, type ProxyReport } from '../../src/agent/envoy/proxies.ts';
 import { Identities } from '../../src/agent/identity/identities.ts';
 import { ResourceStore } from '../../src/agent/state/resources.ts';
 import { sleep, systemClock } from '../../src/lib/clock.ts';
+import { familyOf } from '../../src/lib/ip.ts';
 import type { Logger } from '../../src/lib/logger.ts';
 import type { PodIr, PodMeshIr, ResourceBodies } from '../../src/model/node/ir.ts';
 import { type Authority, ensureAuthority } from '../../src/pki/authority.ts';
@@ -26,7 +27,7 @@ const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: ()
 export interface MeshPod {
   readonly uid: string;
   readonly netns: string;
-  readonly address: string;
+  readonly addresses: readonly string[];
   readonly application: Http;
   /** Runs as the proxy's user, so that its connections are not redirected: a caller without a proxy. */
   readonly outsider: Http;
@@ -89,6 +90,8 @@ export class MeshLab {
       name: 'node',
       uid: 'node-uid',
       address: '10.9.0.254',
+      addresses: ['10.9.0.254', 'fd00:9::fe'],
+      tunnelAddresses: [],
       trustDomain: 'cluster.local',
       trustBundlePem: authority.rootCertificatePem,
     });
@@ -100,13 +103,16 @@ export class MeshLab {
   }
 
   /** Two namespaces joined by a cable; each sends what is not on it to the other. */
-  cable(addresses: readonly [string, string]): readonly [string, string] {
+  cable(addresses: readonly [readonly string[], readonly string[]]): readonly [string, string] {
     const [a, b] = [this.#netns.add('a'), this.#netns.add('b')];
     this.#netns.ip(a, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', path.basename(b));
     for (const [index, netns] of [a, b].entries()) {
       for (const link of ['lo', 'eth0']) this.#netns.ip(netns, 'link', 'set', link, 'up');
-      this.#netns.ip(netns, 'address', 'add', `${addresses[index] ?? ''}/24`, 'dev', 'eth0');
-      this.#netns.ip(netns, 'route', 'add', 'default', 'dev', 'eth0');
+      for (const address of addresses[index] ?? []) {
+        const prefix = familyOf(address) === 4 ? [`${address}/24`] : [`${address}/64`, 'nodad'];
+        this.#netns.ip(netns, 'address', 'add', ...prefix, 'dev', 'eth0');
+        this.#netns.ip(netns, `-${familyOf(address)}`, 'route', 'add', 'default', 'dev', 'eth0');
+      }
     }
     return [a, b];
   }
@@ -142,7 +148,7 @@ export class MeshLab {
   async addPod(
     name: string,
     netns: string,
-    address: string,
+    addresses: readonly string[],
     mesh: Omit<PodMeshIr, 'spiffeId' | 'proxyUid'>,
   ): Promise<MeshPod> {
     const uid = `uid-${name}`;
@@ -151,10 +157,12 @@ export class MeshLab {
       namespace: 'shop',
       name,
       serviceAccount: name,
+      addresses,
+      addressing: { pools: [], families: [], fixed: [] },
       mesh: { ...mesh, spiffeId: spiffeIdOf(name), proxyUid: PROXY_UID },
     };
     this.set('pod', uid, pod);
-    const attachment = { podUid: uid, netns, hostInterface: '', address, containerId: name, ifname: 'eth0' };
+    const attachment = { podUid: uid, netns, hostInterface: '', addresses, containerId: name, ifname: 'eth0' };
     this.proxies.open(pod, attachment);
     const envoy = spawnIn(
       netns,
@@ -173,29 +181,36 @@ export class MeshLab {
     );
     const application = await Http.start(netns, APPLICATION_UID);
     const outsider = await Http.start(netns, PROXY_UID);
-    const started: MeshPod = { uid, netns, address, application, outsider, envoy, log: '' };
+    const started: MeshPod = { uid, netns, addresses, application, outsider, envoy, log: '' };
     envoy.stderr?.on('data', (text: Buffer) => (started.log += text.toString()));
     this.#pods.push(started);
     await this.until(`the proxy of ${name} is ready`, async () => {
-      const { status } = await outsider.get(`http://${address}:15021/ready`);
+      const { status } = await outsider.get(`http://${hostOf(addresses[0] ?? '')}:15021/ready`);
       return status === 200 ? true : undefined;
     });
     return started;
   }
 
   /** As an agent that was started again: new socket, new stream, nothing remembered of the proxy's answers. */
-  reattach({ uid, netns, address }: MeshPod): void {
-    const attachment = { podUid: uid, netns, hostInterface: '', address, containerId: uid.slice(4), ifname: 'eth0' };
+  reattach({ uid, netns, addresses }: MeshPod): void {
+    const attachment = { podUid: uid, netns, hostInterface: '', addresses, containerId: uid.slice(4), ifname: 'eth0' };
     const pod = this.store.get('pod', uid);
     this.proxies.close(attachment);
     if (pod !== undefined) this.proxies.open(pod, attachment);
   }
 
   async close(): Promise<void> {
-    for (const { envoy, application, outsider, uid, netns, address } of this.#pods) {
+    for (const { envoy, application, outsider, uid, netns, addresses } of this.#pods) {
       application.stop();
       outsider.stop();
-      this.proxies.close({ podUid: uid, netns, hostInterface: '', address, containerId: uid.slice(4), ifname: 'eth0' });
+      this.proxies.close({
+        podUid: uid,
+        netns,
+        hostInterface: '',
+        addresses,
+        containerId: uid.slice(4),
+        ifname: 'eth0',
+      });
       if (envoy.exitCode === null && envoy.kill()) await once(envoy, 'exit');
     }
     this.#ads.close();
@@ -207,6 +222,11 @@ export class MeshLab {
   #logs(): string {
     return this.#pods.map(({ uid, log }) => `${uid}: ${log}`).join('\n');
   }
+}
+
+/** As a URL has it. */
+export function hostOf(address: string): string {
+  return familyOf(address) === 4 ? address : `[${address}]`;
 }
 
 export function spiffeIdOf(serviceAccount: string): string {

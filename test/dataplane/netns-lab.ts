@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { Netns } from '../../src/agent/dataplane/netns.ts';
 
-/** Network namespaces of one test file, named so that they meet nobody else's, and gone after `close`. */
+let labs = 0;
+
+/** Network namespaces, named so that they meet nobody else's, and gone after `close`. */
 export class NetnsLab {
   readonly #made: string[] = [];
   readonly #open: Netns[] = [];
-  readonly #prefix = `weft-t-${process.pid}-`;
+  readonly #prefix = `weft-t-${process.pid}-${labs++}-`;
 
   /** A new namespace; its path. */
   add(name: string): string {

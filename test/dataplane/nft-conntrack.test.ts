@@ -1,7 +1,17 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Conntrack, type Flow } from '../../src/agent/dataplane/nft/conntrack.ts';
 import { PolicyTable } from '../../src/agent/dataplane/nft/policy-table.ts';
-import { bound, FACTS, type NftLab, NODE_ADDRESS, openNftLab, OUTSIDE_ADDRESS, SERVER_PORT } from './nft-lab.ts';
+import {
+  bound,
+  FACTS,
+  FACTS6,
+  type NftLab,
+  NODE_ADDRESS,
+  openNftLab,
+  OUTSIDE_ADDRESS,
+  OUTSIDE_ADDRESS6,
+  SERVER_PORT,
+} from './nft-lab.ts';
 
 let lab: NftLab;
 let table: PolicyTable;
@@ -46,6 +56,33 @@ test('the connections of an address are those it opened and those that reach it,
   filtering.delete(first);
   filtering.delete(first);
   expect(reading.flows(new Set([a.address]))).toEqual([]);
+  expect(reading.flows(wanted)).toHaveLength(2);
+  filtering.close();
+  reading.close();
+});
+
+test('the connections of an address of IPv6 are found and deleted in the same way', async () => {
+  const [a, b, c] = lab.pods;
+  await table.apply({ facts: { ...FACTS6, natCidrs: ['fd00:42::/64'] } });
+  await a.traffic.dial(b.address6, SERVER_PORT);
+  await b.traffic.dial(OUTSIDE_ADDRESS6, SERVER_PORT);
+  await b.traffic.sendUdp(c.address6, 7200, 'hello');
+  const filtering = lab.node.run(() => new Conntrack(0));
+  const reading = lab.node.run(() => new Conntrack());
+  const wanted = new Set([b.address6]);
+  expect(ends(reading.flows(wanted))).toEqual(
+    [
+      `${a.address6} ${b.address6} TCP ${SERVER_PORT}`,
+      `${b.address6} ${OUTSIDE_ADDRESS6} TCP ${SERVER_PORT}`,
+      `${b.address6} ${c.address6} UDP 7200`,
+    ].sort(),
+  );
+  expect(ends(filtering.flows(wanted))).toEqual(ends(reading.flows(wanted)));
+  const [first] = filtering.flows(new Set([a.address6]));
+  if (first === undefined) throw new Error('a has no connection');
+  filtering.delete(first);
+  filtering.delete(first);
+  expect(reading.flows(new Set([a.address6]))).toEqual([]);
   expect(reading.flows(wanted)).toHaveLength(2);
   filtering.close();
   reading.close();

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import type { Netns } from '../../src/agent/dataplane/netns.ts';
 import { wirePod } from '../../src/agent/dataplane/pod-link.ts';
-import { applySysctls, FORWARDING } from '../../src/agent/dataplane/sysctl.ts';
+import { applyIpv6Forwarding, applySysctls, FORWARDING } from '../../src/agent/dataplane/sysctl.ts';
 import type { NodeFacts, PodBinding } from '../../src/agent/dataplane/nft/policy-table.ts';
 import type { ChainIr, RuleIr } from '../../src/model/node/ir.ts';
 import { NetnsLab } from './netns-lab.ts';
@@ -10,6 +10,8 @@ import { Traffic } from './traffic.ts';
 
 export const NODE_ADDRESS = '192.0.2.1';
 export const OUTSIDE_ADDRESS = '192.0.2.9';
+export const NODE_ADDRESS6 = '2001:db8::1';
+export const OUTSIDE_ADDRESS6 = '2001:db8::9';
 export const SERVER_PORT = 8080;
 export const OTHER_PORT = 9090;
 
@@ -17,14 +19,25 @@ export const FACTS: NodeFacts = {
   localAddress: NODE_ADDRESS,
   vxlanPeers: ['192.0.2.2'],
   vxlanPort: 4789,
+  hasIpv6: false,
   podCidrs: ['10.42.0.0/16'],
   natCidrs: [],
   ownBlocks: ['10.42.1.0/26'],
 };
 
+/** Of the same node, once pools of IPv6 are there. */
+export const FACTS6: NodeFacts = {
+  ...FACTS,
+  vxlanPeers: ['192.0.2.2', '2001:db8::2'],
+  hasIpv6: true,
+  podCidrs: ['10.42.0.0/16', 'fd00:42::/64'],
+  ownBlocks: ['10.42.1.0/26', 'fd00:42::100/122'],
+};
+
 export interface LabPod {
   readonly hostInterface: string;
   readonly address: string;
+  readonly address6: string;
   readonly netnsPath: string;
   readonly traffic: Traffic;
 }
@@ -63,7 +76,11 @@ export async function openNftLab(): Promise<NftLab> {
   netns.ip(outsidePath, 'link', 'set', 'eth0', 'up');
   netns.ip(outsidePath, 'address', 'add', `${OUTSIDE_ADDRESS}/24`, 'dev', 'eth0');
   netns.ip(outsidePath, 'route', 'add', '10.42.0.0/16', 'via', NODE_ADDRESS);
+  netns.ip(node.path, 'address', 'add', `${NODE_ADDRESS6}/64`, 'dev', 'eth0', 'nodad');
+  netns.ip(outsidePath, 'address', 'add', `${OUTSIDE_ADDRESS6}/64`, 'dev', 'eth0', 'nodad');
+  netns.ip(outsidePath, 'route', 'add', 'fd00:42::/64', 'via', NODE_ADDRESS6);
   applySysctls(node, FORWARDING);
+  applyIpv6Forwarding(node, []);
   const started: Traffic[] = [];
   const start = async (at: string) => {
     const traffic = await Traffic.start(at);
@@ -73,9 +90,10 @@ export async function openNftLab(): Promise<NftLab> {
   };
   const addPod = async (name: string, host: number): Promise<LabPod> => {
     const netnsPath = netns.add(name);
-    const [hostInterface, address] = [`weft0000000000${name}`, `10.42.1.${host}`];
-    wirePod(node, { netnsPath, ifname: 'eth0', hostInterface, address, mtu: 1450 });
-    return { hostInterface, address, netnsPath, traffic: await start(netnsPath) };
+    const hostInterface = `weft0000000000${name}`;
+    const [address, address6] = [`10.42.1.${host}`, `fd00:42::10${host}`];
+    wirePod(node, { netnsPath, ifname: 'eth0', hostInterface, addresses: [address, address6], mtu: 1450 });
+    return { hostInterface, address, address6, netnsPath, traffic: await start(netnsPath) };
   };
   return {
     netns,
@@ -95,14 +113,14 @@ export async function openNftLab(): Promise<NftLab> {
   };
 }
 
-/** The pod's binding: which chains it passes. */
+/** The pod's binding of both families: which chains it passes. */
 export function bound(
-  { hostInterface, address }: LabPod,
+  { hostInterface, address, address6 }: LabPod,
   chains: { ingress?: string; egress?: string } = {},
 ): PodBinding {
   return {
     hostInterface,
-    address,
+    addresses: [address, address6],
     ...(chains.ingress === undefined ? {} : { ingressChain: chains.ingress }),
     ...(chains.egress === undefined ? {} : { egressChain: chains.egress }),
   };

@@ -190,7 +190,7 @@ describe('a change that cannot be made', () => {
   test.each([
     [
       'a pod without its chain',
-      { pods: { bind: [{ hostInterface: 'weft1', address: '10.42.1.8', egressChain: 'none' }] } },
+      { pods: { bind: [{ hostInterface: 'weft1', addresses: ['10.42.1.8'], egressChain: 'none' }] } },
       'DanglingReference',
     ],
     [
@@ -199,7 +199,11 @@ describe('a change that cannot be made', () => {
       'DanglingReference',
     ],
     ['a set that chains still use', { sets: { remove: ['b'] } }, 'DanglingReference'],
-    ['an interface that is no pod’s', { pods: { bind: [{ hostInterface: 'eth0', address: '10.42.1.8' }] } }, 'BadName'],
+    [
+      'an interface that is no pod’s',
+      { pods: { bind: [{ hostInterface: 'eth0', addresses: ['10.42.1.8'] }] } },
+      'BadName',
+    ],
     [
       'a key with a line break',
       { sets: { upsert: [['x\nflush ruleset', { type: 'ip', members: ['10.0.0.1'] }]] as const } },

@@ -8,12 +8,13 @@ import { Traffic } from './traffic.ts';
 const POD = '192.0.2.2';
 const HOST = '192.0.2.1';
 const ELSEWHERE = '192.0.2.9';
+const [POD6, HOST6, ELSEWHERE6] = ['2001:db8::2', '2001:db8::1', '2001:db8::9'] as const;
 const PROXY_UID = 1337;
 const REDIRECT: Redirect = {
   proxyUid: PROXY_UID,
   inboundPort: 15006,
   outboundPort: 15001,
-  hostAddresses: [HOST],
+  hostAddresses: [HOST, HOST6],
   probePorts: [8081],
   excludedInboundPorts: [15020, 15021, 15090],
 };
@@ -31,7 +32,10 @@ beforeAll(async () => {
   lab.ip(pod, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', path.basename(node));
   for (const netns of [pod, node]) for (const link of ['lo', 'eth0']) lab.ip(netns, 'link', 'set', link, 'up');
   lab.ip(pod, 'address', 'add', `${POD}/24`, 'dev', 'eth0');
+  lab.ip(pod, 'address', 'add', `${POD6}/64`, 'dev', 'eth0', 'nodad');
   for (const address of [HOST, ELSEWHERE]) lab.ip(node, 'address', 'add', `${address}/24`, 'dev', 'eth0');
+  // The newest is the one that the kernel calls from.
+  for (const address of [ELSEWHERE6, HOST6]) lab.ip(node, 'address', 'add', `${address}/64`, 'dev', 'eth0', 'nodad');
   [app, proxy, host] = [await Traffic.start(pod, 1000), await Traffic.start(pod, PROXY_UID), await Traffic.start(node)];
   for (const port of [8080, 8081]) await app.listenTcp(port, 'application');
   await proxy.listenTcp(15006, 'inbound proxy');
@@ -45,37 +49,40 @@ afterAll(async () => {
   lab.close();
 });
 
-describe('a redirected pod', () => {
+describe.each([
+  { pod: POD, host: HOST, elsewhere: ELSEWHERE, loopback: '127.0.0.1' },
+  { pod: POD6, host: HOST6, elsewhere: ELSEWHERE6, loopback: '::1' },
+])('a redirected pod, at $pod', (at) => {
   test('takes what comes in through the proxy, whatever the port', async () => {
-    expect(await host.answerOf(POD, 8080)).toBe('inbound proxy');
-    expect(await host.answerOf(POD, 12_345)).toBe('inbound proxy');
+    expect(await host.answerOf(at.pod, 8080)).toBe('inbound proxy');
+    expect(await host.answerOf(at.pod, 12_345)).toBe('inbound proxy');
   });
 
   test('sends what the application dials through the proxy, its own address too', async () => {
-    expect(await app.answerOf(HOST, 8080)).toBe('outbound proxy');
-    expect(await app.answerOf(POD, 8080)).toBe('outbound proxy');
+    expect(await app.answerOf(at.host, 8080)).toBe('outbound proxy');
+    expect(await app.answerOf(at.pod, 8080)).toBe('outbound proxy');
   });
 
   test('leaves the proxy itself and loopback alone', async () => {
-    expect(await proxy.answerOf(HOST, 8080)).toBe('remote');
-    expect(await proxy.answerOf(POD, 8080)).toBe('application');
-    expect(await proxy.answerOf('127.0.0.1', 8080)).toBe('application');
-    expect(await app.answerOf('127.0.0.1', 8080)).toBe('application');
+    expect(await proxy.answerOf(at.host, 8080)).toBe('remote');
+    expect(await proxy.answerOf(at.pod, 8080)).toBe('application');
+    expect(await proxy.answerOf(at.loopback, 8080)).toBe('application');
+    expect(await app.answerOf(at.loopback, 8080)).toBe('application');
   });
 
   test('answers probes of the node, and of nobody else, past the proxy', async () => {
-    expect(await host.answerOf(POD, 8081)).toBe('application');
-    expect(await host.answerOf(POD, 15_021)).toBe('proxy health');
+    expect(await host.answerOf(at.pod, 8081)).toBe('application');
+    expect(await host.answerOf(at.pod, 15_021)).toBe('proxy health');
     const node = await Traffic.start('/run/netns/'.concat(path.basename(pod).replace(/pod$/, 'host')));
-    applyNftInNetns(pod, renderRedirect({ ...REDIRECT, hostAddresses: [ELSEWHERE] }));
-    expect(await node.answerOf(POD, 8081)).toBe('inbound proxy');
+    applyNftInNetns(pod, renderRedirect({ ...REDIRECT, hostAddresses: [at.elsewhere] }));
+    expect(await node.answerOf(at.pod, 8081)).toBe('inbound proxy');
     applyNftInNetns(pod, renderRedirect(REDIRECT));
     await node.stop();
   });
 
   test('shuts the capturing ports to those who dial them', async () => {
-    expect(await host.dial(POD, 15_006)).toBe('silence');
-    expect(await host.dial(POD, 15_001)).toBe('silence');
+    expect(await host.dial(at.pod, 15_006)).toBe('silence');
+    expect(await host.dial(at.pod, 15_001)).toBe('silence');
   });
 
   test('has one table, however often it is applied', () => {

@@ -1,6 +1,6 @@
 /** Program that talks and listens in the network namespace it is started in, told what to do over the IPC channel. */
 import { createSocket } from 'node:dgram';
-import net from 'node:net';
+import net, { isIPv6 } from 'node:net';
 import type { TrafficRequest } from './traffic.ts';
 
 /** With what came in and nobody has asked for yet. */
@@ -93,15 +93,15 @@ async function hear(id: number, waitMs: number): Promise<string> {
 }
 
 function listenUdp(port: number): Promise<void> {
-  const socket = createSocket('udp4');
+  const socket = createSocket('udp6');
   const texts: string[] = [];
   heard.set(port, texts);
-  socket.on('message', (message, { address }) => texts.push(`${address}: ${message}`));
+  socket.on('message', (message, { address }) => texts.push(`${address.replace('::ffff:', '')}: ${message}`));
   return new Promise((resolve) => socket.bind(port, () => resolve()));
 }
 
 function sendUdp(address: string, port: number, text: string, from?: string): Promise<string> {
-  const socket = createSocket('udp4');
+  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
   return new Promise((resolve) => {
     socket.bind(0, from, () => {
       socket.send(text, port, address, (error) => {

@@ -11,7 +11,7 @@ import { collectionPath, type Kind, KINDS, objectPath } from '../../src/kube/kin
 import { parseManifests } from '../support/manifests.ts';
 import { connect, create, DRY, KUBE_CLUSTER, kube, makeNamespace, refusal } from './cluster.ts';
 import { CHANGES, type Refusal, REFUSALS } from './refusals.ts';
-import { GOOD, type Good, LEAST, NAMESPACE, OTHER_FORMS } from './good.ts';
+import { GOOD, GOOD_IPV6, type Good, LEAST, NAMESPACE, OTHER_FORMS } from './good.ts';
 import {
   type Break,
   breaks,
@@ -205,6 +205,30 @@ test.each(least)('the least %s gets its defaults, which are stored', async (kind
   expect(got.spec).toEqual(stored);
 });
 
+test.each(Object.entries(GOOD_IPV6))('an %s of IPv6 is stored as it was sent', async (kind, good) => {
+  await create(api, kindOf(kind), good);
+  const got = await api.request<{ spec: object }>('GET', objectPath(kindOf(kind), good.metadata));
+  await api.request('DELETE', objectPath(kindOf(kind), good.metadata));
+  expect(got.spec).toMatchObject(good.spec ?? {});
+});
+
+test('an IPPool without a block size gets none, not even its default', async () => {
+  const { apiVersion, kind } = goodOf('IPPool');
+  const metadata = { name: 'sizeless' };
+  const path = objectPath(kindOf(kind), metadata);
+  await create(api, kindOf(kind), { apiVersion, kind, metadata, spec: { cidr: '10.243.0.0/16' } });
+  const stored = await api.request<{ spec: object }>('GET', path);
+  for (const blockSize of [26, 27]) {
+    const body = replaced(stored, ['spec', 'blockSize'], blockSize);
+    expect(await refusal(api.request('PUT', path, { body, query: DRY }))).toContain(
+      'spec: Invalid value: spec.blockSize must not be changed',
+    );
+  }
+  const body = replaced(stored, ['spec', 'disabled'], true);
+  expect(await refusal(api.request('PUT', path, { body, query: DRY }))).toBeUndefined();
+  await api.request('DELETE', path);
+});
+
 test('a write of the spec leaves the status, and a write of the status leaves the spec', async () => {
   const { kind, metadata, spec, status } = goodOf('NetworkPolicy');
   const path = objectPath(kindOf(kind), metadata);
@@ -256,6 +280,12 @@ test('CONNECT, the longest names and every bound itself are taken', async () => 
     ['IPPool', ['spec'], { cidr: '10.0.0.0/8', blockSize: 20 }],
     ['IPPool', ['spec'], { cidr: '10.0.0.0/30', blockSize: 30 }],
     ['IPPool', ['spec'], { cidr: '255.255.255.240/28', blockSize: 28 }],
+    ['IPPool', ['spec'], { cidr: 'fd00::/8', blockSize: 116 }],
+    ['IPPool', ['spec'], { cidr: '2001:db8::4/126', blockSize: 126, reserved: ['2001:db8::4/126'] }],
+    ['IPPool', ['spec'], { cidr: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff00/120' }],
+    ['IPPool', ['spec'], { cidr: '10.0.0.0/8', reserved: ['10.255.255.255/32', '10.0.0.0/9'] }],
+    ['IPPool', ['spec'], { cidr: '10.0.0.0/8', assignment: 'Manual', nodeSelector: {}, encapsulation: 'None' }],
+    ['IPPool', ['spec', 'encapsulation'], 'VXLAN'],
     ['NetworkPolicy', ['spec'], { ingress: [] }],
     ['NetworkPolicy', ['spec'], { egress: [] }],
     ['NetworkPolicy', ['spec', 'priority'], 0],
@@ -264,6 +294,11 @@ test('CONNECT, the longest names and every bound itself are taken', async () => 
       'NetworkPolicy',
       ['spec', 'ingress', 0, 'from', 0],
       { ipBlock: { cidr: '0.0.0.0/0', except: ['255.255.255.255/32'] } },
+    ],
+    [
+      'NetworkPolicy',
+      ['spec', 'ingress', 0, 'from', 0],
+      { ipBlock: { cidr: '::/0', except: ['ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128', '2001:DB8::/32'] } },
     ],
     ['NetworkPolicy', ['spec', 'ingress', 0, 'from', 0], { podSelector: {} }],
     ['NetworkPolicy', ['spec', 'ingress', 0, 'ports', 0], { protocol: 'SCTP', port: 65_535, endPort: 65_535 }],

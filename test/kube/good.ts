@@ -30,7 +30,17 @@ export const GOOD: Readonly<Record<string, Good>> = {
     apiVersion: WEFT_API_VERSION,
     kind: 'IPPool',
     metadata: { name: 'good' },
-    spec: { cidr: '10.244.0.0/16', blockSize: 26, encapsulation: 'VXLAN', natOutgoing: false, disabled: true },
+    spec: {
+      cidr: '10.244.0.0/16',
+      blockSize: 26,
+      encapsulation: 'VXLANCrossSubnet',
+      assignment: 'Automatic',
+      nodeSelector: selector,
+      namespaceSelector: selector,
+      reserved: ['10.244.0.0/28', '10.244.255.0/24'],
+      natOutgoing: false,
+      disabled: true,
+    },
     status: { capacity: 64_512, allocated: 7, blocks: 3, conditions: conditions('Ready') },
   },
   IPBlock: {
@@ -45,9 +55,9 @@ export const GOOD: Readonly<Record<string, Good>> = {
     metadata: { name: 'good' },
     status: {
       address: '192.0.2.1',
-      tunnelAddress: '10.244.0.64',
+      tunnelAddresses: ['10.244.0.64', 'fd00:10:244::40'],
       podMTU: 1450,
-      blocks: ['10.244.0.64/26'],
+      blocks: ['10.244.0.64/26', 'fd00:10:244::40/122'],
       versions: { agent: '0.1.0', kernel: '6.1.0' },
       conditions: conditions('Ready'),
     },
@@ -104,6 +114,22 @@ export const GOOD: Readonly<Record<string, Good>> = {
   },
 };
 
+/** Of IPv6; with the block of the same family beside it. */
+export const GOOD_IPV6: Readonly<Record<'IPPool' | 'IPBlock', Good>> = {
+  IPPool: {
+    apiVersion: WEFT_API_VERSION,
+    kind: 'IPPool',
+    metadata: { name: 'good6' },
+    spec: { cidr: 'fd00:10:244::/64', blockSize: 122, reserved: ['fd00:10:244::/112'] },
+  },
+  IPBlock: {
+    apiVersion: WEFT_API_VERSION,
+    kind: 'IPBlock',
+    metadata: { name: 'fd00-10-244--40-122' },
+    spec: { cidr: 'fd00:10:244::40/122', poolName: 'good6', poolUid: 'p-6', nodeName: 'node-1', nodeUid: 'n-1' },
+  },
+};
+
 const outside = { ipBlock: { cidr: '192.0.2.0/24', except: ['192.0.2.128/25'] } };
 
 /** Specs of what has two forms that exclude each other: with `GOOD`, every field of every kind is there. */
@@ -118,7 +144,13 @@ export const OTHER_FORMS: Readonly<Record<string, object>> = {
 export const LEAST: Readonly<Record<string, { readonly spec: object; readonly stored: object }>> = {
   IPPool: {
     spec: { cidr: '10.244.0.0/16' },
-    stored: { cidr: '10.244.0.0/16', blockSize: 26, encapsulation: 'VXLAN', natOutgoing: true, disabled: false },
+    stored: {
+      cidr: '10.244.0.0/16',
+      encapsulation: 'VXLAN',
+      assignment: 'Automatic',
+      natOutgoing: true,
+      disabled: false,
+    },
   },
   NetworkPolicy: {
     spec: { ingress: [{ action: 'Allow', ports: [{ port: 80 }] }] },

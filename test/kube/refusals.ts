@@ -1,5 +1,5 @@
 import { replaced } from './rules.ts';
-import { GOOD, OTHER_FORMS } from './good.ts';
+import { GOOD, GOOD_IPV6, OTHER_FORMS } from './good.ts';
 
 /** A mistake that people make, and what they are told. */
 export interface Refusal {
@@ -29,7 +29,7 @@ function wrong(object: object, at: Steps, field: string, says: string, values: r
   }));
 }
 
-/** No range, not IPv4, host bits, too long a prefix, a leading zero, IPv4 in IPv6, something else in front or behind. */
+/** No range, host bits, too long a prefix, a leading zero, IPv4 in IPv6, a zone, something else in front or behind. */
 const NO_RANGES = [
   '',
   'all',
@@ -39,17 +39,32 @@ const NO_RANGES = [
   '10.0.0.0/024',
   '010.0.0.0/8',
   '10.0.0/24',
-  'fd00:10:244::/56',
-  '2001:db8:1234:5678:9abc::/80',
+  'fd00:10:244::',
+  'fd00:10:244::1/64',
+  'fd00:10:244::/129',
+  'fd00:10:244:/48',
+  'fd00::10::/64',
   '::ffff:10.0.0.0/120',
+  'fe80::%eth0/64',
   ' 10.0.0.0/24',
   '10.0.0.0/24,10.1.0.0/24',
 ];
 
-const POOL_CIDR = 'spec.cidr must be an IPv4 prefix without host bits, for example 10.244.0.0/16';
-const BLOCK_CIDR = 'spec.cidr must be an IPv4 prefix without host bits, for example 10.244.0.0/26';
-const PEER_CIDR = 'ipBlock.cidr must be an IPv4 prefix without host bits, for example 192.0.2.0/24';
-const EXCEPT_CIDR = 'each of ipBlock.except must be an IPv4 prefix without host bits, for example 192.0.2.128/25';
+/** Ranges that have a shorter name: one that is compared or named by its text has one text. */
+const LONG_WRITTEN = ['FD00:10:244::/64', 'fd00:010:244::/64', 'fd00:10:244:0::/64', 'fd00:10:244:0:0:0:0:0/64'];
+
+const POOL_CIDR =
+  'spec.cidr must be a prefix without host bits in its shortest form, for example 10.244.0.0/16 or fd00:10:244::/64';
+const BLOCK_CIDR = 'spec.cidr must be a prefix without host bits in its shortest form, for example 10.244.0.0/26';
+const RESERVED_CIDR = 'spec.reserved must have prefixes without host bits, for example 10.244.0.0/28';
+const RESERVED_WITHIN = 'each of spec.reserved must be a range within spec.cidr';
+const BLOCK_SIZE = 'spec.blockSize must be 20 to 30 for IPv4, 116 to 126 for IPv6';
+const BLOCK_NAME = "metadata.name must be spec.cidr with '.', ':' and '/' replaced by '-', for example 10-244-0-0-26";
+const MANUAL =
+  'spec.namespaceSelector must be absent where spec.assignment is Manual, as only annotations choose such a pool';
+const POOL_VALUES = 'values must be given for In and NotIn, and only for these';
+const PEER_CIDR = 'ipBlock.cidr must be a prefix without host bits, for example 192.0.2.0/24 or 2001:db8::/32';
+const EXCEPT_CIDR = 'each of ipBlock.except must be a prefix without host bits, for example 192.0.2.128/25';
 const EXCEPT_WITHIN = 'each of ipBlock.except must be a range within ipBlock.cidr';
 const PEER_FORM = 'a peer must have either ipBlock, or podSelector and namespaceSelector (one of them or both)';
 const PORT_RANGE = 'endPort must have a port beside it that is not greater';
@@ -59,7 +74,9 @@ const DNS_LABEL = "should match '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'";
 const DNS_NAME = "should match '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$'";
 
 const pool = good('IPPool');
+const pool6 = GOOD_IPV6.IPPool;
 const block = good('IPBlock');
+const block6 = GOOD_IPV6.IPBlock;
 const policy = good('NetworkPolicy');
 const ranges = { ...policy, spec: OTHER_FORMS['NetworkPolicy'] };
 const mesh = good('MeshService');
@@ -68,10 +85,11 @@ const split = good('TrafficSplit');
 /** The rules that take more than one number to write: CEL and patterns. By kind. */
 export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
   IPPool: [
-    ...wrong(pool, ['spec', 'cidr'], 'spec.cidr', POOL_CIDR, NO_RANGES),
+    ...wrong(pool, ['spec', 'cidr'], 'spec.cidr', POOL_CIDR, [...NO_RANGES, ...LONG_WRITTEN]),
     ...wrong(pool, ['spec', 'cidr'], 'spec.cidr', 'spec.cidr must be /8 or longer, for example 10.0.0.0/8', [
       '10.0.0.0/7',
       '0.0.0.0/0',
+      'fc00::/7',
     ]),
     ...wrong(
       pool,
@@ -80,16 +98,28 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
       'spec.blockSize must not be less than the prefix length of spec.cidr, or no block fits into the pool',
       ['10.0.0.0/27', '10.0.0.1/32'],
     ),
+    ...wrong(pool, ['spec', 'blockSize'], 'spec', BLOCK_SIZE, [31, 115, 122]),
+    ...wrong(pool6, ['spec', 'blockSize'], 'spec', BLOCK_SIZE, [26, 64, 115]),
+    ...wrong(pool, ['spec', 'reserved', 0], 'spec.reserved[0]', RESERVED_CIDR, [...NO_RANGES, ...LONG_WRITTEN]),
+    ...wrong(pool, ['spec', 'reserved'], 'spec', RESERVED_WITHIN, [
+      ['10.245.0.0/28'],
+      ['10.244.0.0/28', '10.0.0.0/8'],
+      ['fd00:10:244::/120'],
+    ]),
+    ...wrong(pool6, ['spec', 'reserved'], 'spec', RESERVED_WITHIN, [
+      ['fd00:10:245::/120'],
+      ['fd00:10:244::/56'],
+      ['10.244.0.0/28'],
+    ]),
+    ...wrong(pool, ['spec', 'assignment'], 'spec', MANUAL, ['Manual']),
+    ...['nodeSelector', 'namespaceSelector'].flatMap((name) =>
+      selector(pool, ['spec', name], `spec.${name}`, POOL_VALUES),
+    ),
   ],
   IPBlock: [
-    ...wrong(block, ['spec', 'cidr'], 'spec.cidr', BLOCK_CIDR, NO_RANGES),
-    ...wrong(
-      block,
-      ['metadata', 'name'],
-      '<nil>',
-      "metadata.name must be spec.cidr with '.' and '/' replaced by '-', for example 10-244-0-0-26",
-      ['10-244-0-64-27', 'block', '10.244.0.64-26'],
-    ),
+    ...wrong(block, ['spec', 'cidr'], 'spec.cidr', BLOCK_CIDR, [...NO_RANGES, ...LONG_WRITTEN]),
+    ...wrong(block, ['metadata', 'name'], '<nil>', BLOCK_NAME, ['10-244-0-64-27', 'block', '10.244.0.64-26']),
+    ...wrong(block6, ['metadata', 'name'], '<nil>', BLOCK_NAME, ['fd00-10-244-40-122', 'fd00-10-244--40']),
   ],
   NetworkPolicy: [
     {
@@ -111,15 +141,16 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
         ...wrong(ranges, [...peer, 'ipBlock', 'except'], `${at}.ipBlock`, EXCEPT_WITHIN, [
           ['192.0.3.0/25'],
           ['192.0.2.0/25', '192.0.0.0/22'],
+          ['2001:db8::/32'],
         ]),
         ...wrong(policy, ['spec', direction, 0, 'ports', 0], `spec.${direction}[0].ports[0]`, PORT_RANGE, [
           { endPort: 80 },
           { port: 80, endPort: 79 },
         ]),
-        ...['podSelector', 'namespaceSelector'].flatMap((name) => selector([...peer, name], `${at}.${name}`)),
+        ...['podSelector', 'namespaceSelector'].flatMap((name) => policySelector([...peer, name], `${at}.${name}`)),
       ];
     }),
-    ...selector(['spec', 'podSelector'], 'spec.podSelector'),
+    ...policySelector(['spec', 'podSelector'], 'spec.podSelector'),
   ],
   MeshService: [
     ...wrong(mesh, ['spec', 'source', 'service', 'name'], 'spec.source.service.name', DNS_LABEL, [
@@ -172,20 +203,26 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
   ],
 };
 
-function selector(at: Steps, field: string): Refusal[] {
+function selector(object: object, at: Steps, field: string, values = VALUES): Refusal[] {
   const label = (text: string) => `${field}.matchLabels.${text}`;
   return [
-    ...wrong(policy, [...at, 'matchLabels', 'app'], label('app'), LABEL, ['my web', '-web']),
-    ...wrong(policy, [...at, 'matchLabels', 'app'], label('app'), '63', ['a'.repeat(64)]),
-    ...wrong(policy, [...at, 'matchExpressions', 0], `${field}.matchExpressions[0]`, VALUES, [
+    ...wrong(object, [...at, 'matchLabels', 'app'], label('app'), LABEL, ['my web', '-web']),
+    ...wrong(object, [...at, 'matchLabels', 'app'], label('app'), '63', ['a'.repeat(64)]),
+    ...wrong(object, [...at, 'matchExpressions', 0], `${field}.matchExpressions[0]`, values, [
       { key: 'tier', operator: 'In' },
       { key: 'tier', operator: 'NotIn', values: [] },
       { key: 'tier', operator: 'Exists', values: ['front'] },
       { key: 'tier', operator: 'DoesNotExist', values: ['front'] },
     ]),
-    ...wrong(policy, [...at, 'matchExpressions', 0, 'values', 0], `${field}.matchExpressions[0].values[0]`, LABEL, [
-      'a b',
-    ]),
+  ];
+}
+
+/** What `selector` refuses, and values that no label can have. */
+function policySelector(at: Steps, field: string): Refusal[] {
+  const value = `${field}.matchExpressions[0].values[0]`;
+  return [
+    ...selector(policy, at, field),
+    ...wrong(policy, [...at, 'matchExpressions', 0, 'values', 0], value, LABEL, ['a b']),
   ];
 }
 
@@ -197,14 +234,14 @@ export const CHANGES: Readonly<Record<string, readonly Refusal[]>> = {
       ['spec', 'cidr'],
       'spec.cidr',
       'spec.cidr must not be changed; create a further IPPool, and set spec.disabled of this one',
-      ['10.244.0.0/17', '10.245.0.0/16'],
+      ['10.244.0.0/17', '10.245.0.0/16', 'fd00:10:244::/64'],
     ),
     ...wrong(
       pool,
       ['spec', 'blockSize'],
-      'spec.blockSize',
+      'spec',
       'spec.blockSize must not be changed; create a further IPPool, and set spec.disabled of this one',
-      [25, 27],
+      [25, 27, undefined],
     ),
   ],
   IPBlock: [

@@ -123,8 +123,8 @@ export class MemorySink implements NodeStateSink {
 export class RecordingReports implements NodeReports {
   readonly connections: string[] = [];
   readonly changes: HeldChange[] = [];
-  readonly leased = new Map<string, string | undefined>();
-  readonly leaseReports: ReadonlyMap<string, string | undefined>[] = [];
+  readonly leased = new Map<string, readonly string[] | undefined>();
+  readonly leaseReports: ReadonlyMap<string, readonly string[] | undefined>[] = [];
   readonly proxies: string[] = [];
   readonly nodeReports: NodeReportIr[] = [];
 
@@ -144,9 +144,9 @@ export class RecordingReports implements NodeReports {
     this.changes.push(change);
   }
 
-  leases(_node: string, changes: ReadonlyMap<string, string | undefined>): void {
+  leases(_node: string, changes: ReadonlyMap<string, readonly string[] | undefined>): void {
     this.leaseReports.push(changes);
-    for (const [uid, address] of changes) this.leased.set(uid, address);
+    for (const [uid, addresses] of changes) this.leased.set(uid, addresses);
   }
 
   proxy(_node: string, report: { readonly podUid: string }): void {
@@ -173,6 +173,7 @@ const NO_REQUESTS: NodeRequests = {
   block: () => Promise.reject(new Error('no blocks here')),
   certificate: () => Promise.reject(new Error('no certificates here')),
   forgotten: async () => [],
+  giveBack: async () => 'nothing is taken back here',
   known: async () => undefined,
 };
 

@@ -22,7 +22,8 @@ const chain: ChainIr = {
 };
 
 function podIr(uid: string, more: Partial<PodIr> = {}): PodIr {
-  return { uid, namespace: 'x', name: uid, serviceAccount: 'default', ...more };
+  const addressing = { pools: ['main'], families: [4, 6], fixed: [] } as const;
+  return { uid, namespace: 'x', name: uid, serviceAccount: 'default', addresses: [], addressing, ...more };
 }
 
 /** What a node with one policed pod is told, as one replica computed it at `resourceVersion`. */
@@ -231,22 +232,24 @@ describe('of two replicas', () => {
   });
 });
 
+const P1 = ['10.0.0.1', 'fd00::1'];
+
 describe('what the node reports', () => {
   test('of its leases reaches every replica, in full when it connects and then as changes', async () => {
     const first = net.replica(smallTable());
     await until(() => first.reports.connections.length === 1, 'connected');
     expect(first.reports.leaseReports).toEqual([]);
-    net.agent.setLeases([{ podUid: 'p1', address: '10.0.0.1' }]);
-    await until(() => first.reports.leased.get('p1') === '10.0.0.1', 'the lease is known');
+    net.agent.setLeases([{ podUid: 'p1', addresses: P1 }]);
+    await until(() => first.reports.leased.get('p1')?.join() === P1.join(), 'the lease is known');
     const second = net.replica(smallTable());
-    await until(() => second.reports.leased.get('p1') === '10.0.0.1', 'the lease is known to the second');
-    net.agent.setLeases([{ podUid: 'p2', address: '10.0.0.2' }]);
-    const changed = new Map<string, string | undefined>([
+    await until(() => second.reports.leased.get('p1')?.join() === P1.join(), 'the lease is known to the second');
+    net.agent.setLeases([{ podUid: 'p2', addresses: ['10.0.0.2'] }]);
+    const changed = new Map<string, readonly string[] | undefined>([
       ['p1', undefined],
-      ['p2', '10.0.0.2'],
+      ['p2', ['10.0.0.2']],
     ]);
     for (const { reports } of [first, second]) {
-      await until(() => reports.leased.get('p2') === '10.0.0.2', 'the change is known');
+      await until(() => reports.leased.get('p2')?.join() === '10.0.0.2', 'the change is known');
       expect(reports.leaseReports.at(-1)).toEqual(changed);
     }
   });
@@ -262,9 +265,9 @@ describe('what the node reports', () => {
   });
 
   test('of a node that is gone is taken back', async () => {
-    net.agent.setLeases([{ podUid: 'p1', address: '10.0.0.1' }]);
+    net.agent.setLeases([{ podUid: 'p1', addresses: P1 }]);
     const replica = net.replica(smallTable());
-    await until(() => replica.reports.leased.get('p1') === '10.0.0.1', 'the lease is known');
+    await until(() => replica.reports.leased.get('p1')?.join() === P1.join(), 'the lease is known');
     replica.client.setNodes(new Map());
     expect(replica.reports.leaseReports.at(-1)).toEqual(new Map([['p1', undefined]]));
   });
@@ -272,8 +275,11 @@ describe('what the node reports', () => {
 
 describe('what the node asks', () => {
   test('waits for a replica, and for the next one when that goes without an answer', async () => {
-    const block = net.agent.requests.block('main');
+    const ask = { family: 6, pools: ['main', 'more'], address: 'fd00::7' } as const;
+    const block = net.agent.requests.block(ask);
+    const plain = net.agent.requests.block({ family: 4 });
     const asked: string[] = [];
+    const knownAsked: unknown[] = [];
     const silent: NodeRequests = {
       block: (node) => {
         asked.push(node);
@@ -282,31 +288,39 @@ describe('what the node asks', () => {
       certificate: () => new Promise(() => undefined),
       forgotten: () => new Promise(() => undefined),
       known: () => new Promise(() => undefined),
+      giveBack: () => new Promise(() => undefined),
     };
     const first = net.replica(smallTable(), { requests: silent });
-    await until(() => asked.length === 1, 'the first is asked');
+    await until(() => asked.length === 2, 'the first is asked');
     const forgotten = net.agent.requests.forgotten(['10.0.0.7']);
     const certificate = net.agent.requests.certificate({ csrDer: new Uint8Array([1, 2, 3]), podUid: 'p1' });
-    const known = net.agent.requests.known({ podUid: 'p1', address: '10.0.0.8' });
+    const known = net.agent.requests.known({ podUid: 'p1', addresses: P1 });
+    const returned = net.agent.requests.giveBack({ cidr: 'fd00::/122', uid: 'b1' });
     net.replica(smallTable(), {
       requests: {
-        block: async (_node, { pool }) => ({ cidr: `10.0.0.0/26 of ${pool}` }),
+        block: async (_node, request) => ({ cidr: JSON.stringify(request) }),
+        giveBack: async (_node, { cidr, uid }) => `${uid}, which is ${cidr}, is in use`,
         forgotten: async (_node, { addresses }) => addresses,
-        known: async () => undefined,
+        known: async (_node, request) => {
+          knownAsked.push(request);
+        },
         certificate: async (_node, { csrDer, podUid }) => ({ problem: `${csrDer.length} bytes for ${podUid}` }),
       },
     });
     await until(() => net.agent.replicas === 2, 'the second is connected');
     await first.client.close();
-    expect(await block).toEqual({ cidr: '10.0.0.0/26 of main' });
+    expect(await block).toEqual({ cidr: JSON.stringify(ask) });
+    expect(await plain).toEqual({ cidr: JSON.stringify({ family: 4 }) });
+    expect(await returned).toBe('b1, which is fd00::/122, is in use');
     expect(await certificate).toEqual({ problem: '3 bytes for p1' });
     expect(await forgotten).toEqual(['10.0.0.7']);
     await known;
+    expect(knownAsked).toEqual([{ podUid: 'p1', addresses: P1 }]);
   });
 
   test('is given up when whoever asked does not wait any longer', async () => {
     const asker = new AbortController();
-    const block = net.agent.requests.block(undefined, asker.signal);
+    const block = net.agent.requests.block({ family: 4 }, asker.signal);
     asker.abort(new Error('the runtime hung up'));
     await expect(block).rejects.toThrow('the runtime hung up');
   });

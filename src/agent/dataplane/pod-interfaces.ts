@@ -1,9 +1,8 @@
 import { compareIps, hostCidr } from '../../lib/ip.ts';
 import { POD_INTERFACE_PREFIX } from '../../model/node/names.ts';
-import { listAddresses } from './netlink/address.ts';
-import { findLink, listLinks } from './netlink/link.ts';
+import { listLinks } from './netlink/link.ts';
 import { listRoutes } from './netlink/route.ts';
-import { Netns } from './netns.ts';
+import type { Netns } from './netns.ts';
 
 /** The host end of an attachment, as the kernel has it. */
 export interface PodInterface {
@@ -25,12 +24,4 @@ export function listPodInterfaces(host: Netns): PodInterface[] {
     .filter(({ name, kind }) => name.startsWith(POD_INTERFACE_PREFIX) && kind === 'veth')
     .map(({ name, index }) => ({ name, index, addresses: addresses.get(index) ?? [] }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-/** The addresses of `ifname` in a live pod's namespace; none without such an interface. @throws NetnsError */
-export function readPodAddresses(netnsPath: string, ifname: string): readonly string[] {
-  using inside = Netns.open(netnsPath);
-  const link = findLink(inside.rtnetlink, ifname);
-  const own = listAddresses(inside.rtnetlink).filter(({ index }) => index === link?.index);
-  return own.map(({ address }) => address).sort(compareIps);
 }

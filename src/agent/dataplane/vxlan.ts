@@ -1,3 +1,4 @@
+import { familyOf, hostCidr } from '../../lib/ip.ts';
 import type { PeerIr, PoolIr } from '../../model/node/ir.ts';
 import { type BlockRoute, routesToPeer } from '../../model/node/block-routes.ts';
 import { correctAddresses } from './netlink/address.ts';
@@ -37,8 +38,10 @@ export function applyVxlan(host: Netns, network: VxlanNetwork): string[] {
   const { link, written } = applyVxlanDevice(host, network);
   const socket = host.rtnetlink;
   const wanted = translatePeers(network, link.index);
-  // What has a gateway leads to a peer; a pod's own route has none.
-  const presentRoutes = listRoutes(socket, { ours: true }).filter(({ gateway }) => gateway !== undefined);
+  // What has a gateway, or goes into the tunnel, leads to a peer; a pod's own route does neither.
+  const presentRoutes = listRoutes(socket, { ours: true }).filter(
+    ({ gateway, interfaceIndex }) => gateway !== undefined || interfaceIndex === link.index,
+  );
   const forwarding = planEntries(NEIGHBOUR, wanted.forwarding, listNeighbours(socket, 'forwarding', link.index));
   const arp = planEntries(NEIGHBOUR, wanted.arp, listNeighbours(socket, 'arp', link.index));
   const routes = planEntries(ROUTE, wanted.routes, presentRoutes);
@@ -85,8 +88,24 @@ function translatePeers({ peers, pools, underlay }: VxlanNetwork, interfaceIndex
     arp: peers.flatMap(({ tunnelAddresses, tunnelMac }) =>
       tunnelAddresses.map((address): Neighbour => ({ table: 'arp', interfaceIndex, address, mac: tunnelMac })),
     ),
-    routes: peers.flatMap((peer) => routesToPeer(peer, pools, underlay.subnets).map(routeOf)),
+    routes: peers.flatMap((peer) => {
+      const routes = routesToPeer(peer, pools, underlay.subnets);
+      return [...gatewayRoutes(routes, interfaceIndex), ...routes.map(routeOf)];
+    }),
   };
+}
+
+/**
+ * To the gateways of IPv6 in the tunnel. `onlink` is not enough there: the kernel refuses a gateway to which any route
+ * but a default one leads by another interface, as the direct route to the same block does, or one to the whole pool.
+ */
+function gatewayRoutes(routes: readonly BlockRoute[], interfaceIndex: number): readonly Route[] {
+  const gateways = routes.filter(({ way, gateway }) => way === 'tunnel' && familyOf(gateway) === 6);
+  return [...new Set(gateways.map(({ gateway }) => gateway))].map((gateway) => ({
+    destination: hostCidr(gateway),
+    type: 'unicast',
+    interfaceIndex,
+  }));
 }
 
 const NEIGHBOUR: EntryKind<Neighbour> = {

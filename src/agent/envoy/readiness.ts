@@ -7,7 +7,7 @@ import { PROXY_PORT, READY_PATH } from './names.ts';
  * Answers the kubelet's startup probe. A starting proxy opens no listener before all that it was given are complete,
  * certificates included: that this one answers says that the others work.
  */
-export function encodeReadiness(): EncodedResource {
+export function encodeReadiness(hasIpv6: boolean): EncodedResource {
   const route = {
     match: { pathSpecifier: { case: 'path' as const, value: READY_PATH } },
     action: { case: 'directResponse' as const, value: { status: 200 } },
@@ -19,6 +19,7 @@ export function encodeReadiness(): EncodedResource {
   return encodeResource(ListenerSchema, 'readiness', {
     name: 'readiness',
     address: socketAddress('0.0.0.0', PROXY_PORT.ready),
+    ...(hasIpv6 && { additionalAddresses: [{ address: socketAddress('::', PROXY_PORT.ready) }] }),
     filterChains: [{ filters: [filter] }],
   });
 }

@@ -55,14 +55,16 @@ export class SnapshotBuilder {
     pod: new Map<string, Cached>(),
   };
   readonly #fixed = encodeFixedClusters();
-  readonly #outbound = { ipv4: encodeOutbound(false), both: encodeOutbound(true) };
-  readonly #readiness = encodeReadiness();
+  readonly #listeners = {
+    ipv4: { outbound: encodeOutbound(false), readiness: encodeReadiness(false) },
+    both: { outbound: encodeOutbound(true), readiness: encodeReadiness(true) },
+  };
 
   build({ services, endpoints, pod, hasIpv6, secrets }: SnapshotInput): ProxySnapshot {
     const parts = new Parts();
-    const outbound = hasIpv6 ? this.#outbound.both : this.#outbound.ipv4;
+    const { outbound, readiness } = hasIpv6 ? this.#listeners.both : this.#listeners.ipv4;
     for (const encoded of [...this.#fixed, outbound, ...secrets]) parts.add(encoded);
-    if (secrets.length > 0) parts.add(this.#readiness);
+    if (secrets.length > 0) parts.add(readiness);
     for (const [key, { version, body }] of endpoints) {
       const encode = () => [encodeCluster(key, body), encodeEndpoints(key, body)];
       parts.addAll(this.#encoded('endpoints', key, version, encode), { kind: 'endpoints', key, version });
@@ -74,10 +76,9 @@ export class SnapshotBuilder {
     const { mesh, uid } = pod.body;
     if (mesh !== undefined) {
       const { version } = pod;
-      parts.addAll(
-        this.#encoded('pod', uid, version, () => [encodeInbound(mesh, hasIpv6)]),
-        { kind: 'pod', key: uid, version },
-      );
+      // The pod's next sandbox may have other families, and be told the same.
+      const encoded = this.#encoded('pod', uid, `${version} ${hasIpv6}`, () => [encodeInbound(mesh, hasIpv6)]);
+      parts.addAll(encoded, { kind: 'pod', key: uid, version });
     }
     return parts;
   }

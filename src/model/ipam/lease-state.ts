@@ -92,7 +92,7 @@ export function applyEntry(state: LeaseState, entry: LeaseEntry): LeaseState {
     case 'rest': {
       const { address, atMs, acknowledged } = entry;
       const rest: Rest = { lastHolder: leaseKey(entry, familyOf(address)), releasedAtMs: atMs, acknowledged };
-      return { ...state, resting: new Map(state.resting).set(address, rest) };
+      return withRest(state, address, rest);
     }
     case 'close': {
       const closed = new Set(state.closed).add(entry.uid);
@@ -115,13 +115,7 @@ function withLease(state: LeaseState, lease: Lease): LeaseState {
   const attachments = new Map(state.attachments);
   const resting = new Map(state.resting);
   const before = leases.get(key);
-  if (before !== undefined) {
-    setOrDelete(
-      attachments,
-      attachmentKey(before),
-      (attachments.get(attachmentKey(before)) ?? []).filter((of) => of !== key),
-    );
-  }
+  if (before !== undefined) dropFromAttachment(attachments, before);
   leases.set(key, lease);
   attachments.set(attachmentKey(lease), [...(attachments.get(attachmentKey(lease)) ?? []), key].sort());
   resting.delete(lease.address);
@@ -143,7 +137,21 @@ function withoutLeases(state: LeaseState, attachment: Attachment, atMs: number):
   return { ...state, leases, attachments, resting };
 }
 
-function setOrDelete<T>(map: Map<string, readonly T[]>, key: string, values: readonly T[]): void {
-  if (values.length === 0) map.delete(key);
-  else map.set(key, values);
+/** What rests nobody holds: its holder has lost it, also when a crash cut off what it was to have instead. */
+function withRest(state: LeaseState, address: string, rest: Rest): LeaseState {
+  const resting = new Map(state.resting).set(address, rest);
+  const held = state.leases.get(rest.lastHolder);
+  if (held?.address !== address) return { ...state, resting };
+  const leases = new Map(state.leases);
+  const attachments = new Map(state.attachments);
+  leases.delete(rest.lastHolder);
+  dropFromAttachment(attachments, held);
+  return { ...state, leases, attachments, resting };
+}
+
+function dropFromAttachment(attachments: Map<string, readonly string[]>, lease: Lease): void {
+  const attachment = attachmentKey(lease);
+  const left = (attachments.get(attachment) ?? []).filter((key) => key !== keyOfLease(lease));
+  if (left.length === 0) attachments.delete(attachment);
+  else attachments.set(attachment, left);
 }

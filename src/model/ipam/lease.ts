@@ -1,5 +1,6 @@
 import { REASON } from '../../api/reasons.ts';
 import {
+  canonicalIp,
   type Cidr,
   containsAddress,
   type Family,
@@ -187,7 +188,9 @@ function change<T extends object>(state: LeaseState, entries: readonly LeaseEntr
 
 function addressFor(state: LeaseState, request: LeaseRequest, family: Family): string | NoAddress {
   const key = leaseKey(request, family);
-  const fixed = request.fixed?.find((address) => familyOf(address) === family);
+  const wanted = request.fixed?.find((address) => familyOf(address) === family);
+  // One address has many texts in IPv6; leases are compared by one.
+  const fixed = wanted === undefined ? undefined : (canonicalIp(wanted) ?? wanted);
   const held = state.leases.get(key)?.address;
   if (fixed !== undefined) return held === fixed ? fixed : fixedAddress(state, request, fixed);
   const blocks = rangesOf(state.blocks).filter(

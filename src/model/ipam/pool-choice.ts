@@ -1,7 +1,7 @@
 import type { IPPool } from '../../api/generated/ippool.ts';
 import type { Namespace, Node, Pod } from '../../api/kubernetes.ts';
 import { CONDITION, REASON } from '../../api/reasons.ts';
-import { containsAddress, type Family, familyOf, parseCidr, parseIp } from '../../lib/ip.ts';
+import { canonicalIp, containsAddress, type Family, familyOf, parseCidr, parseIp } from '../../lib/ip.ts';
 import { matchesSelector } from '../labels.ts';
 import type { Problem } from '../problem.ts';
 import { isTrue } from '../status/conditions.ts';
@@ -18,6 +18,7 @@ export interface PoolChoice {
   readonly pools: readonly string[];
   /** One address of each is leased. */
   readonly families: readonly Family[];
+  /** In their canonical form. */
   readonly fixed: readonly string[];
 }
 
@@ -63,7 +64,7 @@ export function choosePools(
   return {
     pools: chosen.map(({ metadata }) => metadata.name).sort(),
     families: [...new Set(chosen.map(({ spec }) => familyOf(spec.cidr)))].sort(),
-    fixed: [...fixed].sort(),
+    fixed: fixed.flatMap((address) => canonicalIp(address) ?? []).sort(),
   };
 }
 
@@ -82,7 +83,7 @@ function selectedPools(pools: readonly IPPool[], namespace: Namespace | undefine
 
 function namedPools(pools: readonly IPPool[], text: string, node: Node): readonly IPPool[] | Problem {
   const found: IPPool[] = [];
-  for (const name of wordsOf(text)) {
+  for (const name of new Set(wordsOf(text))) {
     const pool = pools.find(({ metadata }) => metadata.name === name);
     if (pool === undefined) return refuse(POOLS_ANNOTATION, REASON.poolNotFound, `there is no IPPool '${name}'`);
     if (!isForNode(pool, node)) {

@@ -5,10 +5,13 @@ import type { CniRequest } from '../../../src/agent/cni/request.ts';
 import type { PodIr } from '../../../src/model/node/ir.ts';
 import { FakeClock, settle, silentLog } from '../../kube-room/fake-clock.ts';
 
-const POD: PodIr = { uid: 'u1', namespace: 'shop', name: 'cart' } as PodIr;
+const POD: PodIr = {
+  ...{ uid: 'u1', namespace: 'shop', name: 'cart', serviceAccount: 'default', addresses: [] },
+  addressing: { pools: ['main'], families: [4, 6], fixed: [] },
+};
 const ATTACHMENT: PodAttachment = {
   ...{ podUid: 'u1', containerId: 'c1', ifname: 'eth0', netns: '/run/netns/c1' },
-  ...{ hostInterface: 'weftabc', address: '10.42.0.7' },
+  ...{ hostInterface: 'weftabc', addresses: ['10.42.0.7', 'fd42::7'] },
 };
 const ADD = {
   command: 'ADD',
@@ -98,7 +101,7 @@ describe('ADD', () => {
     expect(answer).toBeUndefined();
     known.resolve();
     await settle();
-    expect(answer).toMatchObject({ ips: [{ address: '10.42.0.7/32' }] });
+    expect(answer).toMatchObject({ ips: [{ address: '10.42.0.7/32' }, { address: 'fd42::7/128' }] });
   });
 
   test('that the kernel refuses gives everything back, and tells of that too', async () => {

@@ -4,7 +4,7 @@ import { encodeInbound } from '../../../src/agent/envoy/inbound.ts';
 import { encodeCluster } from '../../../src/agent/envoy/clusters.ts';
 import { encodeRoutes } from '../../../src/agent/envoy/routes.ts';
 import { SnapshotBuilder, type SnapshotInput } from '../../../src/agent/envoy/snapshot.ts';
-import type { EndpointsIr, RouteRuleIr, ServiceIr, TlsMode } from '../../../src/model/node/ir.ts';
+import type { EndpointsIr, PodIr, RouteRuleIr, ServiceIr, TlsMode } from '../../../src/model/node/ir.ts';
 import { ClusterSchema } from '../../../src/xds/generated/wire/envoy/config/cluster/v3/cluster_pb.js';
 import { ListenerSchema } from '../../../src/xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
 import { RouteAction_ClusterNotFoundResponseCode } from '../../../src/xds/generated/wire/envoy/config/route/v3/route_components_pb.js';
@@ -83,15 +83,13 @@ describe('a route', () => {
 });
 
 describe('the inbound listener', () => {
+  const listener = (tlsMode: TlsMode, hasIpv6: boolean) => {
+    const inbound = [{ port: 8080, protocol: 'HTTP' as const, tlsMode }];
+    const mesh = { spiffeId: 'spiffe://x/ns/a/sa/b', proxyUid: 1337, tlsMode, inbound, probePorts: [] };
+    return fromBinary(ListenerSchema, encodeInbound(mesh, hasIpv6).value);
+  };
   const chains = (tlsMode: TlsMode) => {
-    const { value } = encodeInbound({
-      spiffeId: 'spiffe://x/ns/a/sa/b',
-      proxyUid: 1337,
-      tlsMode,
-      inbound: [{ port: 8080, protocol: 'HTTP', tlsMode }],
-      probePorts: [],
-    });
-    const { filterChains, defaultFilterChain } = fromBinary(ListenerSchema, value);
+    const { filterChains, defaultFilterChain } = listener(tlsMode, false);
     expect(defaultFilterChain).toBeUndefined();
     return filterChains.map(({ name, transportSocket }) => [name, transportSocket !== undefined]);
   };
@@ -133,11 +131,17 @@ describe('a cluster', () => {
   });
 });
 
+const POD: PodIr = {
+  ...{ uid: 'u', namespace: 'shop', name: 'p', serviceAccount: 's', addresses: [] },
+  addressing: { pools: ['main'], families: [4], fixed: [] },
+};
+
 describe('a snapshot', () => {
   const input = (services: SnapshotInput['services']): SnapshotInput => ({
     services,
     endpoints: new Map(),
-    pod: { version: '1', body: { uid: 'u', namespace: 'shop', name: 'p', serviceAccount: 's' } },
+    pod: { version: '1', body: POD },
+    hasIpv6: false,
     secrets: [],
   });
   const all = (builder: SnapshotBuilder, services: SnapshotInput['services']) =>

@@ -12,7 +12,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const BLOCKS = ['10.0.0.0/28'];
+const BLOCKS = ['10.0.0.0/28', 'fd00::/124'].map((cidr) => ({
+  uid: `uid of ${cidr}`,
+  cidr,
+  pool: 'main',
+  reserved: [],
+}));
 const open = (live = () => [] as ReturnType<typeof rebuiltLease>[]) =>
   new NodeLeases(folder, systemClock, BLOCKS, live);
 /** A node that never had a journal owns no block when it starts. */
@@ -21,27 +26,30 @@ function openNew(): NodeLeases {
   leases.setBlocks(BLOCKS);
   return leases;
 }
-const web = { podUid: 'web', containerId: 'c1', ifname: 'eth0', netns: '/run/netns/a' };
+const BOTH = { families: [4, 6] as const, pools: ['main'], fixed: [] };
+const web = { podUid: 'web', containerId: 'c1', ifname: 'eth0', netns: '/run/netns/a', ...BOTH };
 
-function addressOf(leased: ReturnType<NodeLeases['allocate']>): string {
-  return 'attachment' in leased ? leased.attachment.address : leased.reason;
+function addressesOf(leased: ReturnType<NodeLeases['allocate']>): readonly string[] {
+  return 'attachment' in leased ? leased.attachment.addresses : [leased.reason];
 }
 
 describe('the leases of a node', () => {
   test('outlive the process: a new one knows them without asking anybody', () => {
-    const address = addressOf(openNew().allocate(web));
-    expect(open(() => []).find(web)).toMatchObject({ address, podUid: 'web' });
+    const addresses = addressesOf(openNew().allocate(web));
+    expect(open(() => []).find(web)).toMatchObject({ addresses, podUid: 'web' });
   });
 
   test('are rebuilt from live interfaces when the journal is lost, and no address is given twice', () => {
-    const address = addressOf(openNew().allocate(web));
+    const addresses = addressesOf(openNew().allocate(web));
     rmSync(path.join(folder, 'leases.journal'));
-    const rebuilt = open(() => [rebuiltLease(hostInterfaceName('c1', 'eth0'), address)]);
-    expect(rebuilt.find(web)).toMatchObject({ address, hostInterface: hostInterfaceName('c1', 'eth0') });
+    const rebuilt = open(() => addresses.map((address) => rebuiltLease(hostInterfaceName('c1', 'eth0'), address)));
+    expect(rebuilt.find(web)).toMatchObject({ addresses, hostInterface: hostInterfaceName('c1', 'eth0') });
     // Every other address may have been somebody's a moment ago: it rests.
-    expect(addressOf(rebuilt.allocate({ ...web, podUid: 'other', containerId: 'c2' }))).toBe('AddressesExhausted');
-    expect(rebuilt.adopt([{ uid: 'web', address }])).toMatchObject([{ podUid: 'web', address }]);
-    expect(rebuilt.all()).toMatchObject([{ podUid: 'web', address }]);
+    expect(addressesOf(rebuilt.allocate({ ...web, podUid: 'other', containerId: 'c2' }))).toEqual([
+      'AddressesExhausted',
+    ]);
+    expect(rebuilt.adopt([{ uid: 'web', addresses }])).toMatchObject([{ podUid: 'web', addresses }]);
+    expect(rebuilt.all()).toMatchObject([{ podUid: 'web', addresses }]);
     rebuilt.release(web);
     expect(rebuilt.all()).toEqual([]);
   });

@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { overlaps, parseCidr4, type Cidr4 } from '../../../src/lib/ipv4.ts';
-import { chooseBlock, type BlockChoice, type PoolState } from '../../../src/model/ipam/blocks.ts';
-import { leasableAddresses } from '../../../src/model/ipam/capacity.ts';
+import { type Cidr, formatCidr, hostCidr, overlaps, parseCidr } from '../../../src/lib/ip.ts';
+import { blockOfAddress, chooseBlock, type BlockChoice, type PoolState } from '../../../src/model/ipam/blocks.ts';
+import { blockSizeOf, blocksOf, leasableAddresses } from '../../../src/model/ipam/capacity.ts';
 
 const POOL: PoolState = { name: 'default', uid: 'p1', cidr: '10.0.0.0/24', blockSize: 26 };
 
 function block(cidr: string) {
-  return { spec: { cidr } };
+  return { spec: { cidr, nodeName: 'node-b' } };
 }
 
 function chosen(result: ReturnType<typeof chooseBlock>): BlockChoice {
@@ -15,10 +15,14 @@ function chosen(result: ReturnType<typeof chooseBlock>): BlockChoice {
   return result;
 }
 
-function range(cidr: string): Cidr4 {
-  const parsed = parseCidr4(cidr);
+function range(cidr: string): Cidr {
+  const parsed = parseCidr(cidr);
   if (parsed === undefined) throw new Error(`no prefix: ${cidr}`);
   return parsed;
+}
+
+function canonicalCidr(text: string): string {
+  return formatCidr(range(text));
 }
 
 describe('chooseBlock', () => {
@@ -46,8 +50,7 @@ describe('chooseBlock', () => {
     expect(chooseBlock([second, POOL], full, 'node-a')).toEqual({ cidr: '10.1.0.0/26', pool: 'extra', poolUid: 'p2' });
   });
 
-  test('takes nothing from a disabled pool', () => {
-    expect(chooseBlock([{ ...POOL, disabled: true }], [], 'node-a')).toMatchObject({ reason: 'NoPool' });
+  test('without a pool says that there is none', () => {
     expect(chooseBlock([], [], 'node-a')).toMatchObject({ reason: 'NoPool' });
   });
 
@@ -73,11 +76,107 @@ describe('chooseBlock', () => {
   });
 });
 
+describe('chooseBlock for IPv6', () => {
+  const WIDE: PoolState = { name: 'six', uid: 'p6', cidr: 'fd00:10:244::/48', blockSize: 122 };
+
+  test('cuts a pool of 2^74 blocks where nodes begin, and goes on when that is taken', () => {
+    const nodes = Array.from({ length: 50 }, (_, index) => `node-${index}`);
+    const taken: string[] = [];
+    for (const node of nodes) {
+      for (let count = 0; count < 3; count += 1) taken.push(chosen(chooseBlock([WIDE], taken.map(block), node)).cidr);
+    }
+    expect(new Set(taken).size).toBe(150);
+    for (const cidr of taken) {
+      expect(range(cidr)).toMatchObject({ family: 6, length: 122 });
+      expect(overlaps(range(WIDE.cidr), range(cidr))).toBe(true);
+      expect(canonicalCidr(cidr)).toBe(cidr);
+    }
+  });
+
+  test('hands out every block of a small pool once, whatever of it is taken already', () => {
+    const small = { ...WIDE, cidr: 'fd00::/120' };
+    const taken = ['fd00::40/122', '10.0.0.0/8'];
+    for (let count = 0; count < 3; count += 1)
+      taken.push(chosen(chooseBlock([small], taken.map(block), 'node-a')).cidr);
+    expect([...taken].sort()).toEqual(['10.0.0.0/8', 'fd00::/122', 'fd00::40/122', 'fd00::80/122', 'fd00::c0/122']);
+    expect(chooseBlock([small], taken.map(block), 'node-a')).toMatchObject({ reason: 'PoolExhausted' });
+  });
+});
+
+describe('blockOfAddress', () => {
+  const SIX: PoolState = { name: 'six', uid: 'p6', cidr: 'fd00::/64', blockSize: 122 };
+  const pools = [POOL, SIX];
+
+  test.each([
+    ['10.0.0.0', { cidr: '10.0.0.0/26', pool: 'default', poolUid: 'p1' }],
+    ['10.0.0.77', { cidr: '10.0.0.64/26', pool: 'default', poolUid: 'p1' }],
+    ['10.0.0.255', { cidr: '10.0.0.192/26', pool: 'default', poolUid: 'p1' }],
+    ['fd00::1:7f', { cidr: 'fd00::1:40/122', pool: 'six', poolUid: 'p6' }],
+    ['fd00::ffff:ffff:ffff:ffff', { cidr: 'fd00::ffff:ffff:ffff:ffc0/122', pool: 'six', poolUid: 'p6' }],
+  ])('of %s is the one that has it', (address, expected) => {
+    expect(blockOfAddress(pools, [], address)).toEqual(expected);
+  });
+
+  test('is the block that the address lies in, of any pool and block size', () => {
+    const sizes = fc.integer({ min: 20, max: 30 });
+    fc.assert(
+      fc.property(sizes, fc.nat({ max: 255 }), fc.nat({ max: 255 }), fc.boolean(), (blockSize, high, low, isSix) => {
+        const pool = isSix
+          ? { ...SIX, cidr: 'fd00::/104', blockSize: blockSize + 96 }
+          : { ...POOL, cidr: '10.0.0.0/16', blockSize };
+        const address = isSix ? `fd00::${(high * 256 + low).toString(16)}` : `10.0.${high}.${low}`;
+        const { cidr } = chosen(blockOfAddress([pool], [], address));
+        expect(range(cidr).length).toBe(pool.blockSize);
+        expect(overlaps(range(cidr), range(hostCidr(address)))).toBe(true);
+      }),
+    );
+  });
+
+  test.each([
+    ['in no pool', '10.0.1.0', 'AddressOutside'],
+    ['in no pool of its family', 'fd01::1', 'AddressOutside'],
+    ['no address', 'ten', 'AddressOutside'],
+  ])('of what is %s is none', (_, address, reason) => {
+    expect(blockOfAddress(pools, [], address)).toMatchObject({ reason });
+  });
+
+  test.each([
+    ['the same block', '10.0.0.64/26'],
+    ['a smaller one of an older pool, without the address', '10.0.0.112/28'],
+    ['a larger one', '10.0.0.0/24'],
+  ])("that overlaps %s of a node is that node's", (_, taken) => {
+    const answer = blockOfAddress(pools, [block(taken)], '10.0.0.77');
+    expect(answer).toMatchObject({ reason: 'AddressElsewhere', message: expect.stringContaining(`block ${taken}`) });
+    expect(answer).toMatchObject({ message: expect.stringContaining("node 'node-b'") });
+  });
+
+  test('beside blocks of others, and of the other family, is free', () => {
+    const others = [block('10.0.0.0/26'), block('10.0.0.128/25'), block('fd00::/64')];
+    expect(blockOfAddress(pools, others, '10.0.0.77')).toMatchObject({ cidr: '10.0.0.64/26' });
+  });
+});
+
 describe('leasableAddresses', () => {
   test('counts all but the first address of each block', () => {
     expect(leasableAddresses('10.0.0.0/24', 26)).toBe(4 * 63);
     expect(leasableAddresses('10.0.0.0/26', 26)).toBe(63);
     expect(leasableAddresses('10.0.0.0/28', 26)).toBe(0);
     expect(leasableAddresses('nonsense', 26)).toBe(0);
+    expect(leasableAddresses('fd00::/120', 122)).toBe(4 * 63);
+  });
+
+  test('ends where numbers are not exact any more, as statuses show integers', () => {
+    expect(leasableAddresses('fd00::/48', 122)).toBe(Number.MAX_SAFE_INTEGER);
+    expect(blocksOf('fd00::/48', 122)).toBe(Number.MAX_SAFE_INTEGER);
+    expect(blocksOf('fd00::/64', 122)).toBe(Number.MAX_SAFE_INTEGER);
+    expect(blocksOf('fd00::/72', 122)).toBe(2 ** 50);
+  });
+
+  test.each([
+    [{ cidr: '10.0.0.0/16' }, 26],
+    [{ cidr: 'fd00::/64' }, 122],
+    [{ cidr: 'fd00::/64', blockSize: 120 }, 120],
+  ])('of %j has blocks of /%d', (spec, expected) => {
+    expect(blockSizeOf(spec)).toBe(expected);
   });
 });

@@ -1,20 +1,33 @@
-import { sizeOf, containsAddress, parseCidr4, parseIpv4 } from '../../../src/lib/ipv4.ts';
-import { chooseBlock, type PoolState } from '../../../src/model/ipam/blocks.ts';
+import { canonicalIp, containsAddress, type Family, familyOf, parseCidr, parseIp } from '../../../src/lib/ip.ts';
+import { blockOfAddress, chooseBlock, type BlockChoice, type PoolState } from '../../../src/model/ipam/blocks.ts';
 import type { LeaseEntry } from '../../../src/model/ipam/lease-journal.ts';
 import { rebuild, replay } from '../../../src/model/ipam/lease-replay.ts';
-import { findLease, type Lease, type LeaseState } from '../../../src/model/ipam/lease-state.ts';
+import { findLeases, type LeasableBlock, type Lease, type LeaseState } from '../../../src/model/ipam/lease-state.ts';
 import {
   acknowledge,
   allocate,
+  closeBlock,
   freeUnlisted,
   release,
+  spareBlocks,
   unacknowledged,
   withBlocks,
   type LeaseChange,
 } from '../../../src/model/ipam/lease.ts';
+import type { Problem } from '../../../src/model/problem.ts';
 
-/** 8 blocks of 3 addresses for 3 machines: everything is used, given back and used again within a few steps. */
-const POOL: PoolState = { name: 'small', uid: 'pool-1', cidr: '10.0.0.0/27', blockSize: 30 };
+/** 8 blocks of 3 addresses of each family for 3 machines: all is used, given back and used again within a few steps. */
+const POOLS: Readonly<Record<Family, PoolState>> = {
+  4: { name: 'small', uid: 'pool-1', cidr: '10.0.0.0/27', blockSize: 30 },
+  6: { name: 'small6', uid: 'pool-2', cidr: 'fd00::/123', blockSize: 126 },
+};
+const RESERVED = ['10.0.0.9/32', 'fd00::16/127'];
+
+/** What a pod may be told to have; `fixed` in part in blocks of one machine, reserved, or the first of a block. */
+export interface Wish {
+  readonly families: readonly Family[];
+  readonly fixed: readonly string[];
+}
 
 interface Machine {
   readonly name: string;
@@ -22,19 +35,22 @@ interface Machine {
   journal: LeaseEntry[] | undefined;
   /** The agent's memory: undefined while it is down. */
   agent: LeaseState | undefined;
-  /** What runs: pods by uid, and the address that each really uses. */
-  readonly live: Map<string, Lease>;
+  /** What runs: pods by uid, and the addresses that each really uses. */
+  readonly live: Map<string, readonly Lease[]>;
   /** Pods that have no sandbox now: their next ADD is still to come. */
   readonly waiting: Set<string>;
+  readonly wishes: Map<string, Wish>;
   /** Sandboxes that newer ones of the same pod replaced, whose DEL is still to come. */
   readonly stale: Set<string>;
 }
 
 interface StoredBlock {
-  readonly spec: { readonly cidr: string; readonly nodeUid: string };
+  readonly uid: string;
+  readonly spec: { readonly cidr: string; readonly pool: string; readonly nodeName: string; readonly nodeUid: string };
 }
 
-export type CrashPoint = 'none' | 'before journal' | 'after journal';
+/** `within journal`: of the lines of a change only the first is on disk. */
+export type CrashPoint = 'none' | 'before journal' | 'within journal' | 'after journal';
 
 /** A cluster as far as addresses go: an API server, two operators that may lag, machines that crash. */
 export class World {
@@ -46,6 +62,7 @@ export class World {
       agent: withBlocks(replay([], 0), []),
       live: new Map(),
       waiting: new Set(),
+      wishes: new Map(),
       stale: new Set(),
     }),
   );
@@ -64,31 +81,51 @@ export class World {
     return machine;
   }
 
-  ownBlocks({ name }: Machine): string[] {
-    const uid = this.nodeUids.get(name);
-    return [...this.blocks.values()].filter(({ spec }) => spec.nodeUid === uid).map(({ spec }) => spec.cidr);
+  ownBlocks({ name }: Machine): LeasableBlock[] {
+    const nodeUid = this.nodeUids.get(name);
+    const own = [...this.blocks.values()].filter(({ spec }) => spec.nodeUid === nodeUid);
+    return own.map(({ uid, spec: { cidr, pool } }) => ({ uid, cidr, pool, reserved: RESERVED }));
   }
 
-  startPod(machine: Machine, crash: CrashPoint): void {
+  owns(machine: Machine, family: Family): boolean {
+    return this.ownBlocks(machine).some(({ cidr }) => familyOf(cidr) === family);
+  }
+
+  startPod(machine: Machine, wish: Wish, crash: CrashPoint): void {
     this.#counter += 1;
-    machine.waiting.add(`pod-${this.#counter}`);
+    const podUid = `pod-${this.#counter}`;
+    machine.waiting.add(podUid);
+    machine.wishes.set(podUid, wish);
     this.retryPod(machine, crash);
   }
 
   /** ADD of the pod that has waited longest. */
   retryPod(machine: Machine, crash: CrashPoint): void {
     const [podUid] = machine.waiting;
-    if (podUid !== undefined) this.#add(machine, podUid, crash);
+    if (podUid === undefined) return;
+    // Whoever cannot be served now goes to the end of the queue.
+    machine.waiting.delete(podUid);
+    machine.waiting.add(podUid);
+    this.#add(machine, podUid, crash);
   }
 
-  /** A new sandbox for a running pod; the DEL of the old one comes later or never. */
-  replaceSandbox(machine: Machine, crash: CrashPoint): void {
-    const [lease] = machine.live.values();
-    if (lease === undefined) return;
-    machine.stale.add(lease.containerId);
-    machine.live.delete(lease.podUid);
-    machine.waiting.add(lease.podUid);
-    this.#add(machine, lease.podUid, crash);
+  /** Annotations or pools change, for a pod that runs or waits; it counts from its next sandbox on. */
+  changeWish(machine: Machine, index: number, wish: Wish): void {
+    const pods = [...machine.live.keys(), ...machine.waiting];
+    const podUid = pods[index % Math.max(1, pods.length)];
+    if (podUid !== undefined) machine.wishes.set(podUid, wish);
+  }
+
+  /** A new sandbox for a running pod, with what it is told to have by now; the DEL of the old one comes later or never. */
+  replaceSandbox(machine: Machine, index: number, wish: Wish | undefined, crash: CrashPoint): void {
+    const live = [...machine.live][index % Math.max(1, machine.live.size)];
+    if (live === undefined) return;
+    const [podUid, leases] = live;
+    if (wish !== undefined) machine.wishes.set(podUid, wish);
+    for (const { containerId } of leases) machine.stale.add(containerId);
+    machine.live.delete(podUid);
+    machine.waiting.add(podUid);
+    this.#add(machine, podUid, crash);
   }
 
   deleteStaleSandbox(machine: Machine): void {
@@ -100,15 +137,16 @@ export class World {
 
   /** DEL: first the link goes, then the lease. */
   stopPod(machine: Machine, index: number, crash: CrashPoint): void {
-    const lease = [...machine.live.values()][index % Math.max(1, machine.live.size)];
+    const [lease] = [...machine.live.values()][index % Math.max(1, machine.live.size)] ?? [];
     if (lease === undefined || machine.agent === undefined) return;
     machine.live.delete(lease.podUid);
+    machine.wishes.delete(lease.podUid);
     this.#commit(machine, release(machine.agent, { ...lease, nowMs: this.nowMs }), crash);
   }
 
   collect(machine: Machine): void {
     if (machine.agent === undefined) return;
-    this.#commit(machine, freeUnlisted(machine.agent, [...machine.live.values()], this.nowMs), 'none');
+    this.#commit(machine, freeUnlisted(machine.agent, [...machine.live.values()].flat(), this.nowMs), 'none');
   }
 
   killAgent(machine: Machine): void {
@@ -117,7 +155,7 @@ export class World {
 
   startAgent(machine: Machine): void {
     if (machine.agent !== undefined) return;
-    machine.journal ??= [...rebuild(this.ownBlocks(machine), [...machine.live.values()], this.nowMs)];
+    machine.journal ??= [...rebuild(cidrsOf(this.ownBlocks(machine)), [...machine.live.values()].flat(), this.nowMs)];
     machine.agent = withBlocks(replay(machine.journal, this.nowMs), this.ownBlocks(machine));
   }
 
@@ -147,13 +185,35 @@ export class World {
   }
 
   /** By what it last read, the operator creates an IPBlock; the API server refuses a name that is there. */
-  claim(operator: number, machine: Machine, crash: CrashPoint): void {
+  claim(operator: number, machine: Machine, family: Family, crash: CrashPoint): void {
     const nodeUid = this.nodeUids.get(machine.name) ?? '';
-    const choice = chooseBlock([POOL], this.views[operator % 2] ?? [], nodeUid);
+    this.#create(machine, chooseBlock([POOLS[family]], this.views[operator % 2] ?? [], nodeUid), crash);
+  }
+
+  /** As `claim`, the block that has the address. */
+  claimAddress(operator: number, machine: Machine, address: string, crash: CrashPoint): void {
+    const view = this.views[operator % 2] ?? [];
+    this.#create(machine, blockOfAddress([POOLS[4], POOLS[6]], view, address), crash);
+  }
+
+  #create(machine: Machine, choice: BlockChoice | Problem, crash: CrashPoint): void {
     if (!('cidr' in choice) || crash === 'before journal') return;
-    const name = choice.cidr.replace(/[./]/g, '-');
-    if (!this.blocks.has(name)) this.blocks.set(name, { spec: { cidr: choice.cidr, nodeUid } });
+    const { cidr, pool } = choice;
+    const name = cidr.replace(/[.:/]/g, '-');
+    const nodeUid = this.nodeUids.get(machine.name) ?? '';
+    this.#counter += 1;
+    const spec = { cidr, pool, nodeName: machine.name, nodeUid };
+    if (!this.blocks.has(name)) this.blocks.set(name, { uid: `block-${this.#counter}`, spec });
     if (crash === 'none') this.tellBlocks(machine);
+  }
+
+  /** The agent gives back every block that it can do without, as if no pool were useful to it: disk first. */
+  giveBack(machine: Machine, crash: CrashPoint): void {
+    if (machine.agent === undefined) return;
+    const [spare] = spareBlocks(machine.agent, this.ownBlocks(machine), () => false, this.nowMs);
+    if (spare === undefined || !this.#commit(machine, closeBlock(machine.agent, spare.uid), crash)) return;
+    for (const [name, { uid }] of this.blocks) if (uid === spare.uid) this.blocks.delete(name);
+    this.tellBlocks(machine);
   }
 
   tellBlocks(machine: Machine): void {
@@ -167,7 +227,9 @@ export class World {
     for (const [name, { spec }] of this.blocks) {
       if (uids.has(spec.nodeUid)) continue;
       const isHeld = this.machines.some(({ agent, live }) =>
-        [...(agent?.leases.values() ?? []), ...live.values()].some(({ address }) => isWithin(spec.cidr, address)),
+        [...(agent?.leases.values() ?? []), ...[...live.values()].flat()].some(({ address }) =>
+          isWithin(spec.cidr, address),
+        ),
       );
       const isRemembered = [...this.beliefs.values()].some((known) =>
         [...known.keys()].some((address) => isWithin(spec.cidr, address)),
@@ -199,15 +261,21 @@ export class World {
       if (other !== undefined) wrong.push(`${address} is held by ${other} and ${podUid}`);
       holders.set(address, podUid);
       if (isTunnelAddress(address)) wrong.push(`${podUid} holds ${address}, the first of a block`);
+      if (RESERVED.some((cidr) => isWithin(cidr, address))) wrong.push(`${podUid} holds ${address}, which is reserved`);
+      if (canonicalIp(address) !== address) wrong.push(`${podUid} holds ${address}, which has another text`);
       for (const [node, known] of this.beliefs) {
         const believed = known.get(address) ?? podUid;
         if (believed !== podUid) wrong.push(`${node} takes ${podUid} at ${address} for ${believed}`);
       }
     }
     for (const { name, agent, live } of this.machines) {
-      for (const lease of agent === undefined ? [] : live.values()) {
-        if (agent === undefined || findLease(agent, lease)?.address === lease.address) continue;
+      for (const lease of agent === undefined ? [] : [...live.values()].flat()) {
+        if (agent === undefined || findLeases(agent, lease).some(({ address }) => address === lease.address)) continue;
         wrong.push(`the agent of ${name} does not know that ${lease.podUid} holds ${lease.address}`);
+      }
+      for (const address of agent?.resting.keys() ?? []) {
+        const holder = [...(agent?.leases.values() ?? [])].find((lease) => lease.address === address);
+        if (holder !== undefined) wrong.push(`the agent of ${name} lets ${address} rest, which ${holder.podUid} holds`);
       }
     }
     const ranges = [...this.blocks.values()].map(({ spec }) => spec.cidr);
@@ -219,31 +287,41 @@ export class World {
     if (machine.agent === undefined) return;
     this.#counter += 1;
     const containerId = `sandbox-${this.#counter}`;
-    const result = allocate(machine.agent, { podUid, containerId, ifname: 'eth0', nowMs: this.nowMs });
+    const { families, fixed } = machine.wishes.get(podUid) ?? { families: [4], fixed: [] };
+    const result = allocate(machine.agent, { podUid, containerId, ifname: 'eth0', families, fixed, nowMs: this.nowMs });
     if ('reason' in result) return;
+    const addresses = result.leases.map(({ address }) => address);
+    if (addresses.map(familyOf).join() !== families.join() || !fixed.every((one) => addresses.includes(one))) {
+      throw new Error(`${podUid} wanted ${families.join()} with ${fixed.join()} and got ${addresses.join()}`);
+    }
     if (!this.#commit(machine, result, crash)) return;
     machine.waiting.delete(podUid);
-    machine.live.set(podUid, result.lease);
+    machine.live.set(podUid, result.leases);
   }
 
   /** Disk first, then memory; false when the agent died on the way. */
   #commit(machine: Machine, { entries, state }: LeaseChange, crash: CrashPoint): boolean {
-    if (crash !== 'before journal') machine.journal?.push(...entries);
+    const written = { 'before journal': 0, 'within journal': 1 }[crash as string] ?? entries.length;
+    machine.journal?.push(...entries.slice(0, written));
     machine.agent = crash === 'none' ? state : undefined;
     return crash === 'none';
   }
 
   #liveLeases(): Lease[] {
-    return this.machines.flatMap(({ live }) => [...live.values()]);
+    return this.machines.flatMap(({ live }) => [...live.values()].flat());
   }
 }
 
-function isWithin(cidr: string, address: string): boolean {
-  const range = parseCidr4(cidr);
-  const number = parseIpv4(address);
-  return range !== undefined && number !== undefined && containsAddress(range, number);
+function cidrsOf(blocks: readonly LeasableBlock[]): string[] {
+  return blocks.map(({ cidr }) => cidr);
 }
 
+function isWithin(cidr: string, address: string): boolean {
+  const [range, ip] = [parseCidr(cidr), parseIp(address)];
+  return range !== undefined && ip !== undefined && containsAddress(range, ip);
+}
+
+/** All blocks are of four addresses. */
 function isTunnelAddress(address: string): boolean {
-  return (parseIpv4(address) ?? 0) % sizeOf(POOL.blockSize) === 0;
+  return (parseIp(address)?.value ?? 0n) % 4n === 0n;
 }

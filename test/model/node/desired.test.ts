@@ -10,6 +10,8 @@ const pool: PoolIr = {
   encapsulation: 'VXLAN',
   natOutgoing: true,
   disabled: false,
+  reserved: [],
+  isCommon: true,
 };
 
 function dirtyOf(table: DesiredTable): Record<string, string[]> {
@@ -66,7 +68,7 @@ describe('the table of desired state', () => {
 
   test('keeps what one node alone has apart from the same key on others', () => {
     const table = new DesiredTable();
-    const own = { uid: 'u', trustDomain: 'd', trustBundlePem: '' };
+    const own = { uid: 'u', addresses: [], tunnelAddresses: [], trustDomain: 'd', trustBundlePem: '' };
     table.setOwn('n1', 'node', 'self', { ...own, name: 'n1', address: '192.0.2.1' });
     table.setOwn('n2', 'node', 'self', { ...own, name: 'n2', address: '192.0.2.2' });
     const ref = { kind: 'node', key: 'self' };

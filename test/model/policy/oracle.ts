@@ -14,7 +14,7 @@ import { thingsOf, type PolicyWorld } from './policy-world.ts';
  */
 export interface Packet {
   readonly direction: 'ingress' | 'egress';
-  /** IPv4 address of the far end. */
+  /** Address of the far end, in one of its forms. */
   readonly peer: string;
   readonly protocol: 'TCP' | 'UDP' | 'SCTP';
   /** Destination port. */
@@ -35,8 +35,8 @@ export function onPodNetwork(pod: Pod): boolean {
 
 export function addressesOf(world: PolicyWorld, pod: Pod): string[] {
   const lease = thingsOf(world, 'lease').find(({ podUid }) => podUid === pod.metadata.uid);
-  if (lease !== undefined) return [lease.address];
-  return (pod.status?.podIPs ?? []).map(({ ip }) => ip).filter((ip) => !ip.includes(':'));
+  if (lease !== undefined) return [...lease.addresses];
+  return (pod.status?.podIPs ?? []).map(({ ip }) => ip);
 }
 
 export function oracle(world: PolicyWorld, subject: Pod, packet: Packet): 'allow' | 'deny' {
@@ -149,13 +149,26 @@ function labelsMatch(selector: LabelSelector, labels: Readonly<Record<string, st
 
 function contains(cidr: string, address: string): boolean {
   const [base = '', length = ''] = cidr.split('/');
-  if (base.includes(':')) return false;
+  if (base.includes(':') !== address.includes(':')) return false;
   return bits(base).slice(0, Number(length)) === bits(address).slice(0, Number(length));
 }
 
 function bits(address: string): string {
+  if (address.includes(':')) return bits6(address);
   return address
     .split('.')
     .map((octet) => Number(octet).toString(2).padStart(8, '0'))
     .join('');
+}
+
+/** Text of a double colon is as many zeros as are missing. */
+function bits6(address: string): string {
+  const binary = (part: string) =>
+    part
+      .split(':')
+      .filter((group) => group !== '')
+      .map((group) => Number.parseInt(group, 16).toString(2).padStart(16, '0'))
+      .join('');
+  const [head = '', tail = ''] = address.split('::').map(binary);
+  return head + tail.padStart(128 - head.length, '0');
 }

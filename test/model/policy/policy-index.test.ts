@@ -19,7 +19,7 @@ function build(world: PolicyWorld): { index: PolicyIndex; mirror: PolicyMirror }
   return replay(expandWorld([world]).get('squashed into one step') ?? []);
 }
 
-const OUTSIDE = ['192.0.2.1', '192.0.2.200'];
+const OUTSIDE = ['192.0.2.1', '192.0.2.200', '2001:db8::1', '2001:db8:0:8000::1', 'fd00:1::9'];
 
 function* packets(world: PolicyWorld): Generator<Packet> {
   const pods = thingsOf(world, 'pod').map(({ object }) => object);
@@ -107,11 +107,16 @@ describe('the policy index', () => {
   });
 });
 
-function webPod(name: string, ip: string | undefined, nodeName = 'n1', labels = { app: 'web' }): Pod {
+function webPod(
+  name: string,
+  ips: string | readonly string[] | undefined,
+  nodeName = 'n1',
+  labels = { app: 'web' },
+): Pod {
   return {
     metadata: { namespace: 'blue', name, uid: `uid-${name}`, labels },
     spec: { nodeName, containers: [{ name: 'main' }] },
-    status: ip === undefined ? { phase: 'Pending' } : { phase: 'Running', podIPs: [{ ip }] },
+    status: ips === undefined ? { phase: 'Pending' } : { phase: 'Running', podIPs: [ips].flat().map((ip) => ({ ip })) },
   };
 }
 
@@ -159,9 +164,9 @@ describe('a change', () => {
       { kind: 'pod', object: webPod('a', undefined) },
       { kind: 'kubernetesPolicy', object: fromWeb('only-web') },
     );
-    const leased = index.apply({ leases: new Map([['uid-a', '10.0.0.7']]) });
-    expect(leased.sets.patches.map(([, patch]) => patch)).toEqual([{ add: ['10.0.0.7'], remove: [] }]);
-    expect(index.apply({ pods: { upserts: [webPod('a', '10.0.0.7')] } }).sets.patches).toEqual([]);
+    const leased = index.apply({ leases: new Map([['uid-a', ['10.0.0.7', 'fd00::7']]]) });
+    expect(leased.sets.patches.map(([, patch]) => patch)).toEqual([{ add: ['10.0.0.7', 'fd00::7'], remove: [] }]);
+    expect(index.apply({ pods: { upserts: [webPod('a', ['FD00:0::7', '10.0.0.7'])] } }).sets.patches).toEqual([]);
     const released = index.apply({ pods: { removals: ['blue/a'] }, leases: new Map([['uid-a', undefined]]) });
     expect(released.bindings).toEqual([['uid-a', undefined]]);
     expect(released.sets.removals).toHaveLength(1);

@@ -19,7 +19,7 @@ export type Thing =
   | { readonly kind: 'namespace'; readonly object: Namespace }
   | { readonly kind: 'kubernetesPolicy'; readonly object: KubernetesNetworkPolicy }
   | { readonly kind: 'policy'; readonly object: NetworkPolicy }
-  | { readonly kind: 'lease'; readonly podUid: string; readonly address: string };
+  | { readonly kind: 'lease'; readonly podUid: string; readonly addresses: readonly string[] };
 
 export type PolicyWorld = WorldState<Thing>;
 
@@ -42,13 +42,13 @@ export function changeOf({ upserts, removals }: WorldStep<Thing>): PolicyChange 
   const namespaces: Namespace[] = [];
   const kubernetesPolicies: KubernetesNetworkPolicy[] = [];
   const policies: NetworkPolicy[] = [];
-  const leases = new Map<string, string | undefined>();
+  const leases = new Map<string, readonly string[] | undefined>();
   for (const [, thing] of upserts) {
     if (thing.kind === 'pod') pods.push(thing.object);
     else if (thing.kind === 'namespace') namespaces.push(thing.object);
     else if (thing.kind === 'kubernetesPolicy') kubernetesPolicies.push(thing.object);
     else if (thing.kind === 'policy') policies.push(thing.object);
-    else leases.set(thing.podUid, thing.address);
+    else leases.set(thing.podUid, thing.addresses);
   }
   const gone = (kind: Thing['kind']) =>
     removals.filter((key) => key.startsWith(`${kind} `)).map((key) => key.slice(kind.length + 1));
@@ -100,7 +100,13 @@ const BLOCKS: NonNullable<KubernetesPolicyPeer['ipBlock']>[] = [
   { cidr: '10.0.0.4/24', except: ['10.0.0.2/31', '10.0.0.6/32'] },
   { cidr: '192.0.2.0/24', except: ['192.0.2.0/25'] },
   { cidr: '0.0.0.0/0', except: ['10.0.0.0/30', '10.0.0.2/31'] },
-  { cidr: 'fd00::/8' },
+  { cidr: '::/0' },
+  { cidr: 'fd00::/125' },
+  { cidr: 'FD00:0::4/120', except: ['fd00::2/127', 'fd00:0:0:0:0:0:0:6/128'] },
+  { cidr: '2001:db8::/32', except: ['2001:db8:0:8000::/49'] },
+  { cidr: '::/0', except: ['fd00::/126', 'fd00::2/127', '::/1'] },
+  // What the API server refuses: an exception of the other family takes nothing away.
+  { cidr: '10.0.0.0/28', except: ['::/0'] },
 ];
 const ipBlock = fc.constantFrom(...BLOCKS);
 
@@ -176,6 +182,13 @@ const CONTAINER_PORTS: ContainerPort[] = [
 const containerPort = fc.constantFrom(...CONTAINER_PORTS);
 
 const address = fc.integer({ min: 1, max: 9 }).map((host) => `10.0.0.${host}`);
+const address6 = fc.integer({ min: 1, max: 9 }).map((host) => `fd00::${host}`);
+/** Mostly of both families, as nodes lease them; also of one. */
+const addresses = fc.oneof(
+  { weight: 3, arbitrary: fc.tuple(address, address6) },
+  { weight: 2, arbitrary: address.map((ip) => [ip]) },
+  { weight: 1, arbitrary: address6.map((ip) => [ip]) },
+);
 
 const pod = fc
   .record({
@@ -190,8 +203,8 @@ const pod = fc
       { weight: 1, arbitrary: fc.constantFrom('Pending' as const, 'Succeeded' as const, 'Failed' as const) },
     ),
     ips: fc.oneof(
-      { weight: 6, arbitrary: address.map((ip) => [ip]) },
-      { weight: 1, arbitrary: address.map((ip) => ['fd00::1', ip]) },
+      { weight: 7, arbitrary: addresses },
+      { weight: 1, arbitrary: fc.tuple(address6, address) },
       { weight: 1, arbitrary: fc.constant<string[]>([]) },
     ),
     ports: fc.array(containerPort, { maxLength: 2 }),
@@ -216,9 +229,9 @@ const namespaceThing = fc
   });
 
 const lease = fc
-  .record({ namespace, name: fc.constantFrom('p1', 'p2', 'p3'), incarnation: fc.constantFrom('a', 'b'), address })
-  .map(({ namespace, name, incarnation, address }): Thing => {
-    return { kind: 'lease', podUid: `${namespace}-${name}-${incarnation}`, address };
+  .record({ namespace, name: fc.constantFrom('p1', 'p2', 'p3'), incarnation: fc.constantFrom('a', 'b'), addresses })
+  .map(({ namespace, name, incarnation, addresses }): Thing => {
+    return { kind: 'lease', podUid: `${namespace}-${name}-${incarnation}`, addresses };
   });
 
 /** Small on purpose: what collides is what goes wrong. */

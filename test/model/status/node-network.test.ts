@@ -10,8 +10,8 @@ const REPORT = {
 };
 const FACTS: NodeNetworkFacts = {
   address: '192.0.2.1',
-  tunnelAddress: '10.42.1.0',
-  blocks: ['10.42.9.0/26', '10.42.1.0/26'],
+  tunnelAddresses: ['10.42.1.0', 'fd42::'],
+  blocks: ['fd42::/122', '10.42.9.0/26', '10.42.1.0/26'],
   isConnected: true,
   report: REPORT,
   refused: [],
@@ -26,9 +26,9 @@ function conditions(facts: Partial<NodeNetworkFacts>): Record<string, string> {
 test('a node that serves shows its addresses, blocks in order, and what runs on it', () => {
   expect(nodeNetworkStatus(FACTS)).toMatchObject({
     address: '192.0.2.1',
-    tunnelAddress: '10.42.1.0',
+    tunnelAddresses: ['10.42.1.0', 'fd42::'],
     podMTU: 1450,
-    blocks: ['10.42.1.0/26', '10.42.9.0/26'],
+    blocks: ['10.42.1.0/26', '10.42.9.0/26', 'fd42::/122'],
     versions: { agent: '0.1.0', kernel: '6.1.0' },
   });
   expect(conditions({})).toEqual({

@@ -70,11 +70,13 @@ export class Conntrack {
     const entries = this.#count();
     if (entries === 0) return [];
     if (addresses === 'all') return this.#dump(NFPROTO_UNSPEC, []);
-    if (addresses.size === 1 && entries > this.#unfilteredLimit)
+    const protocols = new Set([...addresses].map(protocolOf));
+    const [protocol = NFPROTO_UNSPEC] = protocols;
+    if (addresses.size === 1 && protocol === NFPROTO_IPV4 && entries > this.#unfilteredLimit)
       return [...addresses].flatMap((address) => this.#of(address));
     const isWanted = ({ source, destination, dialled }: Flow) =>
       addresses.has(source) || addresses.has(destination) || addresses.has(dialled);
-    return this.#dump(NFPROTO_UNSPEC, []).filter(isWanted);
+    return this.#dump(protocols.size === 1 ? protocol : NFPROTO_UNSPEC, []).filter(isWanted);
   }
 
   /** Its next packet is a new connection's. An entry that is gone already is no error. @throws NetlinkError */
@@ -95,11 +97,12 @@ export class Conntrack {
     this.#socket.close();
   }
 
-  /** Those that `address` opened, and those that reach it. The kernel filters (since Linux 5.8). */
+  /**
+   * Those that `address`, of IPv4, opened, and those that reach it. The kernel filters (since Linux 5.8). Not with
+   * IPv6: it gives all others then (`ipv6_addr_cmp` in `ctnetlink_filter_match_tuple` is taken the wrong way round).
+   */
   #of(address: string): Flow[] {
-    const type = familyOf(address) === 4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC;
-    const tuple: Attribute[] = [[CTA_TUPLE_IP, [[type, ipBytes(address)]]]];
-    const protocol = protocolOf(address);
+    const tuple: Attribute[] = [[CTA_TUPLE_IP, [[CTA_IP_V4_SRC, ipBytes(address)]]]];
     const filter = (orig: number, reply: number): Attribute => [
       CTA_FILTER,
       [
@@ -108,8 +111,8 @@ export class Conntrack {
       ],
     ];
     return [
-      ...this.#dump(protocol, [[CTA_TUPLE_ORIG, tuple], filter(CTA_FILTER_F_IP_SRC, 0)]),
-      ...this.#dump(protocol, [[CTA_TUPLE_REPLY, tuple], filter(0, CTA_FILTER_F_IP_SRC)]),
+      ...this.#dump(NFPROTO_IPV4, [[CTA_TUPLE_ORIG, tuple], filter(CTA_FILTER_F_IP_SRC, 0)]),
+      ...this.#dump(NFPROTO_IPV4, [[CTA_TUPLE_REPLY, tuple], filter(0, CTA_FILTER_F_IP_SRC)]),
     ];
   }
 

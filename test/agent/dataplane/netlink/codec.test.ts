@@ -2,12 +2,12 @@ import { describe, expect, test } from '@jest/globals';
 import {
   encodeAttributes,
   encodeMessage,
-  ipv4Bytes,
+  ipBytes,
   macBytes,
   parseAttributes,
   parseMessages,
   portBytes,
-  readIpv4,
+  readIp,
   readMac,
   readText,
   text,
@@ -96,25 +96,30 @@ describe('values', () => {
     expect(hex(u8(7))).toBe('07');
     expect(hex(u32(5187))).toBe('43140000');
     expect(hex(portBytes(4789))).toBe('12b5');
-    expect(hex(ipv4Bytes('10.42.0.5'))).toBe('0a2a0005');
+    expect(hex(ipBytes('10.42.0.5'))).toBe('0a2a0005');
+    expect(hex(ipBytes('fd42::5'))).toBe('fd420000000000000000000000000005');
     expect(hex(macBytes('0A:58:0a:2a:00:05'))).toBe('0a580a2a0005');
   });
 
   test('come back as they were', () => {
-    expect(readIpv4(ipv4Bytes('255.255.255.254'))).toBe('255.255.255.254');
+    expect(readIp(ipBytes('255.255.255.254'))).toBe('255.255.255.254');
+    expect(readIp(ipBytes('FD42:0::5'))).toBe('fd42::5');
     expect(readMac(macBytes('0a:58:0a:2a:00:05'))).toBe('0a:58:0a:2a:00:05');
     expect(readText(text('eth0'))).toBe('eth0');
   });
 
   test('of a wrong length are no address', () => {
-    expect(readIpv4(Buffer.alloc(16))).toBeUndefined();
+    expect(readIp(Buffer.alloc(15))).toBeUndefined();
     expect(readMac(Buffer.alloc(8))).toBeUndefined();
     expect(readText(undefined)).toBeUndefined();
   });
 
-  test.each(['10.42.0', '10.42.0.256', '10.42.0.05', ''])('refuses the address %p', (address) => {
-    expect(() => ipv4Bytes(address)).toThrow(`'${address}' is no IPv4 address`);
-  });
+  test.each(['10.42.0', '10.42.0.256', '10.42.0.05', 'fd42::5::', 'fe80::1%eth0', ''])(
+    'refuses the address %p',
+    (address) => {
+      expect(() => ipBytes(address)).toThrow(`'${address}' is no IP address`);
+    },
+  );
 
   test.each(['0a:58', '0a:58:0a:2a:00:0g', '0a580a2a0005', ''])('refuses the MAC %p', (mac) => {
     expect(() => macBytes(mac)).toThrow(`'${mac}' is no MAC address`);

@@ -78,7 +78,7 @@ describe('a route', () => {
   });
 
   test('to a prefix with host bits is refused by name', () => {
-    expect(() => encodeRoute({ ...TUNNEL, destination: '10.42.1.1/26' })).toThrow("'10.42.1.1/26' is no IPv4 prefix");
+    expect(() => encodeRoute({ ...TUNNEL, destination: '10.42.1.1/26' })).toThrow("'10.42.1.1/26' is no prefix");
   });
 });
 

@@ -6,9 +6,12 @@ import { NO_FACTS, type PodBinding, type PolicyChange } from '../../../../src/ag
 import { addressesToPurge, addressesToRecheck, isForbidden } from '../../../../src/agent/dataplane/nft/recheck.ts';
 import type { AddressSetIr, ChainIr } from '../../../../src/model/node/ir.ts';
 
-const A: PodBinding = { hostInterface: 'wefta', address: '10.42.1.2', egressChain: 'mixed' };
-const B: PodBinding = { hostInterface: 'weftb', address: '10.42.1.3', ingressChain: 'shut' };
-const OPEN: PodBinding = { hostInterface: 'weftc', address: '10.42.1.4' };
+const [A4, A6] = ['10.42.1.2', 'fd42::1:2'];
+const [B4, B6] = ['10.42.1.3', 'fd42::1:3'];
+const [OPEN4, OPEN6] = ['10.42.1.4', 'fd42::1:4'];
+const A: PodBinding = { hostInterface: 'wefta', addresses: [A4, A6], egressChain: 'mixed' };
+const B: PodBinding = { hostInterface: 'weftb', addresses: [B4, B6], ingressChain: 'shut' };
+const OPEN: PodBinding = { hostInterface: 'weftc', addresses: [OPEN4, OPEN6] };
 const MIXED: ChainIr = {
   rules: [
     { action: 'deny', peers: ['bad'], ports: 'any', origin: 'test' },
@@ -17,9 +20,9 @@ const MIXED: ChainIr = {
   otherwise: 'deny',
 };
 const SETS = new Map<string, AddressSetIr>([
-  ['good', { type: 'ip', members: ['10.42.1.3', '10.42.9.9', '10.42.1.4'] }],
-  ['bad', { type: 'ip', members: ['10.42.9.8'] }],
-  ['wide', { type: 'cidr', members: ['192.0.2.0/24'] }],
+  ['good', { type: 'ip', members: [B4, '10.42.9.9', OPEN4, B6, 'fd42::9:9', OPEN6] }],
+  ['bad', { type: 'ip', members: ['10.42.9.8', 'fd42::9:8'] }],
+  ['wide', { type: 'cidr', members: ['192.0.2.0/24', '2001:db8::/32'] }],
   ['unused', { type: 'ip', members: ['10.42.9.7'] }],
 ]);
 
@@ -49,25 +52,35 @@ describe('open connections are looked at again', () => {
       ['10.42.9.9'],
     ],
     [
+      'of one address of a pod when only that one leaves an allowing set',
+      { sets: { patch: [['good', { add: [], remove: ['fd42::9:9'] }]] } },
+      ['fd42::9:9'],
+    ],
+    [
+      'of an address that moves to another interface, and not of the other that its pod gains',
+      { pods: { unbind: ['wefta'], bind: [{ ...A, hostInterface: 'weftz', addresses: [A4, 'fd42::1:77'] }] } },
+      [A4],
+    ],
+    [
       'of pods whose prefixes shrink',
       { sets: { patch: [['wide', { add: [], remove: ['192.0.2.0/24'] }]] } },
-      [A.address],
+      [...A.addresses],
     ],
     [
       'of members that a replaced set lacks',
-      { sets: { upsert: [['good', { type: 'ip', members: ['10.42.1.3', '10.42.1.4'] }]] } },
-      ['10.42.9.9'],
+      { sets: { upsert: [['good', { type: 'ip', members: [B4, OPEN4, B6, OPEN6] }]] } },
+      ['10.42.9.9', 'fd42::9:9'],
     ],
-    ['of a pod that gets another chain', { pods: { bind: [{ ...OPEN, ingressChain: 'shut' }] } }, [OPEN.address]],
+    ['of a pod that gets another chain', { pods: { bind: [{ ...OPEN, ingressChain: 'shut' }] } }, [...OPEN.addresses]],
     [
       'of pods whose chain has other rules',
       { chains: { upsert: [['mixed', { rules: [], otherwise: 'deny' }]] } },
-      [A.address],
+      [...A.addresses],
     ],
     [
       'of an address that moves to another interface',
       { pods: { unbind: ['wefta'], bind: [{ ...A, hostInterface: 'weftz' }] } },
-      [A.address],
+      [...A.addresses],
     ],
   ])('%s', (_, change, expected) => {
     expect(rechecked(change)).toEqual(expected);
@@ -78,8 +91,11 @@ describe('open connections are looked at again', () => {
     ['a member leaves a denying set', { sets: { patch: [['bad', { add: [], remove: ['10.42.9.8'] }]] } }],
     ['a set that no pod uses changes', { sets: { patch: [['unused', { add: [], remove: ['10.42.9.7'] }]] } }],
     ['what leaves was not there', { sets: { patch: [['good', { add: [], remove: ['10.42.9.1'] }]] } }],
-    ['a pod is new', { pods: { bind: [{ hostInterface: 'weftd', address: '10.42.1.9', egressChain: 'shut' }] } }],
-    ['a pod is opened', { pods: { bind: [{ hostInterface: 'wefta', address: A.address }] } }],
+    [
+      'a pod is new',
+      { pods: { bind: [{ hostInterface: 'weftd', addresses: ['10.42.1.9', 'fd42::1:9'], egressChain: 'shut' }] } },
+    ],
+    ['a pod is opened', { pods: { bind: [{ hostInterface: 'wefta', addresses: A.addresses }] } }],
     ['a pod is bound as it was', { pods: { bind: [{ ...A }] } }],
     ['a chain is told again', { chains: { upsert: [['mixed', structuredClone(MIXED)]] } }],
   ])('but not when %s', (_, change) => {
@@ -88,9 +104,11 @@ describe('open connections are looked at again', () => {
 
   test('an address that its pod left is purged, unless another interface has it', () => {
     const before = held();
-    expect([...addressesToPurge(before, nextState(before, { pods: { unbind: ['wefta'] } }))]).toEqual([A.address]);
+    expect([...addressesToPurge(before, nextState(before, { pods: { unbind: ['wefta'] } }))]).toEqual([...A.addresses]);
     const moved = { pods: { unbind: ['wefta'], bind: [{ ...A, hostInterface: 'weftz' }] } };
     expect([...addressesToPurge(before, nextState(before, moved))]).toEqual([]);
+    const narrowed = { pods: { bind: [{ ...A, addresses: [A4] }] } };
+    expect([...addressesToPurge(before, nextState(before, narrowed))]).toEqual([A6]);
   });
 });
 
@@ -106,14 +124,19 @@ describe('a connection is forbidden', () => {
   const forbidden = (of: Flow) => isForbidden(held(), (address) => address === '192.0.2.1', of);
 
   test.each([
-    ['when the sender may not send there', flow(A.address, '10.42.9.8'), true],
-    ['when the receiver takes from nobody', flow(OPEN.address, B.address), true],
-    ['when the sender may but the receiver takes from nobody', flow(A.address, B.address), true],
-    ['not when both may', flow(A.address, OPEN.address), false],
-    ['not when a prefix allows it', flow(A.address, '192.0.2.200'), false],
-    ['not for being answered by a pod that may not send', flow(OPEN.address, A.address), false],
-    ['not when the node opened it', flow('192.0.2.1', B.address), false],
-    ['not when a pod talks to itself', flow(B.address, B.address), false],
+    ['when the sender may not send there', flow(A4, '10.42.9.8'), true],
+    ['when the sender may not send there over IPv6', flow(A6, 'fd42::9:8'), true],
+    ['when the receiver takes from nobody, over IPv6 as well', flow(OPEN6, B6), true],
+    ['not when both may over IPv6', flow(A6, OPEN6), false],
+    ['not when a prefix of IPv6 allows it', flow(A6, '2001:db8::200'), false],
+    ['when no prefix of IPv6 allows it', flow(A6, '2001:db9::200'), true],
+    ['when the receiver takes from nobody', flow(OPEN4, B4), true],
+    ['when the sender may but the receiver takes from nobody', flow(A4, B4), true],
+    ['not when both may', flow(A4, OPEN4), false],
+    ['not when a prefix allows it', flow(A4, '192.0.2.200'), false],
+    ['not for being answered by a pod that may not send', flow(OPEN4, A4), false],
+    ['not when the node opened it', flow('192.0.2.1', B4), false],
+    ['not when a pod talks to itself', flow(B4, B4), false],
     ['not when no pod of the node is in it', flow('10.42.7.1', '10.42.7.2'), false],
   ])('%s', (_, of, expected) => {
     expect(forbidden(of)).toBe(expected);

@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { renderChain } from '../../../../src/agent/dataplane/nft/render-chain.ts';
+import type { Family } from '../../../../src/lib/ip.ts';
 import type { ChainIr, RuleIr } from '../../../../src/model/node/ir.ts';
 
-function rendered(direction: 'ingress' | 'egress', chain: ChainIr): string[] {
-  return renderChain(direction, 'k', chain).map(({ text }) => text);
+function rendered(direction: 'ingress' | 'egress', chain: ChainIr, families: readonly Family[] = [4]): string[] {
+  return renderChain(direction, 'k', chain, families).map(({ text }) => text);
 }
 
 function rule(more: Partial<RuleIr>): RuleIr {
@@ -40,6 +41,15 @@ describe('renderChain', () => {
     );
   });
 
+  test('makes a line for each family of a far end, and one alone where everybody may be it', () => {
+    const both = (of: RuleIr) => rendered('egress', { rules: [of], otherwise: 'allow' }, [4, 6]);
+    expect(both(rule({ peers: ['p'], action: 'deny' }))).toEqual([
+      'add rule inet weft e_k ip daddr @s_p counter drop comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k ip6 daddr @s6_p counter drop comment "NetworkPolicy a/b"',
+    ]);
+    expect(both(rule({}))).toEqual(['add rule inet weft e_k counter return comment "NetworkPolicy a/b"']);
+  });
+
   test('makes no line for a rule about nobody', () => {
     expect(rendered('ingress', { rules: [rule({ peers: [] })], otherwise: 'allow' })).toEqual([]);
   });
@@ -70,8 +80,8 @@ describe('renderChain', () => {
   });
 
   test('refuses keys that are more than a name', () => {
-    expect(() => renderChain('ingress', 'k', { rules: [rule({ peers: ['x; drop'] })], otherwise: 'deny' })).toThrow(
-      expect.objectContaining({ code: 'BadName', culprit: { kind: 'set', key: 'x; drop' } }),
-    );
+    expect(() =>
+      renderChain('ingress', 'k', { rules: [rule({ peers: ['x; drop'] })], otherwise: 'deny' }, [4]),
+    ).toThrow(expect.objectContaining({ code: 'BadName', culprit: { kind: 'set', key: 'x; drop' } }));
   });
 });

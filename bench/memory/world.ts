@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { nodeAddress } from './node-address.ts';
+
+export const NODES = 200;
+const NAMESPACES = 100;
+/** Applications of a namespace: each has a Service, ten pods and, in the second part, a NetworkPolicy. */
+const APPS = 10;
+const REPLICAS = 10;
+export const SERVICES = NAMESPACES * APPS;
+export const PODS = SERVICES * REPLICAS;
+const PORT = 8080;
+
+export interface App {
+  readonly namespace: string;
+  readonly name: string;
+  readonly index: number;
+}
+
+/** One replica of an application, on the node it was put on. */
+export interface PodPlace {
+  readonly app: App;
+  readonly name: string;
+  readonly node: number;
+  readonly address: string;
+}
+
+export const NAMESPACE_NAMES = range(NAMESPACES).map((index) => `team-${index}`);
+
+export const ALL_APPS: readonly App[] = NAMESPACE_NAMES.flatMap((namespace, place) =>
+  range(APPS).map((app) => ({ namespace, name: `app-${app}`, index: place * APPS + app })),
+);
+
+/** Spread over the nodes, so that each has 50, of all namespaces. */
+export const ALL_PODS: readonly PodPlace[] = ALL_APPS.flatMap((app) =>
+  range(REPLICAS).map((replica) => {
+    const index = app.index * REPLICAS + replica;
+    const node = index % NODES;
+    // The first address of a block is never leased.
+    const address = addressIn(node, 1 + Math.floor(index / NODES));
+    return { app, name: `${app.name}-${hash(app.name, 9)}-${hash(`${index}`, 5)}`, node, address };
+  }),
+);
+
+export function nodeName(node: number): string {
+  return `node-${node}`;
+}
+
+export function blockCidr(node: number): string {
+  return `${addressIn(node, 0)}/26`;
+}
+
+/** With the status that a kubelet writes, its 50 images included: what makes a Node object large. */
+export function nodeObject(node: number): object {
+  const name = nodeName(node);
+  const quantities = { cpu: '16', memory: '65806376Ki', pods: '110', 'ephemeral-storage': '203056560Ki' };
+  const now = new Date().toISOString().replace(/\.\d+/, '');
+  const condition = (type: string, status: string, reason: string) => {
+    return { type, status, reason, message: `${reason} on ${name}`, lastHeartbeatTime: now, lastTransitionTime: now };
+  };
+  return {
+    metadata: {
+      name,
+      labels: {
+        ...{ 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64' },
+        'topology.kubernetes.io/zone': `zone-${node % 3}`,
+      },
+    },
+    status: {
+      addresses: [
+        { type: 'InternalIP', address: nodeAddress(node) },
+        { type: 'Hostname', address: name },
+      ],
+      capacity: quantities,
+      allocatable: quantities,
+      conditions: [
+        condition('MemoryPressure', 'False', 'KubeletHasSufficientMemory'),
+        condition('DiskPressure', 'False', 'KubeletHasNoDiskPressure'),
+        condition('PIDPressure', 'False', 'KubeletHasSufficientPID'),
+        condition('Ready', 'True', 'KubeletReady'),
+      ],
+      images: range(50).map((image) => ({
+        names: [`registry.example.com/team/app-${image}@sha256:${hash(`${image}`, 64)}`, imageName(image)],
+        sizeBytes: 100_000_000 + image,
+      })),
+    },
+  };
+}
+
+export function serviceObject({ namespace, name }: App): object {
+  return {
+    metadata: { namespace, name, labels: { app: name } },
+    spec: { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 'http' }] },
+  };
+}
+
+/** As the endpoint-slice controller makes it. */
+export function endpointSliceObject(
+  { namespace, name }: App,
+  serviceUid: string,
+  pods: readonly { readonly place: PodPlace; readonly uid: string }[],
+): object {
+  return {
+    metadata: {
+      namespace,
+      name: `${name}-${hash(namespace, 5)}`,
+      labels: {
+        app: name,
+        'kubernetes.io/service-name': name,
+        'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+      },
+      ownerReferences: [
+        { apiVersion: 'v1', kind: 'Service', name, uid: serviceUid, controller: true, blockOwnerDeletion: true },
+      ],
+    },
+    addressType: 'IPv4',
+    ports: [{ name: 'http', protocol: 'TCP', port: PORT }],
+    endpoints: pods.map(({ place, uid }) => ({
+      addresses: [place.address],
+      conditions: { ready: true, serving: true, terminating: false },
+      nodeName: nodeName(place.node),
+      targetRef: { kind: 'Pod', namespace, name: place.name, uid },
+    })),
+  };
+}
+
+/** Lets in two other applications of the namespace, and one application of every namespace; lets out to DNS and two. */
+export function policyObject({ namespace, name, index }: App): object {
+  const peer = (offset: number) => ({ podSelector: { matchLabels: { app: `app-${(index + offset) % APPS}` } } });
+  const ports = [{ protocol: 'TCP', port: PORT }];
+  return {
+    metadata: { namespace, name },
+    spec: {
+      podSelector: { matchLabels: { app: name } },
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [
+        { from: [peer(1), peer(2)], ports },
+        { from: [{ namespaceSelector: {}, podSelector: { matchLabels: { app: 'app-0' } } }], ports },
+      ],
+      egress: [{ to: [peer(-1 + APPS), peer(-2 + APPS)], ports }, { ports: [{ protocol: 'UDP', port: 53 }] }],
+    },
+  };
+}
+
+export function imageName(image: number): string {
+  return `registry.example.com/team/app-${image}:v1.${image}.0`;
+}
+
+export function hash(text: string, length: number): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, length);
+}
+
+function addressIn(node: number, offset: number): string {
+  return `10.64.${Math.floor(node / 4)}.${(node % 4) * 64 + offset}`;
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}
