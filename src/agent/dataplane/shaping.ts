@@ -19,7 +19,10 @@ export function correctRateLimit(
   if (isNew && wanted === undefined) return;
   const present = isNew ? undefined : findRateLimit(socket, index);
   if (present === wanted) return;
-  if (wanted !== undefined) return socket.request(encodeRateLimit({ interfaceIndex: index, bytesPerSecond: wanted }));
+  if (wanted !== undefined) {
+    socket.request(encodeRateLimit({ interfaceIndex: index, bytesPerSecond: wanted }));
+    return;
+  }
   try {
     socket.request(encodeRateLimitRemoval(index));
   } catch (error) {

@@ -66,7 +66,7 @@ export interface NetworkPolicyPeer {
  */
 export interface NetworkPolicyIPBlock {
   /**
-   * An IPv4 prefix without host bits, for example 192.0.2.0/24.
+   * A prefix without host bits, for example 192.0.2.0/24 or 2001:db8::/32.
    */
   readonly cidr: string;
   /**

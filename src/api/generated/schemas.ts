@@ -841,16 +841,16 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                         "properties": {
                           "cidr": {
                             "type": "string",
-                            "minLength": 9,
-                            "maxLength": 39
+                            "minLength": 4,
+                            "maxLength": 43
                           },
                           "except": {
                             "type": "array",
                             "maxItems": 32,
                             "items": {
                               "type": "string",
-                              "minLength": 9,
-                              "maxLength": 39
+                              "minLength": 4,
+                              "maxLength": 43
                             }
                           }
                         }
@@ -1027,16 +1027,16 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                         "properties": {
                           "cidr": {
                             "type": "string",
-                            "minLength": 9,
-                            "maxLength": 39
+                            "minLength": 4,
+                            "maxLength": 43
                           },
                           "except": {
                             "type": "array",
                             "maxItems": 32,
                             "items": {
                               "type": "string",
-                              "minLength": 9,
-                              "maxLength": 39
+                              "minLength": 4,
+                              "maxLength": 43
                             }
                           }
                         }

@@ -7,7 +7,7 @@ import { isConflict, isNotFound } from '../../kube/errors.ts';
 import { collectionPath, KINDS, objectPath } from '../../kube/kinds.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { type Family, familyOf } from '../../lib/ip.ts';
+import { containsAddress, type Family, familyOf, parseCidr, parseIp } from '../../lib/ip.ts';
 import { type BlockChoice, blockOfAddress, chooseBlock, type PoolState } from '../../model/ipam/blocks.ts';
 import { isOpen, poolsForNode, poolStateOf } from '../../model/ipam/pool-choice.ts';
 import { blockName } from '../../model/node/names.ts';
@@ -53,7 +53,7 @@ export class BlockClaimer {
   }
 
   /**
-   * A block for the node: one of its own that it does not know of, or else a free one.
+   * A block for the node: one of its own that it does not know of, or that has the address, or else a free one.
    *
    * @returns a Problem when there is none to give (`NotSynced`, `NodeUnknown`, `TooManyBlocks`, `LostRaces`, and those
    *          of `chooseBlock`): ask again after a while.
@@ -78,8 +78,10 @@ export class BlockClaimer {
     const own = blocks.list().filter((block) => block.spec.nodeUid === nodeUid);
     const candidates = this.#poolsFor(request, node);
     const names = new Set(candidates.map(({ name }) => name));
-    const forgotten = own.find((block) => !known.includes(block.spec.cidr) && names.has(block.spec.poolName));
-    if (forgotten !== undefined && address === undefined) return forgotten;
+    const isWanted = ({ spec }: IPBlock) =>
+      names.has(spec.poolName) && (address === undefined ? !known.includes(spec.cidr) : hasAddress(spec.cidr, address));
+    const owned = own.find(isWanted);
+    if (owned !== undefined) return owned;
     if (own.length >= maxBlocksPerNode) return tooManyBlocks(nodeName, own.length);
 
     // The store may lag behind: what a try has met is added to what it says.
@@ -139,6 +141,11 @@ function blockOf({ cidr, pool, poolUid }: BlockChoice, node: Pick<BlockRequest, 
     metadata: { name: blockName(cidr) },
     spec: { cidr, poolName: pool, poolUid, nodeName, nodeUid },
   };
+}
+
+function hasAddress(cidr: string, address: string): boolean {
+  const [range, ip] = [parseCidr(cidr), parseIp(address)];
+  return range !== undefined && ip !== undefined && containsAddress(range, ip);
 }
 
 const NOT_SYNCED: Problem = {

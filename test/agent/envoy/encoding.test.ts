@@ -94,6 +94,17 @@ describe('the inbound listener', () => {
     return filterChains.map(({ name, transportSocket }) => [name, transportSocket !== undefined]);
   };
 
+  test('listens on IPv6 as well for pods that have it, and for no others', () => {
+    const addressOf = (address: { address: { case?: string | undefined; value?: unknown } } | undefined) =>
+      (address?.address.value as { readonly address: string } | undefined)?.address;
+    const addressesOf = (hasIpv6: boolean) => {
+      const { address, additionalAddresses } = listener('Strict', hasIpv6);
+      return [address, ...additionalAddresses.map((more) => more.address)].map(addressOf);
+    };
+    expect(addressesOf(false)).toEqual(['0.0.0.0']);
+    expect(addressesOf(true)).toEqual(['0.0.0.0', '::']);
+  });
+
   test('takes nothing but mutual TLS when Strict, on listed ports and all others', () => {
     expect(chains('Strict')).toEqual([
       ['itself', false],

@@ -10,11 +10,28 @@ const PLAIN = {
   excludedInboundPorts: [],
 };
 
+function inbound(rule: string): string {
+  return `add rule inet weft_mesh inbound ${rule}`;
+}
+
 test('without probes, hosts or excluded ports there is no rule for them', () => {
   const text = renderRedirect(PLAIN);
   expect(text).not.toContain('{ }');
   expect(renderRedirect({ ...PLAIN, probePorts: [80] })).toBe(text);
   expect(renderRedirect({ ...PLAIN, hostAddresses: ['192.0.2.1'] })).toBe(text);
+});
+
+test('probes of the node pass the proxy by in the families of its addresses', () => {
+  const of = (...hostAddresses: string[]) =>
+    renderRedirect({ ...PLAIN, probePorts: [80], hostAddresses })
+      .split('\n')
+      .filter((line) => line.includes('saddr'));
+  expect(of('192.0.2.1')).toEqual(['ip saddr { 192.0.2.1 } tcp dport { 80 } accept'].map(inbound));
+  expect(of('2001:db8::1', '192.0.2.1', 'fd00::', '192.0.2.1')).toEqual(
+    ['ip saddr { 192.0.2.1 } tcp dport { 80 } accept', 'ip6 saddr { 2001:db8::1, fd00:: } tcp dport { 80 } accept'].map(
+      inbound,
+    ),
+  );
 });
 
 test.each([
