@@ -108,6 +108,9 @@ export class Fabric {
     const name = path.basename(netns.path);
     lab.ip(fabric, 'link', 'add', `port${number}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
     lab.ip(fabric, 'link', 'set', `port${number}`, 'mtu', String(UNDERLAY_MTU), 'master', 'switch', 'up');
+    // As on a node that has been up for a while: until its link-local address is no longer tentative, the kernel looks
+    // for no neighbour on behalf of packets that it forwards.
+    applySysctls(netns, { 'ipv6/conf/eth0/accept_dad': '0' });
     lab.ip(netns.path, 'link', 'set', 'eth0', 'mtu', String(UNDERLAY_MTU), 'up');
     lab.ip(netns.path, 'address', 'add', `192.0.2.${number}/24`, 'dev', 'eth0');
     lab.ip(netns.path, 'address', 'add', `2001:db8::${number}/64`, 'dev', 'eth0', 'nodad');

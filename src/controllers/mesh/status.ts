@@ -11,6 +11,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { resolveServiceKey, sourceServiceKey } from '../../model/mesh/mesh-index.ts';
 import { problemsOfMeshService, problemsOfTrafficSplit } from '../../model/mesh/mesh-problems.ts';
 import { meshObjectStatus } from '../../model/status/mesh.ts';
+import { PendingPatience } from '../pending-patience.ts';
 import { whenCompiled } from '../when-compiled.ts';
 import type { LiveMeshIndex } from './live-index.ts';
 import { type TargetDeps, targetsOf } from './targets.ts';
@@ -48,7 +49,8 @@ export async function runMeshStatus(deps: MeshStatusDeps, signal: AbortSignal): 
     deps.onAcknowledged(enqueueAll),
   ];
   enqueueAll();
-  const reconciler = whenCompiled(deps.isCompiled, { reconcile: (key, term) => reconcile(deps, key, term) });
+  const patience = new PendingPatience(clock);
+  const reconciler = whenCompiled(deps.isCompiled, { reconcile: (key, term) => reconcile(deps, patience, key, term) });
   const stores = [meshServices, trafficSplits, pods];
   try {
     await runController({ name: 'mesh-status', reconciler, queue, stores, clock, log }, signal);
@@ -57,7 +59,12 @@ export async function runMeshStatus(deps: MeshStatusDeps, signal: AbortSignal): 
   }
 }
 
-async function reconcile(deps: MeshStatusDeps, text: string, signal: AbortSignal): Promise<ReconcileResult> {
+async function reconcile(
+  deps: MeshStatusDeps,
+  patience: PendingPatience,
+  text: string,
+  signal: AbortSignal,
+): Promise<ReconcileResult> {
   const { meshServices, trafficSplits, index, statuses } = deps;
   const [kind = '', key = ''] = text.split(' ');
   if (kind === 'MeshService') {
@@ -66,12 +73,16 @@ async function reconcile(deps: MeshStatusDeps, text: string, signal: AbortSignal
     const serviceKey = sourceServiceKey(mesh);
     const status = statusOf(deps, mesh, problemsOfMeshService(index, mesh), serviceKey);
     const endpoints = { total: endpointCount(index, serviceKey) };
+    const again = patience.heldBack(text, status.conditions);
+    if (again !== undefined) return again;
     return statuses.meshService.write(KINDS.meshService, mesh, { ...status, endpoints }, signal);
   }
   const split = trafficSplits.get(key);
   if (split === undefined) return DONE;
   const serviceKey = resolveServiceKey(index, split, split.spec.service);
   const status = statusOf(deps, split, problemsOfTrafficSplit(index, split), serviceKey);
+  const again = patience.heldBack(text, status.conditions);
+  if (again !== undefined) return again;
   return statuses.trafficSplit.write(KINDS.trafficSplit, split, status, signal);
 }
 

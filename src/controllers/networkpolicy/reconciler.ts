@@ -4,10 +4,12 @@ import type { StatusWriter } from '../../kube/apply.ts';
 import { DONE, type Reconciler, type ReconcileResult } from '../../kube/controller.ts';
 import { KINDS } from '../../kube/kinds.ts';
 import type { StoreReader } from '../../kube/store.ts';
+import type { Clock } from '../../lib/clock.ts';
 import type { AnyRef } from '../../model/node/desired-update.ts';
 import type { ChainIr } from '../../model/node/ir.ts';
 import type { PolicyFootprint } from '../../model/policy/policy-index.ts';
 import { weftOrigin } from '../../model/policy/policy-form.ts';
+import { PendingPatience } from '../pending-patience.ts';
 import { policyStatus } from '../../model/status/policy.ts';
 import type { ProgramTarget } from '../../model/status/programmed.ts';
 
@@ -19,6 +21,7 @@ export interface PolicyStatusDeps {
     footprint(origin: string): PolicyFootprint | undefined;
     chain(key: string): ChainIr | undefined;
   };
+  readonly clock: Clock;
   /** Every node has reported, or the time for it is over. */
   readonly isSettled: () => boolean;
   /** What each node should hold. */
@@ -34,9 +37,11 @@ export interface PolicyStatusDeps {
 /** Writes how many pods a policy selects and whether their nodes' kernels hold it. Key: `namespace/name`. Leader only. */
 export class PolicyStatusReconciler implements Reconciler {
   readonly #deps: PolicyStatusDeps;
+  readonly #patience: PendingPatience;
 
   constructor(deps: PolicyStatusDeps) {
     this.#deps = deps;
+    this.#patience = new PendingPatience(deps.clock);
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
@@ -53,7 +58,9 @@ export class PolicyStatusReconciler implements Reconciler {
       stored: policy.status?.conditions ?? [],
       isSettled: this.#deps.isSettled(),
     });
-    return status.write(KINDS.networkPolicy, policy, desired, signal);
+    return (
+      this.#patience.heldBack(key, desired.conditions) ?? status.write(KINDS.networkPolicy, policy, desired, signal)
+    );
   }
 
   /** A node has the policy when it holds the chains that carry it and the sets these name, all in today's version. */

@@ -4,9 +4,10 @@ import { addressSets, evaluate, type PolicyPacket } from '../../../src/model/pol
 
 const SETS = addressSets(
   new Map<string, AddressSetIr>([
-    ['web', { type: 'ip', members: ['10.42.1.2', '10.42.2.9'] }],
-    ['office', { type: 'cidr', members: ['192.0.2.0/25', '198.51.100.7/32'] }],
+    ['web', { type: 'ip', members: ['10.42.1.2', '10.42.2.9', 'fd42::1:2'] }],
+    ['office', { type: 'cidr', members: ['192.0.2.0/25', '198.51.100.7/32', '2001:db8::/33'] }],
     ['all', { type: 'cidr', members: ['0.0.0.0/0'] }],
+    ['all6', { type: 'cidr', members: ['::/0'] }],
   ]),
 );
 const HTTP = { protocol: 'TCP', from: 80, to: 80 } as const;
@@ -51,9 +52,20 @@ describe('evaluate', () => {
     ['192.0.2.128', false],
     ['198.51.100.7', true],
     ['198.51.100.8', false],
-  ])('holds prefixes to their bounds: %s', (peer, expected) => {
+    ['2001:db8:7fff:ffff::1', true],
+    ['2001:db8:8000::', false],
+    ['2001:db7:ffff::', false],
+  ])('holds prefixes to their bounds, and the whole of a family to the family: %s', (peer, expected) => {
+    const isSix = peer.includes(':');
     expect(isAllowed([rule({ peers: ['office'] })], { peer })).toBe(expected);
-    expect(isAllowed([rule({ peers: ['all'] })], { peer })).toBe(true);
+    expect(isAllowed([rule({ peers: ['all'] })], { peer })).toBe(!isSix);
+    expect(isAllowed([rule({ peers: ['all6'] })], { peer })).toBe(isSix);
+    expect(isAllowed([rule({ peers: ['all', 'all6'] })], { peer })).toBe(true);
+  });
+
+  test('knows a pod by its address of either family', () => {
+    const rules = [rule({ peers: ['web'] })];
+    expect(['fd42::1:2', '10.42.1.2', 'fd42::1:3'].map((peer) => isAllowed(rules, { peer }))).toEqual([true, true, false]);
   });
 
   test('compares protocol and port, both ends of a range inclusive', () => {
