@@ -35,10 +35,15 @@ export interface NodeBlocksDeps {
   readonly logger: Logger;
 }
 
+/** Bursts of pods come again: a block that was needed once is kept this long. */
+const SPARE_FOR_MS = 10 * 60_000;
+
 /** The blocks of this node: which it has, that there are enough, and that there are not too many. */
 export class NodeBlocks {
   readonly #deps: NodeBlocksDeps;
   readonly #requests: BlockRequests;
+  /** Monotonic, by uid: since when each look has found the block spare. */
+  #spareSinceMs: ReadonlyMap<string, number> = new Map();
 
   constructor(deps: NodeBlocksDeps) {
     this.#deps = deps;
@@ -79,12 +84,21 @@ export class NodeBlocks {
     const isTunnelEnd = ({ cidr }: OwnBlock) => tunnelEnds.includes(cidr.split('/')[0] ?? '');
     // The tunnel's own addresses change only where nothing else can go.
     const blocks = this.#own().sort((a, b) => Number(isTunnelEnd(a)) - Number(isTunnelEnd(b)));
-    for (const { cidr, uid } of leases.spareBlocks(blocks, ({ isUseful }) => isUseful)) {
+    const spare = leases.spareBlocks(blocks, ({ isUseful }) => isUseful);
+    for (const { cidr, uid } of this.#longSpare(spare)) {
       await leases.closeBlock(uid);
       const problem = await operators.giveBack({ cidr, uid });
       if (problem === '') logger.info('block given back', { block: cidr });
       else logger.warn('block not given back', { block: cidr, reason: problem });
     }
+  }
+
+  /** Blocks that pods could need again stay for a while; those of a pool that is closed go at once. */
+  #longSpare(spare: readonly OwnBlock[]): readonly OwnBlock[] {
+    const nowMs = this.#deps.clock.monotonic();
+    const since = new Map(spare.map(({ uid }) => [uid, this.#spareSinceMs.get(uid) ?? nowMs]));
+    this.#spareSinceMs = since;
+    return spare.filter(({ uid, isUseful }) => !isUseful || nowMs - (since.get(uid) ?? nowMs) >= SPARE_FOR_MS);
   }
 
   #own(): OwnBlock[] {

@@ -12,6 +12,7 @@ import {
   type LeaseRequest,
   release,
   REST_MS,
+  spareBlocks,
   unacknowledged,
   withBlocks,
 } from '../../../src/model/ipam/lease.ts';
@@ -402,6 +403,46 @@ describe('needsBlock', () => {
     const state = del(filled(3), 'p1').state;
     expect(freeAddresses(state, 4, 0)).toBe(4);
     expect(freeAddresses(acknowledge(state, ['10.0.0.1']).state, 4, REST_MS)).toBe(5);
+  });
+});
+
+describe('blocks that a node can do without', () => {
+  const A = block('10.0.0.0/28');
+  const B = block('10.0.1.0/28');
+  const SIX = block('fd00::/124');
+  const own = [A, B, SIX];
+  const STATE = withBlocks(NO_LEASES, own);
+  const uids = (state: LeaseState, isUseful = true, nowMs = 0) =>
+    spareBlocks(state, own, () => isUseful, nowMs).map(({ cidr }) => cidr);
+
+  test('are none while what is left of the family would not do for twice a burst of pods', () => {
+    expect(uids(STATE)).toEqual([]);
+    const more = [...own, block('10.0.2.0/28')];
+    const spare = spareBlocks(withBlocks(NO_LEASES, more), more, () => true, 0);
+    expect(spare.map(({ cidr }) => cidr)).toEqual(['10.0.0.0/28']);
+  });
+
+  test('are all that are empty when no new pod gets addresses of them', () => {
+    expect(uids(STATE, false)).toEqual(own.map(({ cidr }) => cidr));
+    expect(uids(add(STATE, 'p1').state, false)).toEqual([B.cidr, SIX.cidr]);
+    expect(uids(add(STATE, 'p1', { families: [4, 6] }).state, false)).toEqual([B.cidr]);
+  });
+
+  test('are empty only when nothing rests in them that may not be reused', () => {
+    const released = del(add(STATE, 'p1').state, 'p1').state;
+    expect(uids(released, false, REST_MS)).toEqual([B.cidr, SIX.cidr]);
+    const acked = acknowledge(released, ['10.0.0.1']).state;
+    expect(uids(acked, false, REST_MS - 1)).toEqual([B.cidr, SIX.cidr]);
+    expect(uids(acked, false, REST_MS)).toEqual(own.map(({ cidr }) => cidr));
+  });
+
+  test('and that are closed give nothing any more, whatever the operator says, also after a crash', () => {
+    const { state, entries } = closeBlock(withBlocks(NO_LEASES, [A]), A.uid);
+    expect(allocate(state, wish('p1'))).toMatchObject({ reason: 'NoBlock' });
+    expect(allocate(withBlocks(state, [A]), wish('p1'))).toMatchObject({ reason: 'NoBlock' });
+    expect(allocate(withBlocks(replay(entries, 0), [A]), wish('p1'))).toMatchObject({ reason: 'NoBlock' });
+    const again = withBlocks(state, [block(A.cidr, { uid: 'claimed anew' })]);
+    expect(add(again, 'p1').addresses).toEqual(['10.0.0.1']);
   });
 });
 

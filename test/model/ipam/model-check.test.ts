@@ -10,7 +10,7 @@ interface Step {
 }
 
 /** Of blocks that the first machine owns at the beginning, of others, reserved, and the first of a block. */
-const FIXED = ['10.0.0.5', '10.0.0.6', 'fd00::5', 'fd00::6', '10.0.0.13', 'fd00::d', '10.0.0.9', 'fd00::16', 'fd00::8'];
+const FIXED = ['10.0.0.5', '10.0.0.6', 'fd00::5', 'fd00::6', '10.0.0.13', 'fd00::d', '10.0.0.9', 'fd00::a', 'fd00::8'];
 const BOTH: Wish = { families: [4, 6], fixed: [] };
 const WISHES: readonly Wish[] = [
   ...Array.from({ length: 6 }, () => BOTH),
@@ -45,6 +45,7 @@ const STEPS = {
   claimAddress: (world: World, { index, other, crash }: Step) =>
     world.claimAddress(other, world.machine(index), FIXED[other % FIXED.length] ?? '', crash),
   giveBack: (world: World, { index, crash }: Step) => world.giveBack(world.machine(index), crash),
+  takeBack: (world: World) => world.takeBack(),
   tellBlocks: (world: World, { index }: Step) => world.tellBlocks(world.machine(index)),
   endQuarantine: (world: World) => world.endQuarantine(),
   update: (world: World, { index }: Step) => world.update(world.machine(index)),
@@ -59,7 +60,18 @@ type StepName = keyof typeof STEPS;
 /** How often each comes, beside 1: so that worlds get somewhere between their disasters. */
 const OFTEN: Partial<Record<StepName, number>> = {
   ...{ startPod: 5, retryPod: 4, stopPod: 3, replaceSandbox: 3, replaceOtherwise: 5, startAgent: 8 },
-  ...{ claim: 2, claim6: 2, claimAddress: 2, sync: 3, tellBlocks: 2, update: 4, acknowledge: 4, tick: 4 },
+  ...{
+    claim: 3,
+    claim6: 3,
+    claimAddress: 2,
+    giveBack: 2,
+    takeBack: 2,
+    sync: 3,
+    tellBlocks: 2,
+    update: 4,
+    acknowledge: 4,
+    tick: 4,
+  },
 };
 const stepName = fc.oneof(
   ...(Object.keys(STEPS) as StepName[]).map((name) => ({ weight: OFTEN[name] ?? 1, arbitrary: fc.constant(name) })),

@@ -16,12 +16,12 @@ import {
 } from '../../../src/model/ipam/lease.ts';
 import type { Problem } from '../../../src/model/problem.ts';
 
-/** 8 blocks of 3 addresses of each family for 3 machines: all is used, given back and used again within a few steps. */
+/** 4 blocks of 3 addresses of each family for 3 machines: all is used, given back and used again within a few steps. */
 const POOLS: Readonly<Record<Family, PoolState>> = {
-  4: { name: 'small', uid: 'pool-1', cidr: '10.0.0.0/27', blockSize: 30 },
-  6: { name: 'small6', uid: 'pool-2', cidr: 'fd00::/123', blockSize: 126 },
+  4: { name: 'small', uid: 'pool-1', cidr: '10.0.0.0/28', blockSize: 30 },
+  6: { name: 'small6', uid: 'pool-2', cidr: 'fd00::/124', blockSize: 126 },
 };
-const RESERVED = ['10.0.0.9/32', 'fd00::16/127'];
+const RESERVED = ['10.0.0.9/32', 'fd00::a/127'];
 
 /** What a pod may be told to have; `fixed` in part in blocks of one machine, reserved, or the first of a block. */
 export interface Wish {
@@ -73,6 +73,8 @@ export class World {
   readonly views: StoredBlock[][] = [[], []];
   /** Per machine: whom its kernel takes the holder of an address to be. */
   readonly beliefs = new Map(['a', 'b', 'c'].map((name): [string, Map<string, string>] => [name, new Map()]));
+  /** Blocks, by uid, whose owners have asked that they be taken back: such a request may outlive its agent. */
+  readonly #returning = new Map<string, Machine>();
   #counter = 0;
 
   machine(index: number): Machine {
@@ -162,6 +164,8 @@ export class World {
   loseJournal(machine: Machine): void {
     machine.agent = undefined;
     machine.journal = undefined;
+    // The disk of a node is not lost within the second that a request takes.
+    for (const [uid, owner] of this.#returning) if (owner === machine) this.#returning.delete(uid);
   }
 
   /** Every sandbox is gone; the pods are still to run here. */
@@ -207,12 +211,22 @@ export class World {
     if (crash === 'none') this.tellBlocks(machine);
   }
 
-  /** The agent gives back every block that it can do without, as if no pool were useful to it: disk first. */
+  /** The agent gives back a block, as if no pool were useful to it: disk first, then it asks. */
   giveBack(machine: Machine, crash: CrashPoint): void {
     if (machine.agent === undefined) return;
     const [spare] = spareBlocks(machine.agent, this.ownBlocks(machine), () => false, this.nowMs);
-    if (spare === undefined || !this.#commit(machine, closeBlock(machine.agent, spare.uid), crash)) return;
-    for (const [name, { uid }] of this.blocks) if (uid === spare.uid) this.blocks.delete(name);
+    if (spare === undefined) return;
+    this.#commit(machine, closeBlock(machine.agent, spare.uid), crash);
+    if (crash === 'none' || crash === 'after journal') this.#returning.set(spare.uid, machine);
+  }
+
+  /** An operator deletes a block that was given back. */
+  takeBack(): void {
+    const [returned] = this.#returning;
+    if (returned === undefined) return;
+    const [returnedUid, machine] = returned;
+    this.#returning.delete(returnedUid);
+    for (const [name, { uid }] of this.blocks) if (uid === returnedUid) this.blocks.delete(name);
     this.tellBlocks(machine);
   }
 

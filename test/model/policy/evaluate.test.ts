@@ -65,7 +65,11 @@ describe('evaluate', () => {
 
   test('knows a pod by its address of either family', () => {
     const rules = [rule({ peers: ['web'] })];
-    expect(['fd42::1:2', '10.42.1.2', 'fd42::1:3'].map((peer) => isAllowed(rules, { peer }))).toEqual([true, true, false]);
+    expect(['fd42::1:2', '10.42.1.2', 'fd42::1:3'].map((peer) => isAllowed(rules, { peer }))).toEqual([
+      true,
+      true,
+      false,
+    ]);
   });
 
   test('compares protocol and port, both ends of a range inclusive', () => {

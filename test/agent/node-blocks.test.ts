@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { NodeBlocks } from '../../src/agent/node-blocks.ts';
+import { NodeLeases } from '../../src/agent/state/leases.ts';
+import { ResourceStore } from '../../src/agent/state/resources.ts';
+import type { PoolIr } from '../../src/model/node/ir.ts';
+import { FakeClock, silentLog } from '../kube-room/fake-clock.ts';
+
+const POOL: PoolIr = {
+  ...{ name: 'main', uid: 'p1', cidr: '10.42.0.0/16', encapsulation: 'VXLAN' as const, natOutgoing: true },
+  ...{ disabled: false, reserved: [], isCommon: true },
+};
+const MINUTE_MS = 60_000;
+
+let folder: string;
+let clock: FakeClock;
+let resources: ResourceStore;
+let leases: NodeLeases;
+let blocks: NodeBlocks;
+let returned: string[];
+let problem: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'weft-blocks-'));
+  clock = new FakeClock();
+  resources = new ResourceStore(path.join(folder, 'resources.json'), clock);
+  resources.set('pool', 'main', 'v1', POOL);
+  for (const octet of [0, 1, 2]) {
+    const cidr = `10.42.${octet}.0/26`;
+    resources.set('block', cidr, 'v1', { uid: `b${octet}`, cidr, pool: 'main', poolUid: 'p1' });
+  }
+  returned = [];
+  problem = '';
+  const office = {
+    requestBlock: async () => ({ problem: 'none' }),
+    async giveBack({ uid }: { readonly uid: string }) {
+      returned.push(uid);
+      return problem;
+    },
+    arePresent: () => true,
+  };
+  blocks = new NodeBlocks({ resources, office: () => office, clock, logger: silentLog });
+  leases = new NodeLeases(folder, clock, [], () => []);
+  leases.setBlocks(blocks.leasable());
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+async function lookFor(minutes: number): Promise<void> {
+  for (let minute = 0; minute < minutes; minute += 1) {
+    await blocks.giveBack(leases);
+    await clock.advance(MINUTE_MS);
+  }
+}
+
+test('blocks that are spare for ten minutes on end go back, and one stays', async () => {
+  await lookFor(10);
+  expect(returned).toEqual([]);
+  await blocks.giveBack(leases);
+  expect(returned).toEqual(['b0', 'b1']);
+});
+
+test('a block that is needed meanwhile stays', async () => {
+  await lookFor(9);
+  const wish = { podUid: 'u1', containerId: 'c1', ifname: 'eth0', netns: '/x', pools: ['main'], fixed: ['10.42.1.5'] };
+  expect(leases.allocate({ ...wish, families: [4] })).toHaveProperty('attachment');
+  await lookFor(3);
+  expect(returned).toEqual(['b0']);
+});
+
+test('those of a pool that is closed go at once, and are not leased from while nobody takes them', async () => {
+  resources.set('pool', 'main', 'v2', { ...POOL, disabled: true });
+  problem = 'the API server is away';
+  await blocks.giveBack(leases);
+  expect(returned).toEqual(['b0', 'b1', 'b2']);
+  resources.set('pool', 'main', 'v3', POOL);
+  leases.setBlocks(blocks.leasable());
+  const wish = { podUid: 'u1', containerId: 'c1', ifname: 'eth0', netns: '/x', pools: ['main'], fixed: [] };
+  expect(leases.allocate({ ...wish, families: [4] })).toMatchObject({ reason: 'NoBlock' });
+});
