@@ -11,7 +11,7 @@ import { collectionPath, type Kind, KINDS, objectPath } from '../../src/kube/kin
 import { parseManifests } from '../support/manifests.ts';
 import { connect, create, DRY, KUBE_CLUSTER, kube, makeNamespace, refusal } from './cluster.ts';
 import { CHANGES, type Refusal, REFUSALS } from './refusals.ts';
-import { GOOD, GOOD_IPV6, type Good, LEAST, NAMESPACE, OTHER_FORMS } from './good.ts';
+import { GOOD, type Good, LEAST, NAMESPACE, OTHER_FORMS } from './good.ts';
 import {
   type Break,
   breaks,
@@ -203,30 +203,6 @@ test.each(least)('the least %s gets its defaults, which are stored', async (kind
   const got = await api.request<{ spec: object }>('GET', objectPath(kindOf(kind), object.metadata));
   await api.request('DELETE', objectPath(kindOf(kind), object.metadata));
   expect(got.spec).toEqual(stored);
-});
-
-test.each(Object.entries(GOOD_IPV6))('an %s of IPv6 is stored as it was sent', async (kind, good) => {
-  await create(api, kindOf(kind), good);
-  const got = await api.request<{ spec: object }>('GET', objectPath(kindOf(kind), good.metadata));
-  await api.request('DELETE', objectPath(kindOf(kind), good.metadata));
-  expect(got.spec).toMatchObject(good.spec ?? {});
-});
-
-test('an IPPool without a block size gets none, not even its default', async () => {
-  const { apiVersion, kind } = goodOf('IPPool');
-  const metadata = { name: 'sizeless' };
-  const path = objectPath(kindOf(kind), metadata);
-  await create(api, kindOf(kind), { apiVersion, kind, metadata, spec: { cidr: '10.243.0.0/16' } });
-  const stored = await api.request<{ spec: object }>('GET', path);
-  for (const blockSize of [26, 27]) {
-    const body = replaced(stored, ['spec', 'blockSize'], blockSize);
-    expect(await refusal(api.request('PUT', path, { body, query: DRY }))).toContain(
-      'spec: Invalid value: spec.blockSize must not be changed',
-    );
-  }
-  const body = replaced(stored, ['spec', 'disabled'], true);
-  expect(await refusal(api.request('PUT', path, { body, query: DRY }))).toBeUndefined();
-  await api.request('DELETE', path);
 });
 
 test('a write of the spec leaves the status, and a write of the status leaves the spec', async () => {
