@@ -5,12 +5,10 @@ import type { AddressSetIr, ChainIr } from '../../src/model/node/ir.ts';
 import {
   bound,
   chain,
-  FACTS,
   FACTS6,
   heard,
   type LabPod,
   type NftLab,
-  NODE_ADDRESS,
   NODE_ADDRESS6,
   openNftLab,
   OTHER_PORT,

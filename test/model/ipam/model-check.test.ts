@@ -59,25 +59,15 @@ type StepName = keyof typeof STEPS;
 
 /** How often each comes, beside 1: so that worlds get somewhere between their disasters. */
 const OFTEN: Partial<Record<StepName, number>> = {
-  ...{ startPod: 5, retryPod: 4, stopPod: 3, replaceSandbox: 3, replaceOtherwise: 5, startAgent: 8 },
-  ...{
-    claim: 3,
-    claim6: 3,
-    claimAddress: 2,
-    giveBack: 2,
-    takeBack: 2,
-    sync: 3,
-    tellBlocks: 2,
-    update: 4,
-    acknowledge: 4,
-    tick: 4,
-  },
+  ...{ startPod: 14, retryPod: 12, stopPod: 6, replaceSandbox: 6, replaceOtherwise: 10, deleteStaleSandbox: 3 },
+  ...{ startAgent: 20, claim: 8, claim6: 8, claimAddress: 6, giveBack: 6, takeBack: 6, endQuarantine: 6 },
+  ...{ sync: 12, tellBlocks: 6, update: 10, acknowledge: 10, tick: 10 },
 };
 const stepName = fc.oneof(
   ...(Object.keys(STEPS) as StepName[]).map((name) => ({ weight: OFTEN[name] ?? 1, arbitrary: fc.constant(name) })),
 );
 
-const NO_CRASH = Array.from({ length: 12 }, () => 'none' as const);
+const NO_CRASH = Array.from({ length: 17 }, () => 'none' as const);
 
 const step = fc.record({
   index: fc.integer({ min: 0, max: 2 }),
@@ -110,7 +100,7 @@ describe('addresses, whatever happens', () => {
           if (wrong.length > 0) throw new Error(`after ${what}: ${wrong.join('; ')}`);
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 600 },
     );
   });
 
