@@ -120,10 +120,15 @@ export class NodeNetwork implements PodDataplane {
   }
 
   unwired(attachments: readonly PodAttachment[]): readonly PodAttachment[] {
-    const present = new Map(listPodInterfaces(this.#deps.host).map(({ name, addresses }) => [name, addresses.join()]));
-    return attachments.filter(
-      ({ hostInterface, addresses, netns }) => present.get(hostInterface) !== addresses.join() && existsSync(netns),
-    );
+    const textOf = (addresses: readonly string[], mtu: number) => `${addresses.join()} mtu ${mtu}`;
+    const interfaces = listPodInterfaces(this.#deps.host);
+    const present = new Map(interfaces.map(({ name, addresses, mtu }) => [name, textOf(addresses, mtu)]));
+    return attachments.filter((attachment) => {
+      const { mtu } = this.#linkOf(attachment);
+      return (
+        present.get(attachment.hostInterface) !== textOf(attachment.addresses, mtu) && existsSync(attachment.netns)
+      );
+    });
   }
 
   check(attachment: PodAttachment): readonly string[] {

@@ -50,7 +50,8 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
     apply: { api, fieldManager: 'weft-ippool' },
     allocatedIn: (pool: string) => leased.in(pool),
     onLeased: state.poolsLeased.listen,
-    holderOf: (cidr: string) => held.holderOf(cidr),
+    // A Node that was registered anew is not told of its old blocks; its pods may still run on their addresses.
+    holderOf: (cidr: string) => held.holderOf(cidr) ?? (leased.isUsed(cidr) ? 'its former node' : undefined),
     onReconciled: reconciles.reconciled,
     onQueueDepth: reconciles.queued,
   };

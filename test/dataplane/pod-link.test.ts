@@ -178,8 +178,8 @@ describe('what is there', () => {
     wirePod(node, first);
     lab.ip(node.path, 'link', 'add', 'other0', 'type', 'veth', 'peer', 'name', 'other1');
     expect(listPodInterfaces(node)).toEqual([
-      { name: first.hostInterface, index: expect.any(Number), addresses: ['10.42.0.5'] },
-      { name: second.hostInterface, index: expect.any(Number), addresses: ['10.42.0.6'] },
+      { name: first.hostInterface, index: expect.any(Number), mtu: 1350, addresses: ['10.42.0.5'] },
+      { name: second.hostInterface, index: expect.any(Number), mtu: 1350, addresses: ['10.42.0.6'] },
     ]);
     lab.ip(node.path, 'link', 'del', 'other0');
   });

@@ -51,7 +51,7 @@ export interface PodDataplane {
   shut(attachment: PodAttachment): Promise<void>;
   /** Takes the link away, which takes the kernel 15 to 30 ms. */
   unwire(attachment: Pick<PodAttachment, 'hostInterface'>): Promise<void>;
-  /** Those whose link or route on the node is gone, while their namespace is there. */
+  /** Those whose link or route on the node is gone, or not as it should be now, while their namespace is there. */
   unwired(attachments: readonly PodAttachment[]): readonly PodAttachment[];
   /** Links of pods that are none of these attachments'. */
   orphans(attachments: readonly PodAttachment[]): readonly Pick<PodAttachment, 'hostInterface'>[];

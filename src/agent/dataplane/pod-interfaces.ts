@@ -8,6 +8,7 @@ import type { Netns } from './netns.ts';
 export interface PodInterface {
   readonly name: string;
   readonly index: number;
+  readonly mtu: number;
   /** That the node's routes lead to, IPv4 first; none when there are none (an ADD that was killed half-way). */
   readonly addresses: readonly string[];
 }
@@ -22,6 +23,6 @@ export function listPodInterfaces(host: Netns): PodInterface[] {
   }
   return listLinks(host.rtnetlink)
     .filter(({ name, kind }) => name.startsWith(POD_INTERFACE_PREFIX) && kind === 'veth')
-    .map(({ name, index }) => ({ name, index, addresses: addresses.get(index) ?? [] }))
+    .map(({ name, index, mtu }) => ({ name, index, mtu, addresses: addresses.get(index) ?? [] }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -1,3 +1,5 @@
+import { containsAddress, parseCidr, parseIp } from '../../lib/ip.ts';
+
 /** Addresses that nodes have leased, by pool: what `kubectl get ippools` counts. */
 export class LeasedAddresses {
   readonly #byUid = new Map<string, readonly string[]>();
@@ -24,6 +26,16 @@ export class LeasedAddresses {
   /** Pods that hold addresses. */
   get count(): number {
     return this.#byUid.size;
+  }
+
+  /** Whether any pod holds an address of this range. */
+  isUsed(cidr: string): boolean {
+    const range = parseCidr(cidr);
+    if (range === undefined) return false;
+    return [...this.#byUid.values()].flat().some((address) => {
+      const ip = parseIp(address);
+      return ip !== undefined && containsAddress(range, ip);
+    });
   }
 
   in(pool: string): number {

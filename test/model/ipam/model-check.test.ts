@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type CrashPoint, type Wish, World } from './world.ts';
+import { World } from './world.ts';
+import type { CrashPoint, Wish } from './world-parts.ts';
 
 interface Step {
   readonly index: number;

@@ -1,8 +1,7 @@
-import { canonicalIp, containsAddress, type Family, familyOf, parseCidr, parseIp } from '../../../src/lib/ip.ts';
-import { blockOfAddress, chooseBlock, type BlockChoice, type PoolState } from '../../../src/model/ipam/blocks.ts';
-import type { LeaseEntry } from '../../../src/model/ipam/lease-journal.ts';
+import { canonicalIp, type Family, familyOf } from '../../../src/lib/ip.ts';
+import { blockOfAddress, chooseBlock, type BlockChoice } from '../../../src/model/ipam/blocks.ts';
 import { rebuild, replay } from '../../../src/model/ipam/lease-replay.ts';
-import { findLeases, type LeasableBlock, type Lease, type LeaseState } from '../../../src/model/ipam/lease-state.ts';
+import { findLeases, type LeasableBlock, type Lease } from '../../../src/model/ipam/lease-state.ts';
 import {
   acknowledge,
   allocate,
@@ -16,56 +15,23 @@ import {
 } from '../../../src/model/ipam/lease.ts';
 import type { Problem } from '../../../src/model/problem.ts';
 
-/** 4 blocks of 3 addresses of each family for 3 machines: all is used, given back and used again within a few steps. */
-const POOLS: Readonly<Record<Family, PoolState>> = {
-  4: { name: 'small', uid: 'pool-1', cidr: '10.0.0.0/28', blockSize: 30 },
-  6: { name: 'small6', uid: 'pool-2', cidr: 'fd00::/124', blockSize: 126 },
-};
-const RESERVED = ['10.0.0.9/32', 'fd00::a/127'];
-
-/** What a pod may be told to have; `fixed` in part in blocks of one machine, reserved, or the first of a block. */
-export interface Wish {
-  readonly families: readonly Family[];
-  readonly fixed: readonly string[];
-}
-
-interface Machine {
-  readonly name: string;
-  /** The disk: undefined when the journal is lost. */
-  journal: LeaseEntry[] | undefined;
-  /** The agent's memory: undefined while it is down. */
-  agent: LeaseState | undefined;
-  /** What runs: pods by uid, and the addresses that each really uses. */
-  readonly live: Map<string, readonly Lease[]>;
-  /** Pods that have no sandbox now: their next ADD is still to come. */
-  readonly waiting: Set<string>;
-  readonly wishes: Map<string, Wish>;
-  /** Sandboxes that newer ones of the same pod replaced, whose DEL is still to come. */
-  readonly stale: Set<string>;
-}
-
-interface StoredBlock {
-  readonly uid: string;
-  readonly spec: { readonly cidr: string; readonly pool: string; readonly nodeName: string; readonly nodeUid: string };
-}
-
-/** `within journal`: of the lines of a change only the first is on disk. */
-export type CrashPoint = 'none' | 'before journal' | 'within journal' | 'after journal';
+import {
+  type CrashPoint,
+  cidrsOf,
+  isTunnelAddress,
+  isWithin,
+  type Machine,
+  newMachine,
+  POOLS,
+  RESERVED,
+  type StoredBlock,
+  type Wish,
+} from './world-parts.ts';
 
 /** A cluster as far as addresses go: an API server, two operators that may lag, machines that crash. */
 export class World {
   nowMs = 0;
-  readonly machines: readonly Machine[] = ['a', 'b', 'c'].map(
-    (name): Machine => ({
-      name,
-      journal: [],
-      agent: withBlocks(replay([], 0), []),
-      live: new Map(),
-      waiting: new Set(),
-      wishes: new Map(),
-      stale: new Set(),
-    }),
-  );
+  readonly machines: readonly Machine[] = ['a', 'b', 'c'].map(newMachine);
   /** API server: Node uid by name, IPBlocks by the name that follows from the range. */
   readonly nodeUids = new Map(['a', 'b', 'c'].map((name): [string, string] => [name, `${name}-0`]));
   readonly blocks = new Map<string, StoredBlock>();
@@ -324,18 +290,4 @@ export class World {
   #liveLeases(): Lease[] {
     return this.machines.flatMap(({ live }) => [...live.values()].flat());
   }
-}
-
-function cidrsOf(blocks: readonly LeasableBlock[]): string[] {
-  return blocks.map(({ cidr }) => cidr);
-}
-
-function isWithin(cidr: string, address: string): boolean {
-  const [range, ip] = [parseCidr(cidr), parseIp(address)];
-  return range !== undefined && ip !== undefined && containsAddress(range, ip);
-}
-
-/** All blocks are of four addresses. */
-function isTunnelAddress(address: string): boolean {
-  return (parseIp(address)?.value ?? 0n) % 4n === 0n;
 }
