@@ -97,6 +97,7 @@ export class NodeAgent {
   #isServing = false;
   #isAskingToForget = false;
   #isStopped = false;
+  #repairsTold = 0;
 
   constructor(options: NodeAgentOptions) {
     const { stateFolder, clock, logger } = options;
@@ -332,9 +333,9 @@ export class NodeAgent {
   async #verify(): Promise<void> {
     const { logger, observer } = this.#options;
     this.#tellNode();
-    if (!this.#policy.verify()) {
-      logger.warn('the policy table was changed by somebody else; repairing it');
-      await this.#policy.repair();
+    if (!this.#policy.verify()) await this.#policy.repair();
+    for (; this.#repairsTold < this.#policy.repairs; this.#repairsTold += 1) {
+      logger.warn('the policy table was changed by somebody else; it was put back');
       observer.repaired('policy table');
     }
     if ((await this.#network.applyNode()).length > 0) observer.repaired('node network');

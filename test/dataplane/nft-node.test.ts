@@ -138,7 +138,9 @@ describe('what others do to nftables', () => {
     expect(table.verify()).toBe(true);
     lab.nft(harm);
     expect(table.verify()).toBe(false);
+    const before = table.repairs;
     await table.repair();
+    expect(table.repairs).toBe(before + 1);
     expect(table.verify()).toBe(true);
     expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(false);
     expect(await a.traffic.reaches(OUTSIDE_ADDRESS, SERVER_PORT)).toBe(true);
@@ -148,7 +150,9 @@ describe('what others do to nftables', () => {
   test('is repaired by the next change too', async () => {
     await table.reset(FACTS, DENY_B());
     lab.nft('flush ruleset');
+    const before = table.repairs;
     await table.apply({ sets: { patch: [['b', { add: ['10.42.1.7'], remove: [] }]] } });
+    expect(table.repairs).toBe(before + 1);
     expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(false);
     lab.nft('delete element inet weft s_b { 10.42.1.7 }');
     await table.apply({ sets: { patch: [['b', { add: [], remove: ['10.42.1.7'] }]] } });

@@ -31,6 +31,7 @@ export class PolicyTable {
   #held = new HeldPolicy();
   #last: Promise<unknown> = Promise.resolve();
   #pending = 0;
+  #repairs = 0;
   /** As of the end of the last change of ours; undefined: the kernel holds no table of ours. */
   #seal: { generation: number; readonly fingerprint: string } | undefined;
 
@@ -78,7 +79,7 @@ export class PolicyTable {
   apply(change: PolicyChange): Promise<void> {
     return this.#inOrder(async () => {
       const next = nextState(this.#held, change);
-      if (!this.#isIntact()) await this.#install(this.#held);
+      if (!this.#isIntact()) await this.#putBack();
       const needsNewTable =
         next.facts.vxlanPort !== this.#held.facts.vxlanPort ||
         next.facts.hasIpv6 !== this.#held.facts.hasIpv6 ||
@@ -95,7 +96,12 @@ export class PolicyTable {
 
   /** Puts the table back as it was last wanted. */
   repair(): Promise<void> {
-    return this.#inOrder(() => this.#install(this.#held));
+    return this.#inOrder(() => this.#putBack());
+  }
+
+  /** How often the table was put back after somebody else had changed it: by `repair`, or by an `apply` that met it. */
+  get repairs(): number {
+    return this.#repairs;
   }
 
   /** Deletes the table: pods then talk to whom they like. */
@@ -124,6 +130,11 @@ export class PolicyTable {
       this.#inspector.close();
       this.#conntrack.close();
     });
+  }
+
+  async #putBack(): Promise<void> {
+    this.#repairs += 1;
+    await this.#install(this.#held);
   }
 
   async #change(next: NextState): Promise<void> {
