@@ -1,6 +1,6 @@
 import type { Logger } from '../lib/logger.ts';
 import type { ApplyError, NodeUpdate, ResourceRef, VersionedResource } from '../model/node/desired-update.ts';
-import type { AddressSetIr, ChainIr, ResourceKind } from '../model/node/ir.ts';
+import type { AddressSetIr, BgpIr, ChainIr, ResourceKind } from '../model/node/ir.ts';
 import type { LeaseBook } from './cni/attach.ts';
 import type { PodBinding, PolicyChange, PolicyTable } from './dataplane/nft/policy-table.ts';
 import { bindingOf, type NodeNetwork } from './network.ts';
@@ -11,12 +11,14 @@ export interface UpdateApplierDeps {
   readonly leases: LeaseBook;
   readonly policy: PolicyTable;
   readonly network: NodeNetwork;
+  readonly bgp: { apply(bgp: BgpIr | undefined): Promise<void> };
   /** Resources that others act upon: services, endpoints, pods; called after they are stored. */
   readonly changed: (kinds: ReadonlySet<ResourceKind>) => void;
   readonly logger: Logger;
 }
 
 const POLICY_KINDS: ReadonlySet<string> = new Set(['addressSet', 'chain', 'pod']);
+const BGP_KINDS: ReadonlySet<string> = new Set(['bgp']);
 const NODE_KINDS: ReadonlySet<string> = new Set(['node', 'pool', 'block', 'peer']);
 
 /** Puts what the operators say into force, kernel first, memory and disk after: what is held is what holds. */
@@ -29,7 +31,7 @@ export class UpdateApplier {
 
   /** Resolves with what is not in force; of a policy change the kernel refuses, nothing is. */
   async apply(update: NodeUpdate): Promise<readonly ApplyError[]> {
-    const { resources, network, changed } = this.#deps;
+    const { resources, network, bgp, changed } = this.#deps;
     const errors: ApplyError[] = [];
     const policyRefused = await this.#applyPolicy(update);
     const isStored = ({ kind }: { readonly kind: string }) => policyRefused === undefined || !POLICY_KINDS.has(kind);
@@ -46,14 +48,16 @@ export class UpdateApplier {
       kinds.add(kind);
     }
     if (policyRefused !== undefined) errors.push(...failures(update, POLICY_KINDS, policyRefused));
-    if ([...kinds].some((kind) => NODE_KINDS.has(kind))) {
-      const refused = await attempt(() => network.applyNode());
-      if (refused !== undefined) {
-        errors.push(...failures(update, NODE_KINDS, refused));
-        // What the next try starts from, but not held: a version that nothing equals is sent again.
-        for (const { kind, key, body } of upserts) if (NODE_KINDS.has(kind)) resources.set(kind, key, '', body);
-      }
-    }
+    const applyAll = async (of: ReadonlySet<string>, work: () => Promise<unknown>) => {
+      if (![...kinds].some((kind) => of.has(kind))) return;
+      const refused = await attempt(work);
+      if (refused === undefined) return;
+      errors.push(...failures(update, of, refused));
+      // What the next try starts from, but not held: a version that nothing equals is sent again.
+      for (const { kind, key, body } of upserts) if (of.has(kind)) resources.set(kind, key, '', body);
+    };
+    await applyAll(NODE_KINDS, () => network.applyNode());
+    await applyAll(BGP_KINDS, () => bgp.apply(resources.get('bgp', 'self')));
     if (errors.length === 0) resources.setWatermark(update.watermark);
     else this.#deps.logger.error('update not in force', { count: errors.length, reason: errors[0]?.message });
     changed(kinds);

@@ -8,11 +8,13 @@ import type { PodIr, ResourceKind } from '../model/node/ir.ts';
 import type { Lease } from '../model/ipam/lease-state.ts';
 import type { BlockAnswer, BlockRequest } from './block-requests.ts';
 import { UpdateApplier } from './apply-update.ts';
+import { BgpSpeaker } from './bgp/speaker.ts';
 import { Attacher, type PodAttachment } from './cni/attach.ts';
 import { type CniFolders, type CniPrograms, installConflist, installPrograms, uninstallCni } from './cni/install.ts';
 import { doPendingDeletes } from './cni/pending.ts';
 import { PodWaiter } from './cni/pods.ts';
 import { type CniObserver, type CniServer, serveCni } from './cni/server.ts';
+import { removeBgpRoutes } from './dataplane/bgp-routes.ts';
 import { removeAll } from './dataplane/leftovers.ts';
 import { Netns } from './dataplane/netns.ts';
 import type { RuleCounter } from './dataplane/nft/inspect.ts';
@@ -54,6 +56,8 @@ export interface NodeAgentOptions {
   readonly runFolder: string;
   readonly cni: CniFolders;
   readonly programs: CniPrograms;
+  /** How BIRD is called; used on clusters with a BGPConfiguration. */
+  readonly bird: readonly string[];
   readonly mesh: (
     resources: ResourceStore,
   ) => PodMesh & { readonly changed: (kinds: ReadonlySet<ResourceKind>) => void };
@@ -91,6 +95,7 @@ export class NodeAgent {
   readonly #waiter: PodWaiter;
   readonly #mesh: ReturnType<NodeAgentOptions['mesh']>;
   readonly #blocks: NodeBlocks;
+  readonly #bgp: BgpSpeaker;
   #operators: Operators | undefined;
   #cni: CniServer | undefined;
   #fault: string | undefined = 'the agent is starting';
@@ -110,8 +115,15 @@ export class NodeAgent {
     this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () => this.#liveLeases());
     const deps = { resources: this.resources, policy: this.#policy, logger };
     this.#network = new NodeNetwork({ ...deps, host: this.#host, mesh: this.#mesh });
+    this.#bgp = new BgpSpeaker({
+      folder: path.join(options.runFolder, 'bird'),
+      command: options.bird,
+      removeRoutes: () => removeBgpRoutes(this.#host),
+      ...{ clock, logger },
+    });
     this.#applier = new UpdateApplier({
       ...deps,
+      bgp: this.#bgp,
       leases: this.#leases,
       network: this.#network,
       changed: (kinds) => this.#changed(kinds),
@@ -150,6 +162,7 @@ export class NodeAgent {
     this.#every(COLLECT_EVERY_MS, () => this.#collect());
     this.#every(GIVE_BACK_EVERY_MS, () => this.#blocks.giveBack(this.#leases));
     this.#every(VERIFY_EVERY_MS, () => this.#verify());
+    this.#every(VERIFY_EVERY_MS, () => this.#bgp.check());
   }
 
   /** Call once the operators can be told things. */
@@ -190,6 +203,7 @@ export class NodeAgent {
     await this.#cni?.close();
     for (const attachment of this.#leases.all()) this.#mesh.close(attachment);
     this.#operators?.setLeases([]);
+    await this.#bgp.apply(undefined);
     await removeAll(this.#host);
     await this.#policy.remove();
     this.resources.discard();
@@ -202,6 +216,7 @@ export class NodeAgent {
   /** Stops serving; what runs keeps running. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#bgp.leave();
     await this.#cni?.close();
     this.resources.save();
   }
@@ -221,6 +236,14 @@ export class NodeAgent {
     });
     await this.#network.applyNode();
     for (const { pod, attachment } of pods) this.#reopenMesh(pod, attachment);
+    await this.#restoreBgp();
+  }
+
+  /** Also ends what an agent has left that stopped before it was told to. What BIRD refuses is tried with the beat. */
+  async #restoreBgp(): Promise<void> {
+    await this.#bgp.apply(this.resources.get('bgp', 'self')).catch((error: unknown) => {
+      this.#options.logger.error('no BGP', { reason: String(error) });
+    });
   }
 
   /** One broken namespace must not keep the others from their proxies. */
@@ -267,6 +290,7 @@ export class NodeAgent {
       agentVersion: this.#options.version,
       podMtu: this.#network.podMtu,
       forwardDrops: this.#policy.foreignForwardDrop(),
+      bgp: this.#bgp.report(),
     });
     this.#operators?.reportNode(report);
   }

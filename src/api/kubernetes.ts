@@ -78,6 +78,14 @@ export interface Service extends KubeObject {
       readonly targetPort?: number | string;
       readonly appProtocol?: string;
     }[];
+    readonly externalIPs?: readonly string[];
+    readonly internalTrafficPolicy?: 'Cluster' | 'Local';
+    readonly externalTrafficPolicy?: 'Cluster' | 'Local';
+  };
+  readonly status?: {
+    readonly loadBalancer?: {
+      readonly ingress?: readonly { readonly ip?: string; readonly ipMode?: string }[] | null;
+    };
   };
 }
 

@@ -6,6 +6,7 @@ export const CONDITION = {
   ready: 'Ready',
   applied: 'Applied',
   forwardBlocked: 'ForwardBlocked',
+  bgpEstablished: 'BGPEstablished',
   overlapping: 'Overlapping',
   exhausted: 'Exhausted',
 } as const;
@@ -22,6 +23,12 @@ export const REASON = {
   needsHttp: 'NeedsHttp',
   /** The parent that an HTTPRoute names is not there, or has no such port. */
   noMatchingParent: 'NoMatchingParent',
+
+  /** Of a BGPPeer: there is no BGPConfiguration `default`. */
+  noBgpConfiguration: 'NoBGPConfiguration',
+  /** Of a BGPPeer: the Secret of its password, or the key in it, is not there. */
+  secretNotFound: 'SecretNotFound',
+  invalidPassword: 'InvalidPassword',
 
   // ResolvedRefs
   resolvedRefs: 'ResolvedRefs',
@@ -52,6 +59,13 @@ export const REASON = {
   noForeignDrop: 'NoForeignDrop',
   /** A firewall of somebody else drops forwarded packets. */
   foreignDrop: 'ForeignDrop',
+
+  // BGPEstablished of a NodeNetwork
+  established: 'Established',
+  sessionDown: 'SessionDown',
+  noSessions: 'NoSessions',
+  /** A Node's annotation of its AS number says what is none. */
+  invalidAsNumber: 'InvalidAsNumber',
 
   // Ready, Overlapping and Exhausted of an IPPool
   reserved: 'Reserved',

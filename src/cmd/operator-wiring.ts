@@ -1,3 +1,4 @@
+import { BgpPasswords } from '../controllers/bgp/passwords.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadConnection } from '../kube/connection.ts';
 import { EventRecorder } from '../kube/events.ts';
@@ -57,6 +58,8 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
   await publishTrust(api, namespace, authority.rootCertificatePem, signal);
   const keys = await signingKeys(api, clock);
   await reflecting.synced;
+  const passwords = new BgpPasswords({ api, peers: stores.bgpPeers, namespace, clock, log });
+  await passwords.readAll(signal);
 
   let isLeader = false;
   const observer = observeOperator(metrics.registry, {
@@ -65,8 +68,8 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     leases: () => stores.pools.list().map(({ metadata: { name } }) => [name, state.leased.in(name)] as const),
     isLeader: () => isLeader,
   });
-  const deps = { api, stores, authority, trustDomain, proxyUid: config.proxy.uid, observer, clock, log };
-  const state: ClusterState = new ClusterState(deps, () => {
+  const own = { api, stores, authority, trustDomain, proxyUid: config.proxy.uid, passwordOf: passwords.of };
+  const state: ClusterState = new ClusterState({ ...own, observer, clock, log }, () => {
     client.setNodes(agentAddresses(stores, config.agentPort));
     client.changed(state.table.takeDirty());
   });
@@ -85,6 +88,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     log,
   });
   state.flush();
+  const reading = passwords.run(() => state.passwordsChanged(), signal);
   const webhooks = await startWebhooks({ api, authority, config, log }, signal);
   isServing = true;
   log.info('operator serving', { replica: config.replica });
@@ -107,7 +111,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     webhooks.renew();
   }
   clearInterval(claims);
-  await Promise.all([leading, client.close(), webhooks.close()]);
+  await Promise.all([leading, reading, client.close(), webhooks.close()]);
   await health.close();
   await api.close();
 }

@@ -1,4 +1,4 @@
-import type { NodeReportIr } from '../model/node/report.ts';
+import type { BgpReportIr, NodeReportIr } from '../model/node/report.ts';
 
 export function encodeNodeReport(report: NodeReportIr): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(report));
@@ -9,17 +9,40 @@ export function parseNodeReport(body: Uint8Array): NodeReportIr {
   const said = objectOf(JSON.parse(new TextDecoder().decode(body)));
   const versions = objectOf(said['versions']);
   const podMtu = said['podMtu'];
+  const bgp = said['bgp'];
   return {
     serving: said['serving'] === true,
     faults: textsOf(said['faults']),
     versions: { agent: textOf(versions['agent']), kernel: textOf(versions['kernel']) },
     ...(typeof podMtu === 'number' ? { podMtu } : {}),
     forwardDrops: textsOf(said['forwardDrops']),
+    ...(bgp === undefined ? {} : { bgp: parseBgp(objectOf(bgp)) }),
+  };
+}
+
+function parseBgp(said: Readonly<Record<string, unknown>>): BgpReportIr {
+  const sessions: readonly unknown[] = Array.isArray(said['sessions']) ? said['sessions'] : [];
+  return {
+    asNumber: numberOf(said['asNumber']),
+    sessions: sessions.map(objectOf).map((session) => ({
+      address: textOf(session['address']),
+      peer: textOf(session['peer']),
+      asNumber: numberOf(session['asNumber']),
+      state: textOf(session['state']),
+      ...(typeof session['since'] === 'string' ? { since: session['since'] } : {}),
+      imported: numberOf(session['imported']),
+      exported: numberOf(session['exported']),
+      message: textOf(session['message']),
+    })),
   };
 }
 
 function objectOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
 }
 
 function textOf(value: unknown): string {

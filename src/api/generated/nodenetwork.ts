@@ -44,7 +44,53 @@ export interface NodeNetworkStatus {
     readonly kernel?: string;
   };
   /**
-   * Ready: the agent serves pods. Applied: the node's kernel took all that it was told. ForwardBlocked: a firewall of somebody else drops pods' traffic on this node.
+   * What the node's BGP says; absent while it speaks none.
+   */
+  readonly bgp?: {
+    /**
+     * Of the autonomous system that the node is in.
+     */
+    readonly asNumber?: number;
+    /**
+     * One for each peer, by address.
+     */
+    readonly sessions?: {
+      /**
+       * Of the peer.
+       */
+      readonly address: string;
+      /**
+       * Why there is the session: the BGPPeer of that name, or the other node as Node/NAME.
+       */
+      readonly peer?: string;
+      /**
+       * Of the peer.
+       */
+      readonly asNumber?: number;
+      /**
+       * As RFC 4271 has it: Established when routes are exchanged; Down when there is none.
+       */
+      readonly state?: string;
+      /**
+       * When it came up or went down last.
+       */
+      readonly since?: string;
+      /**
+       * Routes taken from the peer.
+       */
+      readonly imported?: number;
+      /**
+       * Routes announced to it.
+       */
+      readonly exported?: number;
+      /**
+       * Why it is not established, in the words of the router.
+       */
+      readonly message?: string;
+    }[];
+  };
+  /**
+   * Ready: the agent serves pods. Applied: the node's kernel took all that it was told. ForwardBlocked: a firewall of somebody else drops pods' traffic on this node. BGPEstablished, where the node speaks BGP: every session is up.
    */
   readonly conditions?: readonly Condition[];
 }

@@ -9,4 +9,27 @@ export interface NodeReportIr {
   readonly podMtu?: number;
   /** Forward chains of others that drop what they do not accept, `family table chain`: pods' traffic dies there. */
   readonly forwardDrops: readonly string[];
+  /** Absent while the node speaks no BGP. */
+  readonly bgp?: BgpReportIr;
+}
+
+export interface BgpReportIr {
+  readonly asNumber: number;
+  /** By address of the peer; all that there should be. */
+  readonly sessions: readonly BgpSessionReportIr[];
+}
+
+export interface BgpSessionReportIr {
+  readonly address: string;
+  /** As in `BgpSessionIr`. */
+  readonly peer: string;
+  readonly asNumber: number;
+  /** Of RFC 4271, or `Down`. */
+  readonly state: string;
+  /** RFC 3339: when it came up or went down. */
+  readonly since?: string;
+  readonly imported: number;
+  readonly exported: number;
+  /** Why it is not established; may be empty. */
+  readonly message: string;
 }

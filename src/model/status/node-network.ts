@@ -1,6 +1,7 @@
 import { CONDITION, REASON } from '../../api/reasons.ts';
 import { compareIps } from '../../lib/ip.ts';
-import type { NodeReportIr } from '../node/report.ts';
+import type { BgpReportIr, NodeReportIr } from '../node/report.ts';
+import type { Problem } from '../problem.ts';
 import type { DesiredCondition } from './conditions.ts';
 
 export interface NodeNetworkFacts {
@@ -14,6 +15,8 @@ export interface NodeNetworkFacts {
   readonly report: NodeReportIr | undefined;
   /** What the node could not put into force, `kind key: reason`. */
   readonly refused: readonly string[];
+  /** What the Node says wrong of itself as a speaker of BGP. */
+  readonly bgpProblem: Problem | undefined;
 }
 
 function compareCidrs(a: string, b: string): number {
@@ -29,7 +32,13 @@ export function nodeNetworkStatus(facts: NodeNetworkFacts) {
     ...(report?.podMtu === undefined ? {} : { podMTU: report.podMtu }),
     blocks: [...blocks].sort(compareCidrs),
     ...(report === undefined ? {} : { versions: report.versions }),
-    conditions: [ready(facts), applied(facts.refused), forwardBlocked(report)],
+    ...(report?.bgp === undefined ? {} : { bgp: bgpStatus(report.bgp) }),
+    conditions: [
+      ready(facts),
+      applied(facts.refused),
+      forwardBlocked(report),
+      ...(report?.bgp === undefined ? [] : [bgpEstablished(report.bgp, facts)]),
+    ],
   };
 }
 
@@ -76,4 +85,39 @@ function forwardBlocked(report: NodeReportIr | undefined): DesiredCondition {
     `the nftables chain '${report.forwardDrops.join("', '")}' drops what it does not accept, and so may drop pods' ` +
     `traffic on this node; let it accept the interfaces weft* and vxlan.weft, or set its policy to accept`;
   return { type, status: 'True', reason: REASON.foreignDrop, message };
+}
+
+/** A session that is down has no counts, and one that is up no message. */
+function bgpStatus({ asNumber, sessions }: BgpReportIr) {
+  return {
+    ...(asNumber > 0 ? { asNumber } : {}),
+    sessions: sessions.map(({ message, ...session }) => ({ ...session, ...(message === '' ? {} : { message }) })),
+  };
+}
+
+function bgpEstablished({ sessions }: BgpReportIr, { isConnected, bgpProblem }: NodeNetworkFacts): DesiredCondition {
+  const type = CONDITION.bgpEstablished;
+  if (!isConnected)
+    return { type, status: 'Unknown', reason: REASON.agentUnreachable, message: 'the agent does not say' };
+  if (bgpProblem !== undefined) {
+    return { type, status: 'False', reason: bgpProblem.reason, message: `${bgpProblem.path} ${bgpProblem.message}` };
+  }
+  const down = sessions.filter(({ state }) => state !== 'Established');
+  if (down.length > 0) {
+    const names = down.map(
+      ({ address, peer, state, message }) => `${address} (${peer}) ${state}${message && `, ${message}`}`,
+    );
+    const message = `${down.length} of ${sessions.length} sessions are not established: ${names.join('; ')}`;
+    return { type, status: 'False', reason: REASON.sessionDown, message };
+  }
+  if (sessions.length > 0) {
+    return {
+      type,
+      status: 'True',
+      reason: REASON.established,
+      message: `all sessions are established: ${sessions.length}`,
+    };
+  }
+  const message = 'the node has no peer; see spec.nodeMesh of the BGPConfiguration, and: kubectl get bgppeers';
+  return { type, status: 'False', reason: REASON.noSessions, message };
 }
