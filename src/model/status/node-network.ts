@@ -19,6 +19,9 @@ export interface NodeNetworkFacts {
   readonly bgpProblem: Problem | undefined;
 }
 
+/** Of sessions that are down, in a message. */
+const NAMED = 5;
+
 function compareCidrs(a: string, b: string): number {
   return compareIps(a.split('/')[0] ?? '', b.split('/')[0] ?? '');
 }
@@ -104,10 +107,10 @@ function bgpEstablished({ sessions }: BgpReportIr, { isConnected, bgpProblem }: 
   }
   const down = sessions.filter(({ state }) => state !== 'Established');
   if (down.length > 0) {
-    const names = down.map(
-      ({ address, peer, state, message }) => `${address} (${peer}) ${state}${message && `, ${message}`}`,
-    );
-    const message = `${down.length} of ${sessions.length} sessions are not established: ${names.join('; ')}`;
+    const names = down
+      .slice(0, NAMED)
+      .map(({ address, peer, state, message }) => `${address} (${peer}) ${state}${message && `, ${message}`}`);
+    const message = `${down.length} of ${sessions.length} sessions are not established: ${names.join('; ')}${down.length > NAMED ? '; ...' : ''}`;
     return { type, status: 'False', reason: REASON.sessionDown, message };
   }
   if (sessions.length > 0) {
