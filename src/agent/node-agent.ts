@@ -119,6 +119,7 @@ export class NodeAgent {
       folder: path.join(options.runFolder, 'bird'),
       command: options.bird,
       removeRoutes: () => removeBgpRoutes(this.#host),
+      countEveryMs: COLLECT_EVERY_MS,
       ...{ clock, logger },
     });
     this.#applier = new UpdateApplier({

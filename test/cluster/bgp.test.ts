@@ -44,7 +44,7 @@ const PEER = {
 async function startRouter(): Promise<void> {
   const netns = switchOf(TEST_CLUSTER);
   await run('ip', ['-n', netns, 'addr', 'replace', `${ROUTER}/24`, 'dev', 'br0']);
-  const peers = NODES.map((node, index) => {
+  const peers = NODES.map((_, index) => {
     const neighbor = `${TEST_CLUSTER.subnet}.${11 + index}`;
     const session = `local ${ROUTER} as 65001; neighbor ${neighbor} as 64512; password "open sesame";`;
     return `protocol bgp n${index} { ${session} ipv4 { import all; export none; }; }\n`;

@@ -60,6 +60,7 @@ export class BgpLab {
       folder: path.join(folder, 'weft'),
       command: ['nsenter', `--net=${netns.path}`, '--', program],
       removeRoutes: () => removeBgpRoutes(netns),
+      countEveryMs: 0,
       clock: systemClock,
       logger: silentLog,
     });
@@ -158,7 +159,7 @@ export class BgpLab {
 
   #run({ netns }: Member, command: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
     const child = spawn('nsenter', [`--net=${netns.path}`, '--', ...command], {
-      stdio: process.env['WEFT_DEBUG'] === undefined ? 'ignore' : 'inherit',
+      stdio: 'ignore',
       env: { ...process.env, ...env },
     });
     this.#children.push(child);

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { BgpSpeaker } from '../../src/agent/bgp/speaker.ts';
 import type { BgpIr } from '../../src/model/node/ir.ts';
 import { BgpLab, bgpOf, eventually, sessionsTo } from './bgp-lab.ts';
+
+jest.setTimeout(60_000);
 
 const lab = new BgpLab();
 const [node, bird, frr] = [lab.add(), lab.add(), lab.add()];
@@ -43,7 +45,7 @@ beforeAll(async () => {
   speaker = lab.speaker(node);
   await speaker.apply(plain);
   await established();
-}, 60_000);
+});
 
 afterAll(() => lab.close());
 

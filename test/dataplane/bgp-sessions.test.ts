@@ -1,8 +1,10 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { BgpSpeaker } from '../../src/agent/bgp/speaker.ts';
 import { BgpLab, bgpOf, eventually, type Member, sessionsTo } from './bgp-lab.ts';
+
+jest.setTimeout(60_000);
 
 let lab = new BgpLab();
 afterEach(async () => {
@@ -51,7 +53,7 @@ describe('a session with a password', () => {
     expect([...seen]).not.toContain('Established');
     await speaker.apply(withPassword('open sesame'));
     await established(speaker);
-  }, 60_000);
+  });
 
   test('has it in a file that only root reads, and not on a command line', async () => {
     const [node, far] = [lab.add(), lab.add()];
@@ -82,7 +84,26 @@ test('a node that reflects passes on what nodes announce, with their own address
   await second.apply(bgpOf(other, sessionsTo(other, middle, 64_512), { announced: [] }));
   await eventually('it is withdrawn', () => !lab.routes(one, 4).includes('10.42.3.0/26'));
   await eventually('and of IPv6', () => !lab.routes(one, 6).includes('fd00:42::300/122'));
-}, 60_000);
+});
+
+test('nodes have each other by a reflector outside, and no session with each other', async () => {
+  const [outside, one, other] = [lab.add(), lab.add(), lab.add()];
+  const sessions = [one, other].flatMap(({ number }) => [
+    `protocol bgp four${number} { local 192.0.2.1 as 64512; neighbor 192.0.2.${number} as 64512; rr client;
+       ipv4 { import all; export where source = RTS_BGP; }; }`,
+    `protocol bgp six${number} { local 2001:db8::1 as 64512; neighbor 2001:db8::${number} as 64512; rr client;
+       ipv6 { import all; export where source = RTS_BGP; }; }`,
+  ]);
+  await lab.bird(outside, sessions.join('\n'));
+  const [first, second] = [lab.speaker(one), lab.speaker(other)];
+  await first.apply(bgpOf(one, sessionsTo(one, outside, 64_512)));
+  await second.apply(bgpOf(other, sessionsTo(other, outside, 64_512)));
+  await Promise.all([first, second].map(established));
+  await eventually('the first has the way to the other block', () =>
+    lab.routes(one, 4).includes('10.42.3.0/26 via 192.0.2.3 dev eth0'),
+  );
+  await eventually('and back', () => lab.routes(other, 6).includes('fd00:42::200/122 via 2001:db8::2 dev eth0'));
+});
 
 test('a node that does not reflect passes nothing on', async () => {
   const [node, far, outside] = [lab.add(), lab.add(), lab.add()];
@@ -97,7 +118,7 @@ test('a node that does not reflect passes nothing on', async () => {
     return text.includes('10.42.1.0/26') && text.includes('fd00:42::100/122') && text;
   });
   expect(routes).not.toContain('10.42.2.0/26');
-}, 60_000);
+});
 
 test('nodes of two subnets reach each other by the router between, which has learned their blocks from both', async () => {
   const [near, middle, far] = [lab.add(), lab.add(), lab.add()];
@@ -129,7 +150,7 @@ test('nodes of two subnets reach each other by the router between, which has lea
     return lab.routes(near, 4).includes('10.42.3.0/26 via 192.0.2.2 dev eth0');
   });
   await eventually('and of IPv6', () => lab.routes(near, 6).includes('fd00:42::300/122 via 2001:db8::2 dev eth0'));
-}, 60_000);
+});
 
 test('without graceful restart the routes of a node go with its BIRD', async () => {
   const [node, far] = [lab.add(), lab.add()];
@@ -141,7 +162,7 @@ test('without graceful restart the routes of a node go with its BIRD', async () 
   speaker.leave();
   process.kill(Number(readFileSync(path.join(node.folder, 'weft/bird.pid'), 'utf8')), 'SIGKILL');
   await eventually('the peer has it no more', () => !lab.routes(far, 4).includes('10.42.1.0/26'));
-}, 60_000);
+});
 
 test('a port that is not 179 is what the node listens at, and dials', async () => {
   const [node, far] = [lab.add(), lab.add()];
@@ -151,7 +172,7 @@ test('a port that is not 179 is what the node listens at, and dials', async () =
   await peer.apply(bgpOf(far, sessionsTo(far, node, 64_512, { port: 1790 }), own));
   await Promise.all([speaker, peer].map(established));
   expect(lab.listeners(node)).toEqual(['192.0.2.1:1790', '[2001:db8::1]:1790']);
-}, 60_000);
+});
 
 test('what is not there to be run is said by name', async () => {
   const node = lab.add();

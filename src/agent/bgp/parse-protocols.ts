@@ -1,10 +1,12 @@
 import type { ReplyLine } from './control-socket.ts';
 
+/** `Connecting` is all that is on the way: a session that cannot come up goes from one of these to the next for ever. */
+export type SessionState = 'Established' | 'Connecting' | 'Down';
+
 /** What BIRD says of one session. */
 export interface ProtocolState {
   readonly name: string;
-  /** Of the session, in the words of RFC 4271. */
-  readonly state: string;
+  readonly state: SessionState;
   /** Seconds since the epoch. */
   readonly sinceSeconds: number;
   readonly imported: number;
@@ -29,11 +31,17 @@ export function parseProtocols(lines: readonly ReplyLine[]): readonly ProtocolSt
     const count = (what: string) => Number(new RegExp(`Routes:.*?(\\d+) ${what}`).exec(text)?.[1] ?? 0);
     return {
       name,
-      state: /BGP state:\s+(\S+)/.exec(text)?.[1] ?? 'Down',
+      state: stateOf(/BGP state:\s+(\S+)/.exec(text)?.[1]),
       sinceSeconds: Number(since),
       imported: count('imported'),
       exported: count('exported'),
       message: /Last error:\s+(.*)/.exec(text)?.[1]?.trim() ?? '',
     };
   });
+}
+
+/** @param state in the words of RFC 4271. */
+function stateOf(state: string | undefined): SessionState {
+  if (state === 'Established') return state;
+  return state === undefined || state === 'Down' || state === 'Close' ? 'Down' : 'Connecting';
 }

@@ -16,6 +16,8 @@ export interface BgpSpeakerOptions {
   readonly command: readonly string[];
   /** Takes out of the kernel what a BIRD that was killed has left there. */
   readonly removeRoutes: () => void;
+  /** How old counts of routes may be, but for a session's first moments: each change of them is a write to the API. */
+  readonly countEveryMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -34,6 +36,7 @@ export class BgpSpeaker {
   readonly #files: BirdFiles;
   #wanted: BgpIr | undefined;
   #states: ReadonlyMap<string, ProtocolState> = new Map();
+  #countedMs = Number.NEGATIVE_INFINITY;
   #fault = '';
   #isLeft = false;
   #turn: Promise<unknown> = Promise.resolve();
@@ -64,8 +67,7 @@ export class BgpSpeaker {
       if (this.#wanted === undefined || this.#isLeft) return;
       try {
         if (!(await isBirdThere(control))) await this.#configure(this.#wanted);
-        const states = parseProtocols(await askBird(control, 'show protocols all'));
-        this.#states = new Map(states.map((state) => [state.name, state]));
+        this.#keep(parseProtocols(await askBird(control, 'show protocols all')));
         this.#fault = '';
       } catch (error) {
         this.#states = new Map();
@@ -92,6 +94,20 @@ export class BgpSpeaker {
   /** BIRD is left as it is: a later agent finds it again. */
   leave(): void {
     this.#isLeft = true;
+  }
+
+  #keep(states: readonly ProtocolState[]): void {
+    const { clock, countEveryMs } = this.#options;
+    const before = this.#states;
+    const isTime = clock.monotonic() >= this.#countedMs + countEveryMs;
+    if (isTime) this.#countedMs = clock.monotonic();
+    const counted = states.map((state) => {
+      const old = before.get(state.name);
+      const isNew = clock.now() - state.sinceSeconds * 1_000 < countEveryMs;
+      if (isTime || isNew || old === undefined || old.state !== state.state) return state;
+      return { ...state, imported: old.imported, exported: old.exported };
+    });
+    this.#states = new Map(counted.map((state) => [state.name, state]));
   }
 
   async #configure(bgp: BgpIr): Promise<void> {

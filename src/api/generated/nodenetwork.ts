@@ -68,7 +68,7 @@ export interface NodeNetworkStatus {
        */
       readonly asNumber?: number;
       /**
-       * As RFC 4271 has it: Established when routes are exchanged; Down when there is none.
+       * Established, Connecting (nobody answers, or it is refused) or Down.
        */
       readonly state?: string;
       /**
@@ -76,11 +76,11 @@ export interface NodeNetworkStatus {
        */
       readonly since?: string;
       /**
-       * Routes taken from the peer.
+       * Routes taken from the peer, up to a minute ago.
        */
       readonly imported?: number;
       /**
-       * Routes announced to it.
+       * Routes announced to it, up to a minute ago.
        */
       readonly exported?: number;
       /**

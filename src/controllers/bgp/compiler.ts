@@ -5,6 +5,7 @@ import type { IPPool } from '../../api/generated/ippool.ts';
 import type { EndpointSlice, Node, Service } from '../../api/kubernetes.ts';
 import { REASON } from '../../api/reasons.ts';
 import type { StoreReader } from '../../kube/store.ts';
+import { shortHash } from '../../lib/hash.ts';
 import { type BgpNode, bgpNodeOf } from '../../model/bgp/bgp-node.ts';
 import { type PasswordOf, peerProblem, usablePeer } from '../../model/bgp/peer-problem.ts';
 import { type BgpWorld, sessionsOf } from '../../model/bgp/sessions.ts';
@@ -30,6 +31,13 @@ export interface BgpCompilerDeps {
   readonly passwordOf: PasswordOf;
 }
 
+/** A session that a node has by a BGPPeer. */
+export interface PeerSession {
+  readonly node: string;
+  /** Of the other end. */
+  readonly address: string;
+}
+
 /** The only name that a BGPConfiguration can have. */
 const CONFIGURATION = 'default';
 const NOT_CONFIGURED: Problem = {
@@ -47,8 +55,9 @@ export class BgpCompiler {
   #isTopologyChanged = true;
   #topology = '';
   #sessions: ReadonlyMap<string, readonly BgpSessionIr[]> = new Map();
+  #byPeer: ReadonlyMap<string, readonly PeerSession[]> = new Map();
   #problems: ReadonlyMap<string, Problem> = new Map();
-  /** Node → what it was told last, but for its sessions. */
+  /** Node → what follows for it from all but its sessions, as it was told last. */
   #told = new Map<string, string>();
 
   /** @param wake called when there is something to flush. */
@@ -96,10 +105,8 @@ export class BgpCompiler {
   }
 
   /** Node and address for each session that there is by a BGPPeer. */
-  sessionsOf(peer: string): readonly { readonly node: string; readonly address: string }[] {
-    return [...this.#sessions].flatMap(([node, sessions]) =>
-      sessions.flatMap((session) => (session.peer === peer ? { node, address: session.address } : [])),
-    );
+  sessionsOf(peer: string): readonly PeerSession[] {
+    return this.#byPeer.get(peer) ?? [];
   }
 
   get #configuration(): BGPConfigurationSpec | undefined {
@@ -112,6 +119,7 @@ export class BgpCompiler {
     this.#services.clear();
     this.#topology = '';
     this.#sessions = new Map();
+    this.#byPeer = new Map();
     this.#problems = new Map();
     this.#isTopologyChanged = true;
   }
@@ -138,6 +146,7 @@ export class BgpCompiler {
       if (problem !== undefined) problems.set(one.peer.metadata.name, problem);
     }
     this.#sessions = sessions;
+    this.#byPeer = Map.groupBy(allOf(sessions), ({ peer }) => peer);
     this.#problems = problems;
     return true;
   }
@@ -147,10 +156,8 @@ export class BgpCompiler {
     const pools = stores.pools.list();
     const blocks = Map.groupBy(stores.blocks.list(), ({ spec }) => spec.nodeUid);
     const { everywhere } = this.#services;
-    const shared = JSON.stringify([
-      everywhere,
-      pools.map(({ metadata, spec }) => [metadata.name, metadata.labels, spec.cidr]),
-    ]);
+    const poolFacts = pools.map(({ metadata, spec }) => [metadata.name, metadata.labels, spec.cidr]);
+    const shared = shortHash(JSON.stringify([everywhere, poolFacts]));
     const told = new Map<string, string>();
     for (const node of nodes) {
       const own = blocks.get(node.uid) ?? [];
@@ -163,5 +170,14 @@ export class BgpCompiler {
       table.setOwn(node.name, 'bgp', 'self', translateBgp(configuration, facts));
     }
     this.#told = told;
+  }
+}
+
+/** Those of the mesh are by no BGPPeer. */
+function* allOf(
+  sessions: ReadonlyMap<string, readonly BgpSessionIr[]>,
+): Generator<PeerSession & { readonly peer: string }> {
+  for (const [node, list] of sessions) {
+    for (const { peer, address } of list) if (!peer.startsWith('Node/')) yield { node, address, peer };
   }
 }

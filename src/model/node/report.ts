@@ -24,10 +24,11 @@ export interface BgpSessionReportIr {
   /** As in `BgpSessionIr`. */
   readonly peer: string;
   readonly asNumber: number;
-  /** Of RFC 4271, or `Down`. */
+  /** `Established`, `Connecting` or `Down`. */
   readonly state: string;
   /** RFC 3339: when it came up or went down. */
   readonly since?: string;
+  /** Routes; up to a minute old. */
   readonly imported: number;
   readonly exported: number;
   /** Why it is not established; may be empty. */

@@ -35,7 +35,7 @@ describe('of what BIRD says', () => {
       {
         ...none,
         name: 'peer_192_0_2_3',
-        state: 'Active',
+        state: 'Connecting',
         sinceSeconds: 1795412098,
         message: 'Socket: Connection refused',
       },

@@ -8,7 +8,7 @@ import { expectGolden, goldenCases, goldenInput } from '../../support/golden.ts'
 const DIR = path.join(import.meta.dirname, 'config');
 
 test.each(goldenCases(DIR))('%s', (name) => {
-  expectGolden(DIR, name, renderBirdConfig(parse(goldenInput(DIR, name)) as BgpIr));
+  expectGolden(DIR, name, { 'bird.conf': renderBirdConfig(parse(goldenInput(DIR, name)) as BgpIr) });
 });
 
 describe('the text', () => {

@@ -76,7 +76,13 @@ describe('of a node that speaks BGP', () => {
     exported: 2,
   };
   const up = { ...UP, state: 'Established', message: '' };
-  const down = { ...UP, address: '192.0.2.254', peer: 'rack', state: 'Active', message: 'Socket: Connection refused' };
+  const down = {
+    ...UP,
+    address: '192.0.2.254',
+    peer: 'rack',
+    state: 'Connecting',
+    message: 'Socket: Connection refused',
+  };
   const withSessions = (...sessions: (typeof up)[]) => ({ report: { ...REPORT, bgp: { asNumber: 64_512, sessions } } });
 
   test('sessions are shown', () => {
@@ -101,6 +107,8 @@ describe('of a node that speaks BGP', () => {
   test('a session that is down is named with its reason', () => {
     const { conditions } = nodeNetworkStatus({ ...FACTS, ...withSessions(up, down) });
     const message = conditions.find(({ type }) => type === 'BGPEstablished')?.message;
-    expect(message).toBe('1 of 2 sessions are not established: 192.0.2.254 (rack) Active, Socket: Connection refused');
+    expect(message).toBe(
+      '1 of 2 sessions are not established: 192.0.2.254 (rack) Connecting, Socket: Connection refused',
+    );
   });
 });
