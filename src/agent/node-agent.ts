@@ -256,8 +256,11 @@ export class NodeAgent {
 
   #tellLeases(): void {
     this.#operators?.setLeases(this.#leases.all().map(({ podUid, addresses }) => ({ podUid, addresses })));
-    this.#askForBlocks();
-    this.#askToForget();
+    // The ADD or DEL that brought this about does not wait for what the next one may need.
+    setImmediate(() => {
+      this.#askForBlocks();
+      this.#askToForget();
+    });
   }
 
   #tellNode(): void {
