@@ -23,7 +23,10 @@ const TWINS = {
  * The table `inet weft_services` without services, replacing whatever there is. A packet meets a constant number of
  * lookups however many services there are; established connections meet none, conntrack knows them.
  *
- * - `services`, from prerouting and output: an address that is served leads to its service's chain by verdict map.
+ * - `services`, from prerouting and output: an address that is served leads by verdict map to a chain such as `t4_3`,
+ *   which chooses one of three endpoints: frontend and random number are the key of `endpoints4`. Such chains belong to
+ *   all services of as many endpoints; sets or chains of single services would make each change dearer the more of
+ *   them there are. Only affinity and source ranges take chains of their own (`b_`, `e_`, `r_`).
  * - `unserved`, behind it: what is dialled and has no endpoints, and cluster IPs that were not translated, for they have
  *   no such port. In prerouting, so that it is said at once, whether there is a route or not.
  * - `source_nat`: masquerades who dials itself through a service, who comes from outside to an endpoint that may be on another

@@ -20,13 +20,15 @@ const FAMILIES: readonly Family[] = [4, 6];
 const SERVICES_PER_TRANSACTION = 500;
 /** A table with this chain was made by the same code. */
 const BASE_CHAIN = `base_${shortHash(JSON.stringify(renderBase()))}`;
-/** Chains and sets of single services. */
-const OF_A_SERVICE = /^([abemr]_|[tnx][46])/;
+/** What sets that rules bring with them are called. */
+const ANONYMOUS = '__';
+/** Chains and sets that come and go with services. */
+const OF_SERVICES = /^([abemr]_|[tnx][46])/;
 
 /**
  * The node's table of services, `inet weft_services`: what kube-proxy does elsewhere. Changes are made one after the
- * other, in the order they were asked for, each by one transaction of nfnetlink that touches the chains of its own
- * services only.
+ * other, in the order they were asked for, each by one transaction of nfnetlink that writes the difference, and one
+ * that takes away what nothing leads to any more.
  */
 export class ServiceTable {
   readonly #nft: NftContext;
@@ -59,39 +61,29 @@ export class ServiceTable {
    */
   reset(services: Services): Promise<void> {
     return this.#inOrder(async () => {
-      if (this.#inspector.chain(BASE_CHAIN) !== undefined) this.#replaceAll(services);
-      else await this.#install(services);
+      if (this.#inspector.chain(BASE_CHAIN) === undefined || !this.#replaceAll(services)) await this.#install(services);
     });
   }
 
   /** @throws NftError `BadName` or `Refused`; what was in force before then still is. */
   apply(change: ServiceChange): Promise<void> {
     return this.#inOrder(async () => {
-      const before = new Map(
-        [...change.upsert.keys(), ...change.remove].map((key) => [key, this.#held.services.get(key)]),
+      const keys = new Set([...change.upsert.keys(), ...change.remove]);
+      const before = new Map([...keys].map((key) => [key, this.#held.services.get(key)]));
+      const after = [...change.upsert.values()].flat();
+      const stale = staleFlows(
+        [...before.values()].flatMap((vips) => vips ?? []),
+        after,
       );
-      const stale = this.#staleAfter(before, change);
       const { put, clean, touched } = this.#held.commit(change);
       try {
         if (!this.#isInstalled) throw new Error('there is no table yet');
         this.#batch.commit(put);
+        this.#batch.commit(clean);
+        this.#sealAgain(touched);
       } catch {
-        // Perhaps somebody else changed the table: then all of it goes through.
-        const wanted = new Map(this.#held.services);
-        try {
-          await this.#install(wanted);
-        } catch (refusal) {
-          for (const [key, vips] of before) {
-            if (vips === undefined) wanted.delete(key);
-            else wanted.set(key, vips);
-          }
-          await this.#install(wanted).catch(() => undefined);
-          throw refusal;
-        }
-        return;
+        await this.#installInPlaceOf(before);
       }
-      this.#batch.commit(clean);
-      if (put.length + clean.length > 0) this.#sealAgain(touched);
       this.#cut(stale);
     });
   }
@@ -134,20 +126,25 @@ export class ServiceTable {
     });
   }
 
-  /** Keeps the base, changes everything else in one transaction. */
-  #replaceAll(services: Services): void {
+  /** Keeps the base and changes everything else in one transaction. False when the kernel does not take that. */
+  #replaceAll(services: Services): boolean {
     const held = new HeldServices();
     const { put } = held.commit({ upsert: services, remove: [] });
-    const chains = [...this.#inspector.chains().keys()].filter((name) => OF_A_SERVICE.test(name));
-    const sets = this.#inspector.sets().filter((name) => !name.startsWith('__'));
-    this.#batch.commit([
-      ...sets.filter((name) => !OF_A_SERVICE.test(name)).map(flushSet),
-      ...chains.map(flushChain),
-      ...sets.filter((name) => OF_A_SERVICE.test(name)).map(deleteSet),
-      ...chains.map(deleteChain),
-      ...put,
-    ]);
+    const chains = [...this.#inspector.chains().keys()].filter((name) => OF_SERVICES.test(name));
+    const sets = this.#inspector.sets().filter((name) => !name.startsWith(ANONYMOUS));
+    try {
+      this.#batch.commit([
+        ...chains.map(flushChain),
+        ...sets.filter((name) => !OF_SERVICES.test(name)).map(flushSet),
+        ...sets.filter((name) => OF_SERVICES.test(name)).map(deleteSet),
+        ...chains.map(deleteChain),
+        ...put,
+      ]);
+    } catch {
+      return false;
+    }
     this.#isNowInForce(held);
+    return true;
   }
 
   /** A new table, filled in slices. */
@@ -157,6 +154,7 @@ export class ServiceTable {
     const all = [...services];
     for (let at = 0; at < all.length; at += SERVICES_PER_TRANSACTION) {
       slices.push(held.commit({ upsert: new Map(all.slice(at, at + SERVICES_PER_TRANSACTION)), remove: [] }).put);
+      await nextTurn();
     }
     this.#isInstalled = false;
     await this.#nft.runOnPoolThread([
@@ -176,22 +174,27 @@ export class ServiceTable {
     this.#isNowInForce(held);
   }
 
+  /** Perhaps somebody else changed the table: then all of it goes through. @throws NftError, when not even that. */
+  async #installInPlaceOf(before: ReadonlyMap<string, readonly ServiceVipIr[] | undefined>): Promise<void> {
+    const wanted = new Map(this.#held.services);
+    try {
+      await this.#install(wanted);
+    } catch (refusal) {
+      for (const [key, vips] of before) {
+        if (vips === undefined) wanted.delete(key);
+        else wanted.set(key, vips);
+      }
+      await this.#install(wanted).catch(() => undefined);
+      throw refusal;
+    }
+  }
+
   #isNowInForce(held: HeldServices): void {
     this.#held = held;
     this.#isInstalled = true;
-    this.#sealNow();
-    this.#cut(staleFlows([], [...held.services.values()].flat()));
-  }
-
-  #staleAfter(
-    before: ReadonlyMap<string, readonly ServiceVipIr[] | undefined>,
-    { upsert }: ServiceChange,
-  ): StaleFlows | undefined {
-    const after = [...before.keys()].flatMap((key) => upsert.get(key) ?? []);
-    return staleFlows(
-      [...before.values()].flatMap((vips) => vips ?? []),
-      after,
-    );
+    this.#seal = { generation: this.#inspector.generation(), chains: this.#inspector.chains() };
+    const stale = staleFlows([], [...held.services.values()].flat());
+    if (stale !== undefined) this.#cut({ ...stale, addresses: 'all' });
   }
 
   #cut(stale: StaleFlows | undefined): void {
@@ -202,18 +205,13 @@ export class ServiceTable {
     }
   }
 
-  #sealNow(): void {
-    this.#seal = { generation: this.#inspector.generation(), chains: this.#inspector.chains() };
-  }
-
-  /** After a change of those chains only. What somebody else changed elsewhere meanwhile still shows. */
+  /** After a change of those chains only: what somebody else changed elsewhere still shows, so not the generation. */
   #sealAgain(touched: ReadonlySet<string>): void {
     for (const name of touched) {
       const mark = this.#inspector.chain(name);
       if (mark === undefined) this.#seal.chains.delete(name);
       else this.#seal.chains.set(name, mark);
     }
-    // Not the generation: another transaction may have come between.
   }
 
   #inOrder<T>(work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { ServiceHealth } from '../../../src/agent/service-health.ts';
+import { ServiceHealth } from '../../src/agent/service-health.ts';
 
 let health: ServiceHealth;
 beforeEach(() => {
