@@ -26,6 +26,7 @@ const agent = new NodeAgent({
   cni,
   programs: { shim, loopback: shim },
   mesh: (resources) => mesh.start(resources),
+  services: 'Always',
   clock: systemClock,
   logger,
 });

@@ -4,6 +4,7 @@ import type { AddressSetIr, ChainIr, ResourceKind } from '../model/node/ir.ts';
 import type { LeaseBook } from './cni/attach.ts';
 import type { PodBinding, PolicyChange, PolicyTable } from './dataplane/nft/policy-table.ts';
 import { bindingOf, type NodeNetwork } from './network.ts';
+import type { NodeServices } from './services.ts';
 import type { ResourceStore } from './state/resources.ts';
 
 export interface UpdateApplierDeps {
@@ -11,6 +12,7 @@ export interface UpdateApplierDeps {
   readonly leases: LeaseBook;
   readonly policy: PolicyTable;
   readonly network: NodeNetwork;
+  readonly services: NodeServices;
   /** Resources that others act upon: services, endpoints, pods; called after they are stored. */
   readonly changed: (kinds: ReadonlySet<ResourceKind>) => void;
   readonly logger: Logger;
@@ -29,10 +31,15 @@ export class UpdateApplier {
 
   /** Resolves with what is not in force; of a policy change the kernel refuses, nothing is. */
   async apply(update: NodeUpdate): Promise<readonly ApplyError[]> {
-    const { resources, network, changed } = this.#deps;
-    const errors: ApplyError[] = [];
+    const { resources, network, services, changed } = this.#deps;
     const policyRefused = await this.#applyPolicy(update);
-    const isStored = ({ kind }: { readonly kind: string }) => policyRefused === undefined || !POLICY_KINDS.has(kind);
+    const servicesRefused = await services.apply(update);
+    const errors: ApplyError[] = [...update.upserts, ...update.removals].flatMap(({ kind, key }) => {
+      const message = servicesRefused.get(`${kind} ${key}`);
+      return message === undefined ? [] : [{ kind, key, message }];
+    });
+    const isStored = ({ kind, key }: ResourceRef) =>
+      !servicesRefused.has(`${kind} ${key}`) && (policyRefused === undefined || !POLICY_KINDS.has(kind));
     const upserts = update.upserts.filter(isStored);
     const removals = update.removals.filter(isStored);
     const kinds = new Set<ResourceKind>();
@@ -53,6 +60,7 @@ export class UpdateApplier {
         // What the next try starts from, but not held: a version that nothing equals is sent again.
         for (const { kind, key, body } of upserts) if (NODE_KINDS.has(kind)) resources.set(kind, key, '', body);
       }
+      if (kinds.has('node')) await services.nodeChanged();
     }
     if (errors.length === 0) resources.setWatermark(update.watermark);
     else this.#deps.logger.error('update not in force', { count: errors.length, reason: errors[0]?.message });

@@ -17,13 +17,18 @@ import { removeAll } from './dataplane/leftovers.ts';
 import { Netns } from './dataplane/netns.ts';
 import type { RuleCounter } from './dataplane/nft/inspect.ts';
 import { PolicyTable } from './dataplane/nft/policy-table.ts';
+import { ServiceTable } from './dataplane/nft/services/service-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
 import { bindingOf, NodeNetwork, type PodMesh } from './network.ts';
 import { NodeBlocks } from './node-blocks.ts';
 import { composeNodeReport } from './node-report.ts';
+import { findOtherProxy } from './other-proxy.ts';
+import { ServiceHealth } from './service-health.ts';
+import { NodeServices, type ServiceMode } from './services.ts';
 import { NodeLeases, rebuiltLease } from './state/leases.ts';
 import { ResourceStore } from './state/resources.ts';
+import { Upkeep } from './upkeep.ts';
 
 interface PodAddresses {
   readonly podUid: string;
@@ -57,6 +62,7 @@ export interface NodeAgentOptions {
   readonly mesh: (
     resources: ResourceStore,
   ) => PodMesh & { readonly changed: (kinds: ReadonlySet<ResourceKind>) => void };
+  readonly services: ServiceMode;
   readonly observer: NodeAgentObserver;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -91,13 +97,14 @@ export class NodeAgent {
   readonly #waiter: PodWaiter;
   readonly #mesh: ReturnType<NodeAgentOptions['mesh']>;
   readonly #blocks: NodeBlocks;
+  readonly #services: NodeServices;
   #operators: Operators | undefined;
   #cni: CniServer | undefined;
   #fault: string | undefined = 'the agent is starting';
   #isServing = false;
   #isAskingToForget = false;
   #isStopped = false;
-  #repairsTold = 0;
+  readonly #upkeep: Upkeep;
 
   constructor(options: NodeAgentOptions) {
     const { stateFolder, clock, logger } = options;
@@ -110,8 +117,17 @@ export class NodeAgent {
     this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () => this.#liveLeases());
     const deps = { resources: this.resources, policy: this.#policy, logger };
     this.#network = new NodeNetwork({ ...deps, host: this.#host, mesh: this.#mesh });
+    this.#services = new NodeServices({
+      resources: this.resources,
+      mode: options.services,
+      rules: new ServiceTable(),
+      health: new ServiceHealth(),
+      findOtherProxy,
+      logger,
+    });
     this.#applier = new UpdateApplier({
       ...deps,
+      services: this.#services,
       leases: this.#leases,
       network: this.#network,
       changed: (kinds) => this.#changed(kinds),
@@ -128,6 +144,14 @@ export class NodeAgent {
       clock,
       logger,
     });
+    this.#upkeep = new Upkeep({
+      policy: this.#policy,
+      services: this.#services,
+      network: this.#network,
+      attacher: this.#attacher,
+      repaired: options.observer.repaired,
+      logger,
+    });
   }
 
   /**
@@ -139,6 +163,7 @@ export class NodeAgent {
     applySysctls(this.#host, FORWARDING);
     await this.#policy.open();
     await this.#restore();
+    await this.#services.start();
     installPrograms(cni, programs);
     await doPendingDeletes(path.join(this.#options.stateFolder, 'pending-del'), this.#attacher.handle, logger);
     this.#cni = await serveCni(path.join(runFolder, 'cni.sock'), this.#attacher.handle, {
@@ -149,7 +174,10 @@ export class NodeAgent {
     this.#serveWhenReady();
     this.#every(COLLECT_EVERY_MS, () => this.#collect());
     this.#every(GIVE_BACK_EVERY_MS, () => this.#blocks.giveBack(this.#leases));
-    this.#every(VERIFY_EVERY_MS, () => this.#verify());
+    this.#every(VERIFY_EVERY_MS, () => {
+      this.#tellNode();
+      return this.#upkeep.look();
+    });
   }
 
   /** Call once the operators can be told things. */
@@ -192,6 +220,7 @@ export class NodeAgent {
     this.#operators?.setLeases([]);
     await removeAll(this.#host);
     await this.#policy.remove();
+    await this.#services.remove();
     this.resources.discard();
     rmSync(path.join(this.#options.stateFolder, 'leases.journal'), { force: true });
     rmSync(path.join(this.#options.stateFolder, 'pending-del'), { recursive: true, force: true });
@@ -270,6 +299,7 @@ export class NodeAgent {
       agentVersion: this.#options.version,
       podMtu: this.#network.podMtu,
       forwardDrops: this.#policy.foreignForwardDrop(),
+      services: this.#services.report(),
     });
     this.#operators?.reportNode(report);
   }
@@ -333,21 +363,6 @@ export class NodeAgent {
   }
 
   /** What others have changed is put back, and counted. */
-  async #verify(): Promise<void> {
-    const { logger, observer } = this.#options;
-    this.#tellNode();
-    if (!this.#policy.verify()) await this.#policy.repair();
-    for (; this.#repairsTold < this.#policy.repairs; this.#repairsTold += 1) {
-      logger.warn('the policy table was changed by somebody else; it was put back');
-      observer.repaired('policy table');
-    }
-    if ((await this.#network.applyNode()).length > 0) observer.repaired('node network');
-    const links = await this.#attacher.repair();
-    if (links === 0) return;
-    logger.warn('links or routes of pods were taken away by somebody else; put back', { count: links });
-    observer.repaired('pod link');
-  }
-
   #every(ms: number, work: () => Promise<void>): void {
     this.#options.clock.after(ms, () => {
       if (this.#isStopped) return;

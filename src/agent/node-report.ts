@@ -1,5 +1,5 @@
 import { release } from 'node:os';
-import type { NodeReportIr } from '../model/node/report.ts';
+import type { NodeReportIr, ServiceRoutingReport } from '../model/node/report.ts';
 import type { ForeignChain } from './dataplane/nft/inspect.ts';
 
 export interface NodeReportFacts {
@@ -8,15 +8,17 @@ export interface NodeReportFacts {
   readonly agentVersion: string;
   readonly podMtu: number | undefined;
   readonly forwardDrops: readonly ForeignChain[];
+  readonly services: ServiceRoutingReport;
 }
 
 export function composeNodeReport(facts: NodeReportFacts): NodeReportIr {
-  const { serving, faults, agentVersion, podMtu, forwardDrops } = facts;
+  const { serving, faults, agentVersion, podMtu, forwardDrops, services } = facts;
   return {
     serving: serving && faults.length === 0,
     faults,
     versions: { agent: agentVersion, kernel: release() },
     ...(podMtu === undefined ? {} : { podMtu }),
     forwardDrops: forwardDrops.map(({ family, table, chain }) => `${family} ${table} ${chain}`).sort(),
+    services,
   };
 }

@@ -10,6 +10,7 @@ import { Forgetting } from '../controllers/node-state/forgetting.ts';
 import { HeldResources } from '../controllers/node-state/held.ts';
 import { LeasedAddresses } from '../controllers/node-state/leased.ts';
 import { followProgress } from '../controllers/node-state/progress.ts';
+import { RoutedServices } from '../controllers/node-state/routed-services.ts';
 import type { KubeApi } from '../kube/client.ts';
 import type { StoreReader } from '../kube/store.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -31,6 +32,8 @@ export interface ClusterStateDeps {
   readonly authority: Authority;
   readonly trustDomain: string;
   readonly proxyUid: number;
+  /** Whether nodes are told of Services. */
+  readonly routesServices: boolean;
   readonly observer: OperatorObserver;
   readonly clock: Clock;
   readonly log: Logger;
@@ -57,6 +60,7 @@ export class ClusterState {
   readonly nodeReports = new Map<string, NodeReportIr>();
   readonly #deps: ClusterStateDeps;
   readonly #compiler: NodeStateCompiler;
+  readonly #routed: RoutedServices | undefined;
   readonly #onFlushed: () => void;
   #isFlushing = false;
 
@@ -68,6 +72,7 @@ export class ClusterState {
     this.leased = new LeasedAddresses((address) => poolHolding(stores.pools, address));
     const wake = () => this.#wake();
     this.mesh = new MeshCompiler({ stores, table: this.table, trustDomain, proxyUid }, wake);
+    this.#routed = deps.routesServices ? new RoutedServices({ ...stores, table: this.table }, wake) : undefined;
     this.#compiler = new NodeStateCompiler(
       {
         stores,
@@ -86,6 +91,7 @@ export class ClusterState {
     const { clock, observer } = this.#deps;
     const startedMs = clock.monotonic();
     this.#isFlushing = false;
+    this.#routed?.flush();
     this.#compiler.meshChanged(this.mesh.flush());
     this.#compiler.flush();
     observer.compiled(clock.monotonic() - startedMs);

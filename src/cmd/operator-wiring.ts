@@ -29,6 +29,8 @@ export interface OperatorConfig {
   readonly agentPort: number;
   readonly healthPort: number;
   readonly webhookPort: number;
+  /** Whether nodes are told of Services, to route them. */
+  readonly routesServices: boolean;
   readonly proxy: ProxySettings;
 }
 
@@ -65,7 +67,8 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     leases: () => stores.pools.list().map(({ metadata: { name } }) => [name, state.leased.in(name)] as const),
     isLeader: () => isLeader,
   });
-  const deps = { api, stores, authority, trustDomain, proxyUid: config.proxy.uid, observer, clock, log };
+  const { routesServices, proxy } = config;
+  const deps = { api, stores, authority, trustDomain, routesServices, proxyUid: proxy.uid, observer, clock, log };
   const state: ClusterState = new ClusterState(deps, () => {
     client.setNodes(agentAddresses(stores, config.agentPort));
     client.changed(state.table.takeDirty());

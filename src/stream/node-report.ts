@@ -1,4 +1,4 @@
-import type { NodeReportIr } from '../model/node/report.ts';
+import { type NodeReportIr, SERVICE_ROUTING } from '../model/node/report.ts';
 
 export function encodeNodeReport(report: NodeReportIr): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(report));
@@ -9,12 +9,14 @@ export function parseNodeReport(body: Uint8Array): NodeReportIr {
   const said = objectOf(JSON.parse(new TextDecoder().decode(body)));
   const versions = objectOf(said['versions']);
   const podMtu = said['podMtu'];
+  const services = SERVICE_ROUTING.find((who) => who === said['services']);
   return {
     serving: said['serving'] === true,
     faults: textsOf(said['faults']),
     versions: { agent: textOf(versions['agent']), kernel: textOf(versions['kernel']) },
     ...(typeof podMtu === 'number' ? { podMtu } : {}),
     forwardDrops: textsOf(said['forwardDrops']),
+    ...(services === undefined ? {} : { services }),
   };
 }
 

@@ -44,7 +44,7 @@ export function changeOf({
     status,
   };
   const slice = (addressType: 'IPv4' | 'IPv6'): RoutedSlice => ({
-    metadata: { namespace: 'shop', name: `${name}-${addressType}` },
+    service: `shop/${name}`,
     addressType,
     ports: (service.spec.ports ?? []).map((port) => ({
       name: port.name ?? '',

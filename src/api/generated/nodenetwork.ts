@@ -44,7 +44,7 @@ export interface NodeNetworkStatus {
     readonly kernel?: string;
   };
   /**
-   * Ready: the agent serves pods. Applied: the node's kernel took all that it was told. ForwardBlocked: a firewall of somebody else drops pods' traffic on this node.
+   * Ready: the agent serves pods. Applied: the node's kernel took all that it was told. ForwardBlocked: a firewall of somebody else drops pods' traffic on this node. ServicesRouted: Weft does kube-proxy's work there.
    */
   readonly conditions?: readonly Condition[];
 }

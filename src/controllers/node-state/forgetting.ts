@@ -16,7 +16,7 @@ export interface ForgettingDeps {
 }
 
 /** The kinds of resources that pods' addresses are in. */
-const ADDRESS_KINDS: ReadonlySet<string> = new Set(['addressSet', 'endpoints']);
+const ADDRESS_KINDS: ReadonlySet<string> = new Set(['addressSet', 'endpoints', 'routedSlice']);
 /** An answer that takes longer is given as "not yet", and asked for again. */
 const PATIENCE_MS = 10_000;
 /** Lets the release that led to the question reach the table first: reports are worked in within milliseconds. */

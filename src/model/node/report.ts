@@ -9,4 +9,10 @@ export interface NodeReportIr {
   readonly podMtu?: number;
   /** Forward chains of others that drop what they do not accept, `family table chain`: pods' traffic dies there. */
   readonly forwardDrops: readonly string[];
+  /** Absent from an agent that does not say. */
+  readonly services?: ServiceRoutingReport;
 }
+
+/** Who routes Services on the node. `Contested`: Weft, and another proxy runs beside it. `Off`: Weft never does. */
+export type ServiceRoutingReport = 'Weft' | 'Other' | 'Contested' | 'Off';
+export const SERVICE_ROUTING: readonly ServiceRoutingReport[] = ['Weft', 'Other', 'Contested', 'Off'];

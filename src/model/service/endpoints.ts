@@ -24,9 +24,9 @@ export function candidatesOf(
   const byPlace = new Map<string, Candidate>();
   for (const slice of slices) {
     if (slice.addressType !== `IPv${family}`) continue;
-    for (const of of slice.ports ?? []) {
+    for (const of of slice.ports) {
       if ((of.name ?? '') !== port.name || (of.protocol ?? 'TCP') !== port.protocol || of.port === undefined) continue;
-      for (const endpoint of slice.endpoints ?? []) {
+      for (const endpoint of slice.endpoints) {
         const candidate = candidateOf(endpoint, of.port, node);
         if (candidate === undefined) continue;
         const place = `${candidate.address} ${candidate.port}`;

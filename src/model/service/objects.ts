@@ -1,37 +1,25 @@
 import type { EndpointSlice, Service } from '../../api/kubernetes.ts';
+import { objectKey } from '../../api/meta.ts';
 
-type Endpoint = NonNullable<EndpointSlice['endpoints']>[number];
-type Port = NonNullable<Service['spec']['ports']>[number];
+/** A Service with this label is another proxy's. */
+const PROXY_NAME = 'service.kubernetes.io/service-proxy-name';
+const SERVICE_NAME = 'kubernetes.io/service-name';
 
-/** A Service with what routing its packets needs; the API server has filled in defaults. */
-export interface RoutedService extends Service {
-  readonly spec: Service['spec'] & {
-    readonly ports?: readonly (Port & { readonly nodePort?: number })[];
-    readonly ipFamilies?: readonly ('IPv4' | 'IPv6')[];
-    readonly externalIPs?: readonly string[];
-    readonly loadBalancerSourceRanges?: readonly string[];
-    readonly sessionAffinity?: 'None' | 'ClientIP';
-    readonly sessionAffinityConfig?: { readonly clientIP?: { readonly timeoutSeconds?: number } };
-    readonly internalTrafficPolicy?: 'Cluster' | 'Local';
-    readonly externalTrafficPolicy?: 'Cluster' | 'Local';
-    readonly healthCheckNodePort?: number;
-  };
-  readonly status?: {
-    readonly loadBalancer?: {
-      readonly ingress?: readonly { readonly ip?: string; readonly ipMode?: 'VIP' | 'Proxy' }[] | null;
-    };
-  };
+/** What nodes are told of a Service: as the API has it, less what routing its packets does not need. */
+export interface RoutedService {
+  readonly metadata: { readonly namespace?: string; readonly name: string };
+  readonly spec: Omit<Service['spec'], 'clusterIP' | 'selector'>;
+  readonly status?: Service['status'];
 }
 
-export interface RoutedSlice extends EndpointSlice {
-  readonly endpoints?: readonly RoutedEndpoint[] | null;
-}
+export type RoutedEndpoint = NonNullable<EndpointSlice['endpoints']>[number];
 
-export interface RoutedEndpoint extends Endpoint {
-  readonly hints?: {
-    readonly forZones?: readonly { readonly name: string }[];
-    readonly forNodes?: readonly { readonly name: string }[];
-  };
+export interface RoutedSlice {
+  /** `namespace/name` of the Service that it is of. */
+  readonly service: string;
+  readonly addressType: EndpointSlice['addressType'];
+  readonly endpoints: readonly RoutedEndpoint[];
+  readonly ports: NonNullable<EndpointSlice['ports']>;
 }
 
 /** Of the node whose kernel is told. */
@@ -39,4 +27,35 @@ export interface RoutingNode {
   readonly name: string;
   /** Its label topology.kubernetes.io/zone. */
   readonly zone?: string | undefined;
+}
+
+/** Undefined for a Service that is none of the nodes' business: headless, an alias, or another proxy's. */
+export function routedService({ metadata, spec, status }: Service): RoutedService | undefined {
+  const { name, namespace, labels } = metadata;
+  const { clusterIP: _, selector: __, ...routed } = spec;
+  const isRouted = spec.type !== 'ExternalName' && labels?.[PROXY_NAME] === undefined;
+  if (!isRouted || !spec.clusterIPs?.some((address) => address !== 'None')) return undefined;
+  return {
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+    spec: routed,
+    ...(status?.loadBalancer === undefined ? {} : { status: { loadBalancer: status.loadBalancer } }),
+  };
+}
+
+/** Undefined for a slice that names no Service, or no addresses. */
+export function routedSlice({ metadata, addressType, endpoints, ports }: EndpointSlice): RoutedSlice | undefined {
+  const service = metadata.labels?.[SERVICE_NAME];
+  if (service === undefined || addressType === 'FQDN') return undefined;
+  return {
+    service: objectKey({ metadata: { ...metadata, name: service } }),
+    addressType,
+    endpoints: (endpoints ?? []).map(({ addresses, conditions, nodeName, targetRef, hints }) => ({
+      addresses: addresses.slice(0, 1),
+      ...(conditions === undefined ? {} : { conditions }),
+      ...(nodeName === undefined ? {} : { nodeName }),
+      ...(targetRef?.uid === undefined ? {} : { targetRef: { uid: targetRef.uid } }),
+      ...(hints === undefined ? {} : { hints }),
+    })),
+    ports: ports ?? [],
+  };
 }

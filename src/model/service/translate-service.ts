@@ -9,8 +9,6 @@ import {
   type ServiceVipIr,
 } from './vip.ts';
 
-/** A Service with this label is another proxy's. */
-const PROXY_NAME = 'service.kubernetes.io/service-proxy-name';
 const DEFAULT_AFFINITY_SECONDS = 10_800;
 const FAMILIES: readonly Family[] = [4, 6];
 
@@ -18,14 +16,12 @@ type ServicePort = NonNullable<RoutedService['spec']['ports']>[number];
 
 /**
  * What the kernel of `node` does with packets to `service`. Pure; depends on this service and its own slices only.
- * Headless services, those of type ExternalName and those of another proxy give nothing.
  */
 export function translateServiceRules(
   service: RoutedService,
   slices: readonly RoutedSlice[],
   node: RoutingNode,
 ): ServiceVipIr[] {
-  if (!isRouted(service)) return [];
   const families = FAMILIES.filter((family) => service.spec.clusterIPs?.some((of) => familyOf(of) === family));
   return families.flatMap((family) =>
     [...(service.spec.ports ?? [])]
@@ -41,20 +37,15 @@ export function translateServiceHealth(
   node: RoutingNode,
 ): ServiceHealthIr | undefined {
   const { type, externalTrafficPolicy, healthCheckNodePort } = service.spec;
-  if (!isRouted(service) || type !== 'LoadBalancer' || externalTrafficPolicy !== 'Local') return undefined;
+  if (type !== 'LoadBalancer' || externalTrafficPolicy !== 'Local') return undefined;
   if (healthCheckNodePort === undefined || healthCheckNodePort === 0) return undefined;
   // Not those that are terminating: a load balancer is told to look elsewhere in time.
   const ready = slices.flatMap(({ endpoints }) =>
-    (endpoints ?? []).filter(({ nodeName, conditions }) => nodeName === node.name && (conditions?.ready ?? true)),
+    endpoints.filter(({ nodeName, conditions }) => nodeName === node.name && (conditions?.ready ?? true)),
   );
   const pods = new Set(ready.map(({ targetRef, addresses }) => targetRef?.uid ?? addresses[0]));
   const { namespace = 'default', name } = service.metadata;
   return { namespace, name, port: healthCheckNodePort, localEndpoints: pods.size };
-}
-
-function isRouted({ metadata, spec }: RoutedService): boolean {
-  if (spec.type === 'ExternalName' || metadata.labels?.[PROXY_NAME] !== undefined) return false;
-  return spec.clusterIPs?.some((address) => canonicalIp(address) !== undefined) ?? false;
 }
 
 function vipsOfPort(

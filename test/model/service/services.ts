@@ -24,7 +24,7 @@ export const TERMINATING = { ready: false, serving: true, terminating: true };
 
 export function slice(...endpoints: RoutedEndpoint[]): RoutedSlice {
   return {
-    metadata: { namespace: 'shop', name: 'cart-1' },
+    service: 'shop/cart',
     addressType: endpoints[0]?.addresses[0]?.includes(':') === true ? 'IPv6' : 'IPv4',
     endpoints,
     ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],

@@ -55,13 +55,18 @@ export class ServiceTable {
     this.#localAddresses = () => inNetns(netnsPath, addressesOfThisNamespace);
   }
 
+  /** Whether there is such a table, whoever made it. */
+  get isThere(): boolean {
+    return this.#inspector.chain(BASE_CHAIN) !== undefined;
+  }
+
   /**
    * Replaces what the table holds. An earlier agent's table stays in force until then, and changes at once.
    * @throws NftError; what was in force then still is, unless there was no table.
    */
   reset(services: Services): Promise<void> {
     return this.#inOrder(async () => {
-      if (this.#inspector.chain(BASE_CHAIN) === undefined || !this.#replaceAll(services)) await this.#install(services);
+      if (!this.isThere || !this.#replaceAll(services)) await this.#install(services);
     });
   }
 
