@@ -9,6 +9,7 @@ import { NodeStateCompiler } from '../controllers/node-state/compiler.ts';
 import { Forgetting } from '../controllers/node-state/forgetting.ts';
 import { HeldResources } from '../controllers/node-state/held.ts';
 import { LeasedAddresses } from '../controllers/node-state/leased.ts';
+import { InStep } from '../controllers/node-state/in-step.ts';
 import { followProgress } from '../controllers/node-state/progress.ts';
 import { RoutedServices } from '../controllers/node-state/routed-services.ts';
 import type { KubeApi } from '../kube/client.ts';
@@ -39,6 +40,9 @@ export interface ClusterStateDeps {
   readonly log: Logger;
 }
 
+/** Node → what may have changed for it. */
+type Dirty = ReturnType<DesiredTable['takeDirty']>;
+
 /** Changes that come together are compiled together. */
 const FLUSH_AFTER_MS = 2;
 
@@ -47,6 +51,7 @@ export class ClusterState {
   readonly table = new DesiredTable();
   readonly policies = createPolicyIndex();
   readonly held = new HeldResources();
+  readonly #inStep = new InStep({ table: this.table, held: this.held });
   readonly proxies = new ProxyStates();
   readonly leased: LeasedAddresses;
   readonly mesh: MeshCompiler;
@@ -61,11 +66,11 @@ export class ClusterState {
   readonly #deps: ClusterStateDeps;
   readonly #compiler: NodeStateCompiler;
   readonly #routed: RoutedServices | undefined;
-  readonly #onFlushed: () => void;
+  readonly #onFlushed: (dirty: Dirty) => void;
   #isFlushing = false;
 
-  /** @param onFlushed called when the table may have moved. */
-  constructor(deps: ClusterStateDeps, onFlushed: () => void) {
+  /** @param onFlushed called when the table may have moved, with what nodes may have to be told. */
+  constructor(deps: ClusterStateDeps, onFlushed: (dirty: Dirty) => void) {
     const { stores, authority, trustDomain, proxyUid } = deps;
     this.#deps = deps;
     this.#onFlushed = onFlushed;
@@ -95,7 +100,9 @@ export class ClusterState {
     this.#compiler.meshChanged(this.mesh.flush());
     this.#compiler.flush();
     observer.compiled(clock.monotonic() - startedMs);
-    this.#onFlushed();
+    const dirty = this.table.takeDirty();
+    for (const [node, refs] of dirty) this.#inStep.changed(node, refs);
+    this.#onFlushed(dirty);
     this.acknowledged.tell();
   }
 
@@ -106,9 +113,11 @@ export class ClusterState {
 
   reports(): NodeReports {
     const { held, proxies, acknowledged, nodesChanged } = this;
+    const inStep = this.#inStep;
     return {
       connected: (node, hello) => {
         held.connected(node, hello);
+        inStep.connected(node);
         acknowledged.tell();
         nodesChanged.tell(node);
       },
@@ -121,6 +130,7 @@ export class ClusterState {
       held: (node, change) => {
         const hadErrors = held.errors(node).length > 0;
         held.changed(node, change);
+        inStep.changed(node, [...change.applied, ...change.removed]);
         acknowledged.tell();
         this.#deps.observer.refused(change.errors.length);
         if (hadErrors || change.errors.length > 0) nodesChanged.tell(node);
@@ -148,7 +158,7 @@ export class ClusterState {
     const onAcknowledged = this.acknowledged.listen;
     const { pools, blocks, nodes, pods } = stores;
     const claimer = new BlockClaimer({ api, pools, blocks, nodes, log });
-    const forgetting = new Forgetting({ table, held, pods, nodes, onAcknowledged }, clock);
+    const forgetting = new Forgetting({ inStep: this.#inStep, pods, nodes, onAcknowledged }, clock);
     const announcing = new Announcing({ table, held, policies, onAcknowledged }, clock);
     return {
       async block(nodeName, ask) {

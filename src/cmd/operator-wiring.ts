@@ -69,9 +69,9 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
   });
   const { routesServices, proxy } = config;
   const deps = { api, stores, authority, trustDomain, routesServices, proxyUid: proxy.uid, observer, clock, log };
-  const state: ClusterState = new ClusterState(deps, () => {
+  const state: ClusterState = new ClusterState(deps, (dirty) => {
     client.setNodes(agentAddresses(stores, config.agentPort));
-    client.changed(state.table.takeDirty());
+    client.changed(dirty);
   });
   const issueOwn = () => authority.issue([{ uri: operatorSpiffeId(trustDomain) }], CERTIFICATE_LIFE_MS);
   let tls = issueOwn();

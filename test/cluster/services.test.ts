@@ -87,7 +87,11 @@ describe('a Service', () => {
   ])('is reached from a pod %s, by its address and by its name', async (_, client) => {
     const address = await clusterIp('cart');
     await eventually('by address', () => reaches(`${NS}/${client}`, address));
-    const byName = await execInPod(TEST_CLUSTER, `${NS}/${client}`, httpGet(`http://cart.${NS}.svc.cluster.local:8080/`));
+    const byName = await execInPod(
+      TEST_CLUSTER,
+      `${NS}/${client}`,
+      httpGet(`http://cart.${NS}.svc.cluster.local:8080/`),
+    );
     expect(byName.code).toBe(0);
   });
 
