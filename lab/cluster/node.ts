@@ -40,18 +40,18 @@ export async function startNode(config: ClusterConfig, node: string): Promise<vo
 
 /** Runs kube-proxy on the node too, until `stopKubeProxy` or the node's end. */
 export function startKubeProxy(config: ClusterConfig, node: string): void {
+  const enter = ['-t', String(initPid(config, node)), '-m', '-n', '-u', '--'];
+  startProcess(nodeFolder(config, node), 'kube-proxy', 'nsenter', [...enter, ...kubeProxyCommand(config, node)]);
+}
+
+/** kube-proxy of the node, in its nftables mode. */
+export function kubeProxyCommand(config: ClusterConfig, node: string): readonly string[] {
   const folder = nodeFolder(config, node);
-  const [kubeconfig, file] = ['kube-proxy.kubeconfig', 'kube-proxy.json'].map((name) => path.join(folder, name)) as [
-    string,
-    string,
-  ];
+  mkdirSync(folder, { recursive: true });
+  const [kubeconfig, file] = [path.join(folder, 'kube-proxy.kubeconfig'), path.join(folder, 'kube-proxy.json')];
   writeFileSync(kubeconfig, readFileSync(kubeconfigFileOf(config, 'system:kube-proxy')), { mode: 0o600 });
   writeFileSync(file, JSON.stringify(kubeProxyConfig(kubeconfig)));
-  const enter = ['-t', String(initPid(config, node)), '-m', '-n', '-u', '--'];
-  startProcess(folder, 'kube-proxy', 'nsenter', [
-    ...enter,
-    ...['kube-proxy', `--config=${file}`, `--hostname-override=${node}`],
-  ]);
+  return ['kube-proxy', `--config=${file}`, `--hostname-override=${node}`];
 }
 
 /** With its rules. */
