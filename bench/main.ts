@@ -6,9 +6,10 @@ import { memory } from './memory/memory.ts';
 import { policy } from './policy/policy.ts';
 import { recovery } from './recovery/recovery.ts';
 import { saveReport, showReport } from './results.ts';
+import { services } from './services/services.ts';
 import { split } from './split/split.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [cni, policy, split, recovery, memory];
+const BENCHMARKS: readonly Benchmark[] = [cni, policy, split, services, recovery, memory];
 
 const USAGE = `npm run bench [-- NAME ...] [-- --save]
 

@@ -27,6 +27,7 @@ const agent = new NodeAgent({
   bird: ['/usr/sbin/bird'],
   programs: { shim, loopback: shim },
   mesh: (resources) => mesh.start(resources),
+  services: 'Always',
   clock: systemClock,
   logger,
 });

@@ -1,5 +1,5 @@
 #!/bin/bash
-# PID 1 of a lab node: makes the node's own file system view, starts its three daemons, reaps what is left to it.
+# PID 1 of a lab node: makes the node's own file system view, starts its two daemons, reaps what is left to it.
 # $1 node name, $2 the node's folder on the machine, $3 extra environment file
 set -eu
 name=$1 dir=$2
@@ -26,5 +26,4 @@ start() { # restarts a daemon that ends, as systemd would
 start containerd containerd --config "$dir/containerd.toml"
 for _ in $(seq 100); do [ -S /run/containerd/containerd.sock ] && break; sleep 0.1; done
 start kubelet kubelet --config="$dir/kubelet.json" --kubeconfig="$dir/kubelet.kubeconfig" --hostname-override="$name" --node-ip="$4" --v=1
-[ -e "$dir/kube-proxy.json" ] && start kube-proxy kube-proxy --config="$dir/kube-proxy.json" --hostname-override="$name"
 while :; do wait -n || sleep 0.2; done

@@ -10,7 +10,7 @@ export function nodeFolder(config: ClusterConfig, node: string): string {
   return path.join(stateOf(config), node);
 }
 
-/** Boots a node: namespaces for PIDs, mounts, network and host name, then containerd, kubelet and kube-proxy in them. */
+/** Boots a node: namespaces for PIDs, mounts, network and host name, then containerd and kubelet in them. */
 export async function startNode(config: ClusterConfig, node: string): Promise<void> {
   const folder = nodeFolder(config, node);
   mkdirSync(folder, { recursive: true });
@@ -19,11 +19,7 @@ export async function startNode(config: ClusterConfig, node: string): Promise<vo
   writeFileSync(file('kubelet.kubeconfig'), readFileSync(kubeconfigFileOf(config, `system:node:${node}`)), {
     mode: 0o600,
   });
-  writeFileSync(file('kube-proxy.kubeconfig'), readFileSync(kubeconfigFileOf(config, 'system:kube-proxy')), {
-    mode: 0o600,
-  });
   writeFileSync(file('kubelet.json'), JSON.stringify(kubeletConfig(config)));
-  writeFileSync(file('kube-proxy.json'), JSON.stringify(kubeProxyConfig(file('kube-proxy.kubeconfig'))));
   const init = path.join(import.meta.dirname, 'node-init.sh');
   const namespaces = ['unshare', '--mount', '--uts', '--pid', '--fork', '--mount-proc', '--kill-child=SIGKILL'];
   startProcess(folder, 'node', 'nsenter', [
@@ -40,6 +36,28 @@ export async function startNode(config: ClusterConfig, node: string): Promise<vo
     const { code } = await runOnNode(config, node, ['ctr', 'version'], { allowFailure: true });
     return code === 0 ? true : undefined;
   });
+}
+
+/** Runs kube-proxy on the node too, until `stopKubeProxy` or the node's end. */
+export function startKubeProxy(config: ClusterConfig, node: string): void {
+  const enter = ['-t', String(initPid(config, node)), '-m', '-n', '-u', '--'];
+  startProcess(nodeFolder(config, node), 'kube-proxy', 'nsenter', [...enter, ...kubeProxyCommand(config, node)]);
+}
+
+/** kube-proxy of the node, in its nftables mode. */
+export function kubeProxyCommand(config: ClusterConfig, node: string): readonly string[] {
+  const folder = nodeFolder(config, node);
+  mkdirSync(folder, { recursive: true });
+  const [kubeconfig, file] = [path.join(folder, 'kube-proxy.kubeconfig'), path.join(folder, 'kube-proxy.json')];
+  writeFileSync(kubeconfig, readFileSync(kubeconfigFileOf(config, 'system:kube-proxy')), { mode: 0o600 });
+  writeFileSync(file, JSON.stringify(kubeProxyConfig(kubeconfig)));
+  return ['kube-proxy', `--config=${file}`, `--hostname-override=${node}`];
+}
+
+/** With its rules. */
+export async function stopKubeProxy(config: ClusterConfig, node: string): Promise<void> {
+  await stopProcess(nodeFolder(config, node), 'kube-proxy', 'SIGKILL');
+  await runOnNode(config, node, ['kube-proxy', '--cleanup'], { allowFailure: true });
 }
 
 /** Power off: everything on the node ends at once. Its disk stays, so `startNode` is a reboot. */

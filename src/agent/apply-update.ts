@@ -4,6 +4,7 @@ import type { AddressSetIr, BgpIr, ChainIr, ResourceKind } from '../model/node/i
 import type { LeaseBook } from './cni/attach.ts';
 import type { PodBinding, PolicyChange, PolicyTable } from './dataplane/nft/policy-table.ts';
 import { bindingOf, type NodeNetwork } from './network.ts';
+import type { NodeServices } from './services.ts';
 import type { ResourceStore } from './state/resources.ts';
 
 export interface UpdateApplierDeps {
@@ -12,6 +13,7 @@ export interface UpdateApplierDeps {
   readonly policy: PolicyTable;
   readonly network: NodeNetwork;
   readonly bgp: { apply(bgp: BgpIr | undefined): Promise<void> };
+  readonly services: NodeServices;
   /** Resources that others act upon: services, endpoints, pods; called after they are stored. */
   readonly changed: (kinds: ReadonlySet<ResourceKind>) => void;
   readonly logger: Logger;
@@ -31,10 +33,15 @@ export class UpdateApplier {
 
   /** Resolves with what is not in force; of a policy change the kernel refuses, nothing is. */
   async apply(update: NodeUpdate): Promise<readonly ApplyError[]> {
-    const { resources, network, bgp, changed } = this.#deps;
-    const errors: ApplyError[] = [];
+    const { resources, network, bgp, services, changed } = this.#deps;
     const policyRefused = await this.#applyPolicy(update);
-    const isStored = ({ kind }: { readonly kind: string }) => policyRefused === undefined || !POLICY_KINDS.has(kind);
+    const servicesRefused = await services.apply(update);
+    const errors: ApplyError[] = [...update.upserts, ...update.removals].flatMap(({ kind, key }) => {
+      const message = servicesRefused.get(`${kind} ${key}`);
+      return message === undefined ? [] : [{ kind, key, message }];
+    });
+    const isStored = ({ kind, key }: ResourceRef) =>
+      !servicesRefused.has(`${kind} ${key}`) && (policyRefused === undefined || !POLICY_KINDS.has(kind));
     const upserts = update.upserts.filter(isStored);
     const removals = update.removals.filter(isStored);
     const kinds = new Set<ResourceKind>();
@@ -57,6 +64,7 @@ export class UpdateApplier {
       for (const { kind, key, body } of upserts) if (of.has(kind)) resources.set(kind, key, '', body);
     };
     await applyAll(NODE_KINDS, () => network.applyNode());
+    if (kinds.has('node')) await services.nodeChanged();
     await applyAll(BGP_KINDS, () => bgp.apply(resources.get('bgp', 'self')));
     if (errors.length === 0) resources.setWatermark(update.watermark);
     else this.#deps.logger.error('update not in force', { count: errors.length, reason: errors[0]?.message });

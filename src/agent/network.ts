@@ -9,7 +9,7 @@ import type { Netns } from './dataplane/netns.ts';
 import type { NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { checkPod } from './dataplane/pod-link-check.ts';
-import { unwirePod, wirePod } from './dataplane/pod-link.ts';
+import { makePair, unwirePod, wirePod } from './dataplane/pod-link.ts';
 import { applyIpv6Forwarding } from './dataplane/sysctl.ts';
 import { findUnderlay, podMtuOf, tunnelMtuOf } from './dataplane/underlay.ts';
 import { applyOwnBlocks, applyVxlan } from './dataplane/vxlan.ts';
@@ -100,8 +100,12 @@ export class NodeNetwork implements PodDataplane {
     this.#deps.mesh.open(pod, attachment);
   }
 
-  wire(attachment: PodAttachment): void {
-    wirePod(this.#deps.host, this.#linkOf(attachment));
+  make(attachment: PodAttachment): boolean {
+    return makePair(this.#deps.host, this.#linkOf(attachment));
+  }
+
+  wire(attachment: PodAttachment, isMade = false): void {
+    wirePod(this.#deps.host, this.#linkOf(attachment), isMade);
   }
 
   async shut(attachment: PodAttachment): Promise<void> {

@@ -8,24 +8,29 @@ import type { PodIr, ResourceKind } from '../model/node/ir.ts';
 import type { Lease } from '../model/ipam/lease-state.ts';
 import type { BlockAnswer, BlockRequest } from './block-requests.ts';
 import { UpdateApplier } from './apply-update.ts';
-import { BgpSpeaker } from './bgp/speaker.ts';
+import { speakerOf } from './bgp/node-speaker.ts';
+import type { BgpSpeaker } from './bgp/speaker.ts';
 import { Attacher, type PodAttachment } from './cni/attach.ts';
 import { type CniFolders, type CniPrograms, installConflist, installPrograms, uninstallCni } from './cni/install.ts';
 import { doPendingDeletes } from './cni/pending.ts';
 import { PodWaiter } from './cni/pods.ts';
 import { type CniObserver, type CniServer, serveCni } from './cni/server.ts';
-import { removeBgpRoutes } from './dataplane/bgp-routes.ts';
 import { removeAll } from './dataplane/leftovers.ts';
 import { Netns } from './dataplane/netns.ts';
 import type { RuleCounter } from './dataplane/nft/inspect.ts';
 import { PolicyTable } from './dataplane/nft/policy-table.ts';
+import { ServiceTable } from './dataplane/nft/services/service-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
 import { bindingOf, NodeNetwork, type PodMesh } from './network.ts';
 import { NodeBlocks } from './node-blocks.ts';
 import { composeNodeReport } from './node-report.ts';
+import { findOtherProxy } from './other-proxy.ts';
+import { ServiceHealth } from './service-health.ts';
+import { NodeServices, type ServiceMode } from './services.ts';
 import { NodeLeases, rebuiltLease } from './state/leases.ts';
 import { ResourceStore } from './state/resources.ts';
+import { Upkeep } from './upkeep.ts';
 
 interface PodAddresses {
   readonly podUid: string;
@@ -61,6 +66,7 @@ export interface NodeAgentOptions {
   readonly mesh: (
     resources: ResourceStore,
   ) => PodMesh & { readonly changed: (kinds: ReadonlySet<ResourceKind>) => void };
+  readonly services: ServiceMode;
   readonly observer: NodeAgentObserver;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -96,13 +102,14 @@ export class NodeAgent {
   readonly #mesh: ReturnType<NodeAgentOptions['mesh']>;
   readonly #blocks: NodeBlocks;
   readonly #bgp: BgpSpeaker;
+  readonly #services: NodeServices;
   #operators: Operators | undefined;
   #cni: CniServer | undefined;
   #fault: string | undefined = 'the agent is starting';
   #isServing = false;
   #isAskingToForget = false;
   #isStopped = false;
-  #repairsTold = 0;
+  readonly #upkeep: Upkeep;
 
   constructor(options: NodeAgentOptions) {
     const { stateFolder, clock, logger } = options;
@@ -115,16 +122,19 @@ export class NodeAgent {
     this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () => this.#liveLeases());
     const deps = { resources: this.resources, policy: this.#policy, logger };
     this.#network = new NodeNetwork({ ...deps, host: this.#host, mesh: this.#mesh });
-    this.#bgp = new BgpSpeaker({
-      folder: path.join(options.runFolder, 'bird'),
-      command: options.bird,
-      removeRoutes: () => removeBgpRoutes(this.#host),
-      countEveryMs: COLLECT_EVERY_MS,
-      ...{ clock, logger },
+    this.#bgp = speakerOf(this.#host, options);
+    this.#services = new NodeServices({
+      resources: this.resources,
+      mode: options.services,
+      rules: new ServiceTable(),
+      health: new ServiceHealth(),
+      findOtherProxy,
+      logger,
     });
     this.#applier = new UpdateApplier({
       ...deps,
       bgp: this.#bgp,
+      services: this.#services,
       leases: this.#leases,
       network: this.#network,
       changed: (kinds) => this.#changed(kinds),
@@ -141,6 +151,14 @@ export class NodeAgent {
       clock,
       logger,
     });
+    this.#upkeep = new Upkeep({
+      policy: this.#policy,
+      services: this.#services,
+      network: this.#network,
+      attacher: this.#attacher,
+      repaired: options.observer.repaired,
+      logger,
+    });
   }
 
   /**
@@ -152,6 +170,7 @@ export class NodeAgent {
     applySysctls(this.#host, FORWARDING);
     await this.#policy.open();
     await this.#restore();
+    await this.#services.start();
     installPrograms(cni, programs);
     await doPendingDeletes(path.join(this.#options.stateFolder, 'pending-del'), this.#attacher.handle, logger);
     this.#cni = await serveCni(path.join(runFolder, 'cni.sock'), this.#attacher.handle, {
@@ -162,7 +181,10 @@ export class NodeAgent {
     this.#serveWhenReady();
     this.#every(COLLECT_EVERY_MS, () => this.#collect());
     this.#every(GIVE_BACK_EVERY_MS, () => this.#blocks.giveBack(this.#leases));
-    this.#every(VERIFY_EVERY_MS, () => this.#verify());
+    this.#every(VERIFY_EVERY_MS, () => {
+      this.#tellNode();
+      return this.#upkeep.look();
+    });
     this.#every(VERIFY_EVERY_MS, () => this.#bgp.check());
   }
 
@@ -207,6 +229,7 @@ export class NodeAgent {
     await this.#bgp.apply(undefined);
     await removeAll(this.#host);
     await this.#policy.remove();
+    await this.#services.remove();
     this.resources.discard();
     rmSync(path.join(this.#options.stateFolder, 'leases.journal'), { force: true });
     rmSync(path.join(this.#options.stateFolder, 'pending-del'), { recursive: true, force: true });
@@ -237,14 +260,7 @@ export class NodeAgent {
     });
     await this.#network.applyNode();
     for (const { pod, attachment } of pods) this.#reopenMesh(pod, attachment);
-    await this.#restoreBgp();
-  }
-
-  /** Also ends what an agent has left that stopped before it was told to. What BIRD refuses is tried with the beat. */
-  async #restoreBgp(): Promise<void> {
-    await this.#bgp.apply(this.resources.get('bgp', 'self')).catch((error: unknown) => {
-      this.#options.logger.error('no BGP', { reason: String(error) });
-    });
+    await this.#bgp.restore(this.resources.get('bgp', 'self'));
   }
 
   /** One broken namespace must not keep the others from their proxies. */
@@ -280,8 +296,11 @@ export class NodeAgent {
 
   #tellLeases(): void {
     this.#operators?.setLeases(this.#leases.all().map(({ podUid, addresses }) => ({ podUid, addresses })));
-    this.#askForBlocks();
-    this.#askToForget();
+    // The ADD or DEL that brought this about does not wait for what the next one may need.
+    setImmediate(() => {
+      this.#askForBlocks();
+      this.#askToForget();
+    });
   }
 
   #tellNode(): void {
@@ -292,6 +311,7 @@ export class NodeAgent {
       podMtu: this.#network.podMtu,
       forwardDrops: this.#policy.foreignForwardDrop(),
       bgp: this.#bgp.report(),
+      services: this.#services.report(),
     });
     this.#operators?.reportNode(report);
   }
@@ -355,21 +375,6 @@ export class NodeAgent {
   }
 
   /** What others have changed is put back, and counted. */
-  async #verify(): Promise<void> {
-    const { logger, observer } = this.#options;
-    this.#tellNode();
-    if (!this.#policy.verify()) await this.#policy.repair();
-    for (; this.#repairsTold < this.#policy.repairs; this.#repairsTold += 1) {
-      logger.warn('the policy table was changed by somebody else; it was put back');
-      observer.repaired('policy table');
-    }
-    if ((await this.#network.applyNode()).length > 0) observer.repaired('node network');
-    const links = await this.#attacher.repair();
-    if (links === 0) return;
-    logger.warn('links or routes of pods were taken away by somebody else; put back', { count: links });
-    observer.repaired('pod link');
-  }
-
   #every(ms: number, work: () => Promise<void>): void {
     this.#options.clock.after(ms, () => {
       if (this.#isStopped) return;

@@ -76,15 +76,21 @@ export interface Service extends KubeObject {
       readonly protocol?: 'TCP' | 'UDP' | 'SCTP';
       readonly port: number;
       readonly targetPort?: number | string;
+      readonly nodePort?: number;
       readonly appProtocol?: string;
     }[];
+    readonly ipFamilies?: readonly ('IPv4' | 'IPv6')[];
     readonly externalIPs?: readonly string[];
+    readonly loadBalancerSourceRanges?: readonly string[];
+    readonly sessionAffinity?: 'None' | 'ClientIP';
+    readonly sessionAffinityConfig?: { readonly clientIP?: { readonly timeoutSeconds?: number } };
     readonly internalTrafficPolicy?: 'Cluster' | 'Local';
     readonly externalTrafficPolicy?: 'Cluster' | 'Local';
+    readonly healthCheckNodePort?: number;
   };
   readonly status?: {
     readonly loadBalancer?: {
-      readonly ingress?: readonly { readonly ip?: string; readonly ipMode?: string }[] | null;
+      readonly ingress?: readonly { readonly ip?: string; readonly ipMode?: 'VIP' | 'Proxy' }[] | null;
     };
   };
 }
@@ -102,6 +108,10 @@ export interface EndpointSlice extends KubeObject {
           readonly namespace?: string;
           readonly name?: string;
           readonly uid?: string;
+        };
+        readonly hints?: {
+          readonly forZones?: readonly { readonly name: string }[];
+          readonly forNodes?: readonly { readonly name: string }[];
         };
       }[]
     | null;

@@ -6,6 +6,7 @@ export const CONDITION = {
   ready: 'Ready',
   applied: 'Applied',
   forwardBlocked: 'ForwardBlocked',
+  servicesRouted: 'ServicesRouted',
   bgpEstablished: 'BGPEstablished',
   overlapping: 'Overlapping',
   exhausted: 'Exhausted',
@@ -59,6 +60,12 @@ export const REASON = {
   noForeignDrop: 'NoForeignDrop',
   /** A firewall of somebody else drops forwarded packets. */
   foreignDrop: 'ForeignDrop',
+  byWeft: 'ByWeft',
+  /** kube-proxy, or what takes its place, runs on the node. */
+  byOther: 'ByOther',
+  /** Both do. */
+  contested: 'Contested',
+  switchedOff: 'SwitchedOff',
 
   // BGPEstablished of a NodeNetwork
   established: 'Established',

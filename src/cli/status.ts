@@ -23,6 +23,7 @@ export function renderStatus(view: ClusterView): string {
     conditionText(node, 'Ready'),
     conditionText(node, 'Applied'),
     conditionText(node, 'ForwardBlocked', 'False'),
+    conditionText(node, 'ServicesRouted'),
     String(node.status?.['podMTU'] ?? '-'),
     [node.status?.['blocks'] ?? []].flat().join(' ') || '-',
   ]);
@@ -34,7 +35,7 @@ export function renderStatus(view: ClusterView): string {
     conditionText(pool, 'Ready'),
   ]);
   return [
-    section('Nodes', ['NODE', 'READY', 'APPLIED', 'FORWARD BLOCKED', 'POD MTU', 'BLOCKS'], nodes),
+    section('Nodes', ['NODE', 'READY', 'APPLIED', 'FORWARD BLOCKED', 'SERVICES', 'POD MTU', 'BLOCKS'], nodes),
     section('Address pools', ['POOL', 'CIDR', 'ALLOCATED', 'CAPACITY', 'READY'], pools),
     section('Network policies', ['POLICY', 'ACCEPTED', 'PROGRAMMED'], programmed(view.policies)),
     section('Mesh services', ['SERVICE', 'ACCEPTED', 'PROGRAMMED'], programmed(view.meshServices)),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { RuleCounter } from '../agent/dataplane/nft/inspect.ts';
 import { NodeAgent } from '../agent/node-agent.ts';
+import { SERVICE_MODES } from '../agent/services.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Secret } from '../lib/secret.ts';
 import { generateKey, issueCertificate, privateKeyPem } from '../pki/certificate.ts';
@@ -29,6 +30,7 @@ const config = {
   streamPort: environment.port('WEFT_STREAM_PORT'),
   healthPort: environment.port('WEFT_HEALTH_PORT'),
   logLevel: environment.choice('WEFT_LOG_LEVEL', LOG_LEVELS),
+  services: environment.choice('WEFT_SERVICES', SERVICE_MODES),
   cni: { config: environment.text('WEFT_CNI_CONFIG_FOLDER'), programs: environment.text('WEFT_CNI_BIN_FOLDER') },
 };
 environment.check();
@@ -53,6 +55,7 @@ await runUntilSignal(logger, async (signal) => {
     programs: { shim: '/app/dist/weft-cni', loopback: '/app/dist/loopback' },
     bird: ['/usr/sbin/bird'],
     mesh: (resources) => mesh.start(resources),
+    services: config.services,
     clock: systemClock,
     logger,
   });

@@ -10,7 +10,9 @@ import { NodeStateCompiler } from '../controllers/node-state/compiler.ts';
 import { Forgetting } from '../controllers/node-state/forgetting.ts';
 import { HeldResources } from '../controllers/node-state/held.ts';
 import { LeasedAddresses } from '../controllers/node-state/leased.ts';
+import { InStep } from '../controllers/node-state/in-step.ts';
 import { followProgress } from '../controllers/node-state/progress.ts';
+import { RoutedServices } from '../controllers/node-state/routed-services.ts';
 import type { KubeApi } from '../kube/client.ts';
 import type { StoreReader } from '../kube/store.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -35,10 +37,15 @@ export interface ClusterStateDeps {
   readonly proxyUid: number;
   /** Of BGP sessions. */
   readonly passwordOf: PasswordOf;
+  /** Whether nodes are told of Services. */
+  readonly routesServices: boolean;
   readonly observer: OperatorObserver;
   readonly clock: Clock;
   readonly log: Logger;
 }
+
+/** Node → what may have changed for it. */
+type Dirty = ReturnType<DesiredTable['takeDirty']>;
 
 /** Changes that come together are compiled together. */
 const FLUSH_AFTER_MS = 2;
@@ -48,6 +55,7 @@ export class ClusterState {
   readonly table = new DesiredTable();
   readonly policies = createPolicyIndex();
   readonly held = new HeldResources();
+  readonly #inStep = new InStep({ table: this.table, held: this.held });
   readonly proxies = new ProxyStates();
   readonly leased: LeasedAddresses;
   readonly mesh: MeshCompiler;
@@ -62,11 +70,12 @@ export class ClusterState {
   readonly nodeReports = new Map<string, NodeReportIr>();
   readonly #deps: ClusterStateDeps;
   readonly #compiler: NodeStateCompiler;
-  readonly #onFlushed: () => void;
+  readonly #routed: RoutedServices | undefined;
+  readonly #onFlushed: (dirty: Dirty) => void;
   #isFlushing = false;
 
-  /** @param onFlushed called when the table may have moved. */
-  constructor(deps: ClusterStateDeps, onFlushed: () => void) {
+  /** @param onFlushed called when the table may have moved, with what nodes may have to be told. */
+  constructor(deps: ClusterStateDeps, onFlushed: (dirty: Dirty) => void) {
     const { stores, authority, trustDomain, proxyUid, passwordOf } = deps;
     this.#deps = deps;
     this.#onFlushed = onFlushed;
@@ -74,6 +83,7 @@ export class ClusterState {
     const wake = () => this.#wake();
     this.mesh = new MeshCompiler({ stores, table: this.table, trustDomain, proxyUid }, wake);
     this.bgp = new BgpCompiler({ stores, table: this.table, passwordOf }, wake);
+    this.#routed = deps.routesServices ? new RoutedServices({ ...stores, table: this.table }, wake) : undefined;
     this.#compiler = new NodeStateCompiler(
       {
         stores,
@@ -92,11 +102,14 @@ export class ClusterState {
     const { clock, observer } = this.#deps;
     const startedMs = clock.monotonic();
     this.#isFlushing = false;
+    this.#routed?.flush();
     this.#compiler.meshChanged(this.mesh.flush());
     this.#compiler.flush();
     this.bgp.flush();
     observer.compiled(clock.monotonic() - startedMs);
-    this.#onFlushed();
+    const dirty = this.table.takeDirty();
+    for (const [node, refs] of dirty) this.#inStep.changed(node, refs);
+    this.#onFlushed(dirty);
     this.acknowledged.tell();
   }
 
@@ -113,9 +126,11 @@ export class ClusterState {
 
   reports(): NodeReports {
     const { held, proxies, acknowledged, nodesChanged } = this;
+    const inStep = this.#inStep;
     return {
       connected: (node, hello) => {
         held.connected(node, hello);
+        inStep.connected(node);
         acknowledged.tell();
         nodesChanged.tell(node);
       },
@@ -128,6 +143,7 @@ export class ClusterState {
       held: (node, change) => {
         const hadErrors = held.errors(node).length > 0;
         held.changed(node, change);
+        inStep.changed(node, [...change.applied, ...change.removed]);
         acknowledged.tell();
         this.#deps.observer.refused(change.errors.length);
         if (hadErrors || change.errors.length > 0) nodesChanged.tell(node);
@@ -155,7 +171,7 @@ export class ClusterState {
     const onAcknowledged = this.acknowledged.listen;
     const { pools, blocks, nodes, pods } = stores;
     const claimer = new BlockClaimer({ api, pools, blocks, nodes, log });
-    const forgetting = new Forgetting({ table, held, pods, nodes, onAcknowledged }, clock);
+    const forgetting = new Forgetting({ inStep: this.#inStep, pods, nodes, onAcknowledged }, clock);
     const announcing = new Announcing({ table, held, policies, onAcknowledged }, clock);
     return {
       async block(nodeName, ask) {

@@ -30,6 +30,8 @@ export interface OperatorConfig {
   readonly agentPort: number;
   readonly healthPort: number;
   readonly webhookPort: number;
+  /** Whether nodes are told of Services, to route them. */
+  readonly routesServices: boolean;
   readonly proxy: ProxySettings;
 }
 
@@ -68,10 +70,12 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     leases: () => stores.pools.list().map(({ metadata: { name } }) => [name, state.leased.in(name)] as const),
     isLeader: () => isLeader,
   });
-  const own = { api, stores, authority, trustDomain, proxyUid: config.proxy.uid, passwordOf: passwords.of };
-  const state: ClusterState = new ClusterState({ ...own, observer, clock, log }, () => {
+  const { routesServices, proxy } = config;
+  const own = { api, stores, authority, trustDomain, routesServices, passwordOf: passwords.of };
+  const deps = { ...own, proxyUid: proxy.uid, observer, clock, log };
+  const state: ClusterState = new ClusterState(deps, (dirty) => {
     client.setNodes(agentAddresses(stores, config.agentPort));
-    client.changed(state.table.takeDirty());
+    client.changed(dirty);
   });
   const issueOwn = () => authority.issue([{ uri: operatorSpiffeId(trustDomain) }], CERTIFICATE_LIFE_MS);
   let tls = issueOwn();

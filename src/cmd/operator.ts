@@ -14,6 +14,7 @@ const config = {
   agentPort: environment.port('WEFT_AGENT_PORT'),
   healthPort: environment.port('WEFT_HEALTH_PORT'),
   webhookPort: environment.port('WEFT_WEBHOOK_PORT'),
+  routesServices: environment.choice('WEFT_SERVICES', ['Auto', 'Always', 'Never']) !== 'Never',
   proxy: {
     image: environment.text('WEFT_PROXY_IMAGE'),
     uid: environment.integer('WEFT_PROXY_UID'),

@@ -1,4 +1,4 @@
-import type { BgpReportIr, NodeReportIr } from '../model/node/report.ts';
+import { type BgpReportIr, type NodeReportIr, SERVICE_ROUTING } from '../model/node/report.ts';
 
 export function encodeNodeReport(report: NodeReportIr): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(report));
@@ -10,12 +10,14 @@ export function parseNodeReport(body: Uint8Array): NodeReportIr {
   const versions = objectOf(said['versions']);
   const podMtu = said['podMtu'];
   const bgp = said['bgp'];
+  const services = SERVICE_ROUTING.find((who) => who === said['services']);
   return {
     serving: said['serving'] === true,
     faults: textsOf(said['faults']),
     versions: { agent: textOf(versions['agent']), kernel: textOf(versions['kernel']) },
     ...(typeof podMtu === 'number' ? { podMtu } : {}),
     forwardDrops: textsOf(said['forwardDrops']),
+    ...(services === undefined ? {} : { services }),
     ...(bgp === undefined ? {} : { bgp: parseBgp(objectOf(bgp)) }),
   };
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { NetlinkError } from '../../src/agent/dataplane/netlink/error.ts';
 import type { NetlinkRequest } from '../../src/agent/dataplane/netlink/socket.ts';
-import type { Netns } from '../../src/agent/dataplane/netns.ts';
+import { Netns } from '../../src/agent/dataplane/netns.ts';
 import type { PodLink } from '../../src/agent/dataplane/pod-addressing.ts';
 import { listPodInterfaces } from '../../src/agent/dataplane/pod-interfaces.ts';
 import { unwirePod, wirePod } from '../../src/agent/dataplane/pod-link.ts';
@@ -130,16 +130,15 @@ describe('wirePod', () => {
 
   test('undoes what it did when it fails half-way', () => {
     wirePod(node, first);
-    const { rtnetlink } = node;
-    const request = (wanted: NetlinkRequest) => {
-      if (wanted.what.startsWith('write route 10.42.0.6/32'))
-        throw new NetlinkError(wanted.what, constants.errno.ENOMEM);
-      rtnetlink.request(wanted);
-    };
     // A node whose kernel has no memory for the very last step.
-    const poor: Netns = Object.create(node, {
-      rtnetlink: { value: { request, get: rtnetlink.get.bind(rtnetlink), dump: rtnetlink.dump.bind(rtnetlink) } },
-    });
+    using poor = Netns.open(node.path);
+    const { rtnetlink } = poor;
+    const requestAll = rtnetlink.requestAll.bind(rtnetlink);
+    rtnetlink.requestAll = (wanted: readonly NetlinkRequest[]) => {
+      const last = wanted.find(({ what }) => what.startsWith('write route 10.42.0.6/32'));
+      if (last !== undefined) throw new NetlinkError(last.what, constants.errno.ENOMEM);
+      requestAll(wanted);
+    };
     expect(() => wirePod(poor, second)).toThrow(/cannot write route 10\.42\.0\.6.*ENOMEM/);
     expect(listPodInterfaces(node).map(({ name }) => name)).toEqual([first.hostInterface]);
     expect(lab.ip(second.netnsPath, '-o', 'link', 'show')).not.toContain('eth0');

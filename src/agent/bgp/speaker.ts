@@ -60,6 +60,13 @@ export class BgpSpeaker {
     });
   }
 
+  /** Of an agent that starts: ends, too, what was not ended before. Never rejects: `check` tries again what failed. */
+  restore(bgp: BgpIr | undefined): Promise<void> {
+    return this.apply(bgp).catch((error: unknown) => {
+      this.#options.logger.error('no BGP', { reason: String(error) });
+    });
+  }
+
   /** Looks how the sessions are, and starts BIRD again when it is gone. Never rejects. */
   check(): Promise<void> {
     return this.#inTurn(async () => {

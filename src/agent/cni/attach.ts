@@ -45,8 +45,10 @@ export interface LeaseBook {
 export interface PodDataplane {
   /** Policy, mesh redirect and proxy listener, all before the link: not one packet passes before its policy. */
   guard(pod: PodIr, attachment: PodAttachment): Promise<void>;
-  /** The link, with its addresses and routes; where it is there already, what is not as it should be. */
-  wire(attachment: PodAttachment): void;
+  /** The bare link, down, without addresses, for `wire` to finish. Whether it is new. */
+  make(attachment: PodAttachment): boolean;
+  /** The link, with its addresses and routes; where it is there already and not new, what is not as it should be. */
+  wire(attachment: PodAttachment, isNew?: boolean): void;
   /** Lets nothing more pass, in either direction; the link may stand. */
   shut(attachment: PodAttachment): Promise<void>;
   /** Takes the link away, which takes the kernel 15 to 30 ms. */
@@ -176,14 +178,17 @@ export class Attacher {
     const wish = { containerId, ifname, netns, podUid: pod.uid, ...pod.addressing };
     const leased = await this.#lease(wish, deadline, signal);
     const { attachment } = leased;
+    // The link is made while the disk is waited for; it gets its address when that is written down.
+    const made = dataplane.guard(pod, attachment).then(() => dataplane.make(attachment));
     let announced: Promise<void>;
     try {
-      await Promise.all([leased.written, dataplane.guard(pod, attachment)]);
+      const [isNew] = await Promise.all([made, leased.written]);
       this.#deps.leasesChanged();
       announced = this.#deps.announced(attachment);
-      dataplane.wire(attachment);
+      dataplane.wire(attachment, isNew);
       if (signal.aborted) throw new CniError(CNI_ERROR.tryAgainLater, 'the runtime hung up during ADD');
     } catch (cause) {
+      await made.catch(() => undefined);
       await this.#delete(attachment);
       await dataplane.unwire(attachment);
       if (cause instanceof CniError) throw cause;

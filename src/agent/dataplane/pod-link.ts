@@ -1,12 +1,22 @@
+import { closeSync } from 'node:fs';
 import { familyOf } from '../../lib/ip.ts';
-import { correctAddresses, listAddresses } from './netlink/address.ts';
-import { encodeAttributes, macBytes, text, u32 } from './netlink/codec.ts';
+import { encodeAddressCorrections, listAddresses } from './netlink/address.ts';
+import { type Attribute, encodeAttributes, macBytes, text, u32 } from './netlink/codec.ts';
 import { IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_NET_NS_FD, VETH_INFO_PEER } from './netlink/constants.ts';
 import { hasCode } from './netlink/error.ts';
-import { correctLink, createLink, deletionOf, findLink, type Link, linkData, linkHeader } from './netlink/link.ts';
+import {
+  correctLink,
+  deletionOf,
+  encodeLinkCorrections,
+  encodeLinkCreation,
+  findLink,
+  type Link,
+  linkData,
+  linkHeader,
+} from './netlink/link.ts';
 import { encodeNeighbour } from './netlink/neighbour.ts';
 import { encodeRoute } from './netlink/route.ts';
-import { Netns } from './netns.ts';
+import { Netns, openNetnsFile } from './netns.ts';
 import {
   HOST_END_MAC,
   hostNeighbours,
@@ -20,22 +30,39 @@ import { correctRateLimit } from './shaping.ts';
 import { applySysctls, quietIpv6, type Sysctls, withoutIpv6 } from './sysctl.ts';
 
 /**
+ * Makes a pod's veth pair, down, its far end in the pod's namespace: the half of `wirePod` that takes the kernel
+ * longest, while other things are waited for. False when either name is taken.
+ *
+ * @throws NetnsError, NetlinkError as `wirePod`.
+ */
+export function makePair(host: Netns, pod: PodLink): boolean {
+  const inside = openNetnsFile(pod.netnsPath);
+  try {
+    return tryCreatePair(host, inside, pod);
+  } finally {
+    closeSync(inside);
+  }
+}
+
+/**
  * Connects a pod: a veth pair, its far end made in the pod's namespace, addresses, routes and permanent neighbours on
  * both sides. The host end comes up as the last of all, so no packet passes before the call is nearly over; its name
  * is known before, so the caller writes the policy for `pod.hostInterface` first.
  *
  * Called again for the same attachment it writes what differs and leaves the link alone. A host end of this name that
- * leads elsewhere is replaced. When it throws, what this call made is gone again. Blocks for about a millisecond.
+ * leads elsewhere is replaced. When it throws, what this call made is gone again. Blocks for about a millisecond, half
+ * of that after `makePair`.
  *
  * @param host the node's namespace.
+ * @param isMade whether `makePair` has just made the pair.
  * @throws NetnsError when the pod's namespace cannot be entered, NetlinkError with what the kernel refused.
  */
-export function wirePod(host: Netns, pod: PodLink): void {
+export function wirePod(host: Netns, pod: PodLink, isMade = false): void {
   using inside = Netns.open(pod.netnsPath);
   // Mostly there is nothing yet: to try costs less than to look.
-  const isNew = tryCreatePair(host, inside, pod) || replaceStranger(host, inside, pod);
+  const isNew = isMade || tryCreatePair(host, inside.fd, pod) || replaceStranger(host, inside, pod);
   try {
-    const { hostEnd, podEnd } = requirePair(host, inside, pod);
+    const { hostEnd, podEnd } = isNew ? newPair(host, pod) : requirePair(host, inside, pod);
     writePodSide(inside, podEnd, pod, isNew);
     writeHostSide(host, hostEnd, pod, isNew);
   } catch (error) {
@@ -48,7 +75,7 @@ export function wirePod(host: Netns, pod: PodLink): void {
 function replaceStranger(host: Netns, inside: Netns, pod: PodLink): boolean {
   if (findPair(host, inside, pod) !== undefined) return false;
   deleteIfThere(host, pod.hostInterface);
-  if (tryCreatePair(host, inside, pod)) return true;
+  if (tryCreatePair(host, inside.fd, pod)) return true;
   // The host end's name was free: it is the pod's end that is in the way.
   const reason = `${pod.netnsPath} has an interface '${pod.ifname}' that is not Weft's; delete the pod to get a new one`;
   throw new Error(`cannot connect ${pod.hostInterface}: ${reason}`);
@@ -95,26 +122,38 @@ export function findPair(host: Netns, inside: Netns, { hostInterface, ifname }: 
   return { hostEnd, podEnd };
 }
 
+/** Both ends just after they were made. One question instead of two: the host end knows the other's index. */
+function newPair(host: Netns, pod: PodLink): Pair {
+  const hostEnd = findLink(host.rtnetlink, pod.hostInterface);
+  if (hostEnd?.peerIndex === undefined)
+    throw new Error(`link ${pod.hostInterface} was removed while it was being set up`);
+  return {
+    hostEnd,
+    podEnd: { ...hostEnd, index: hostEnd.peerIndex, peerIndex: hostEnd.index, name: pod.ifname, mac: podMac(pod) },
+  };
+}
+
 function requirePair(host: Netns, inside: Netns, pod: PodLink): Pair {
   const pair = findPair(host, inside, pod);
   if (pair === undefined) throw new Error(`link ${pod.hostInterface} was removed while it was being set up`);
   return pair;
 }
 
-/** False when either name is taken. */
-function tryCreatePair(host: Netns, inside: Netns, pod: PodLink): boolean {
+/** False when either name is taken. @param inside open file of the pod's namespace. */
+function tryCreatePair(host: Netns, inside: number, pod: PodLink): boolean {
   const peer = encodeAttributes([
     [IFLA_IFNAME, text(pod.ifname)],
     [IFLA_MTU, u32(pod.mtu)],
     [IFLA_ADDRESS, macBytes(podMac(pod))],
-    [IFLA_NET_NS_FD, u32(inside.fd)],
+    [IFLA_NET_NS_FD, u32(inside)],
   ]);
   const data = linkData([[VETH_INFO_PEER, Buffer.concat([linkHeader(), peer])]]);
+  const own: Attribute[] = [
+    [IFLA_MTU, u32(pod.mtu)],
+    [IFLA_ADDRESS, macBytes(HOST_END_MAC)],
+  ];
   try {
-    createLink(host.rtnetlink, pod.hostInterface, 'veth', data, [
-      [IFLA_MTU, u32(pod.mtu)],
-      [IFLA_ADDRESS, macBytes(HOST_END_MAC)],
-    ]);
+    host.rtnetlink.request(encodeLinkCreation(pod.hostInterface, 'veth', data, own));
     return true;
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return false;
@@ -124,25 +163,28 @@ function tryCreatePair(host: Netns, inside: Netns, pod: PodLink): boolean {
 
 function writePodSide(inside: Netns, podEnd: Link, pod: PodLink, isNew: boolean): void {
   const { rtnetlink } = inside;
-  const loopback = findLink(rtnetlink, 'lo');
-  if (loopback !== undefined) correctLink(rtnetlink, loopback, { up: true });
-  correctLink(rtnetlink, podEnd, { mtu: pod.mtu, mac: podMac(pod) });
+  if (!isNew) correctLink(rtnetlink, podEnd, { mtu: pod.mtu, mac: podMac(pod) });
   correctRateLimit(rtnetlink, podEnd, pod.egressBitsPerSecond, isNew);
   // After the MTU: one below 1280 takes IPv6 and its settings away, a larger one brings back their defaults.
-  applySysctls(inside, ipv6Sysctls(pod.ifname, pod.addresses));
-  correctLink(rtnetlink, podEnd, { up: true });
-  correctAddresses(rtnetlink, podEnd, pod.addresses, isNew ? [] : listAddresses(rtnetlink));
-  for (const neighbour of podNeighbours(pod, podEnd.index)) rtnetlink.request(encodeNeighbour(neighbour));
-  for (const route of podRoutes(pod, podEnd.index)) rtnetlink.request(encodeRoute(route));
+  applySysctls(inside, ipv6Sysctls(pod.ifname, pod.addresses), isNew);
+  rtnetlink.requestAll([
+    ...encodeLinkCorrections(podEnd, { up: true }),
+    ...encodeAddressCorrections(podEnd, pod.addresses, isNew ? [] : listAddresses(rtnetlink)),
+    ...podNeighbours(pod, podEnd.index).map(encodeNeighbour),
+    ...podRoutes(pod, podEnd.index).map(encodeRoute),
+  ]);
 }
 
 function writeHostSide(host: Netns, hostEnd: Link, pod: PodLink, isNew: boolean): void {
-  correctLink(host.rtnetlink, hostEnd, { mtu: pod.mtu, mac: HOST_END_MAC });
-  correctRateLimit(host.rtnetlink, hostEnd, pod.ingressBitsPerSecond, isNew);
-  applySysctls(host, hostEndSysctls(pod));
-  correctLink(host.rtnetlink, hostEnd, { up: true });
-  for (const neighbour of hostNeighbours(pod, hostEnd.index)) host.rtnetlink.request(encodeNeighbour(neighbour));
-  for (const route of hostRoutes(pod, hostEnd.index)) host.rtnetlink.request(encodeRoute(route));
+  const { rtnetlink } = host;
+  if (!isNew) correctLink(rtnetlink, hostEnd, { mtu: pod.mtu, mac: HOST_END_MAC });
+  correctRateLimit(rtnetlink, hostEnd, pod.ingressBitsPerSecond, isNew);
+  applySysctls(host, hostEndSysctls(pod), isNew);
+  rtnetlink.requestAll([
+    ...encodeLinkCorrections(hostEnd, { up: true }),
+    ...hostNeighbours(pod, hostEnd.index).map(encodeNeighbour),
+    ...hostRoutes(pod, hostEnd.index).map(encodeRoute),
+  ]);
 }
 
 function deleteIfThere(host: Netns, hostInterface: string): void {

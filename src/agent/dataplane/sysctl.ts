@@ -52,14 +52,17 @@ export function applyIpv6Forwarding(netns: Netns, interfaceNames: readonly strin
 
 /**
  * Writes what differs in `netns`; says what it wrote. Settings of IPv6 that are not there are left out: that kernel
- * runs without IPv6, or the interface's MTU is below IPv6's 1280. @throws the file system's error, which names the path: EROFS in a container without privileges.
+ * runs without IPv6, or the interface's MTU is below IPv6's 1280.
+ *
+ * @param isNew when what they are now need not be read.
+ * @throws the file system's error, which names the path: EROFS in a container without privileges.
  */
-export function applySysctls(netns: Netns, sysctls: Sysctls): string[] {
+export function applySysctls(netns: Netns, sysctls: Sysctls, isNew = false): string[] {
   return netns.run(() =>
     Object.entries(sysctls).flatMap(([key, value]) => {
       const path = `/proc/sys/net/${key}`;
       try {
-        if (readFileSync(path, 'utf8').trim() === value) return [];
+        if (!isNew && readFileSync(path, 'utf8').trim() === value) return [];
         writeFileSync(path, value);
         return [`set ${key} to ${value}`];
       } catch (error) {

@@ -10,7 +10,7 @@ import {
   IFLA_VXLAN_LOCAL6,
   IFLA_VXLAN_PORT,
 } from './netlink/constants.ts';
-import { correctLink, createLink, deletionOf, findLink, type Link, linkData } from './netlink/link.ts';
+import { correctLink, deletionOf, encodeLinkCreation, findLink, type Link, linkData } from './netlink/link.ts';
 import type { Netns } from './netns.ts';
 import { applySysctls, quietIpv6, withoutIpv6 } from './sysctl.ts';
 
@@ -46,10 +46,11 @@ export function applyVxlanDevice(
     link = undefined;
   }
   if (link === undefined) {
-    createLink(rtnetlink, VXLAN_INTERFACE, 'vxlan', linkData(tunnelAttributes(device)), [
+    const creation = encodeLinkCreation(VXLAN_INTERFACE, 'vxlan', linkData(tunnelAttributes(device)), [
       [IFLA_ADDRESS, macBytes(device.tunnelMac)],
       [IFLA_MTU, u32(device.mtu)],
     ]);
+    rtnetlink.request(creation);
     written.push(`create link ${VXLAN_INTERFACE}`);
     link = findLink(rtnetlink, VXLAN_INTERFACE);
     if (link === undefined) throw new Error(`link ${VXLAN_INTERFACE} was removed while it was being set up`);

@@ -1,22 +1,15 @@
 import type { Node, Pod } from '../../api/kubernetes.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import type { Clock } from '../../lib/clock.ts';
-import type { AnyRef } from '../../model/node/desired-update.ts';
 
 export interface ForgettingDeps {
-  readonly table: {
-    resourcesOf(node: string): readonly AnyRef[];
-    version(node: string, ref: AnyRef): string | undefined;
-  };
-  readonly held: { version(node: string, ref: AnyRef): string | undefined };
+  readonly inStep: { has(node: string): boolean };
   readonly pods: StoreReader<Pod>;
   readonly nodes: StoreReader<Node>;
   /** Calls the listener whenever a node has said something of what it holds; returns how to stop. */
   readonly onAcknowledged: (listener: () => void) => () => void;
 }
 
-/** The kinds of resources that pods' addresses are in. */
-const ADDRESS_KINDS: ReadonlySet<string> = new Set(['addressSet', 'endpoints']);
 /** An answer that takes longer is given as "not yet", and asked for again. */
 const PATIENCE_MS = 10_000;
 /** Lets the release that led to the question reach the table first: reports are worked in within milliseconds. */
@@ -73,12 +66,7 @@ export class Forgetting {
   }
 
   #areNodesInStep(): boolean {
-    const { table, held, nodes } = this.#deps;
-    return nodes.list().every(({ metadata: { name } }) =>
-      table
-        .resourcesOf(name)
-        .filter(({ kind }) => ADDRESS_KINDS.has(kind))
-        .every((ref) => table.version(name, ref) === held.version(name, ref)),
-    );
+    const { inStep, nodes } = this.#deps;
+    return nodes.list().every(({ metadata: { name } }) => inStep.has(name));
   }
 }

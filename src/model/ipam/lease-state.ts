@@ -1,4 +1,4 @@
-import { type Family, familyOf } from '../../lib/ip.ts';
+import { type Cidr, type Family, familyOf } from '../../lib/ip.ts';
 import type { LeaseEntry } from './lease-journal.ts';
 
 /** One interface of one pod holds one address of each family. */
@@ -31,13 +31,20 @@ export interface LeasableBlock {
   readonly reserved: readonly string[];
 }
 
+/** A block whose texts have been read. */
+export interface BlockRange extends LeasableBlock {
+  readonly range: Cidr;
+  /** Those of `reserved` that reach into the block. */
+  readonly reservedRanges: readonly Cidr[];
+}
+
 /**
  * The addresses of one node. A value: every change copies the maps it touches, which for a node's few hundred pods
  * costs some ten microseconds.
  */
 export interface LeaseState {
   /** In the order in which they are used up; without those in `closed`. Not in the journal. */
-  readonly blocks: readonly LeasableBlock[];
+  readonly blocks: readonly BlockRange[];
   /** Uids of blocks that are being given back: nothing is leased of them any more, whatever the operator says yet. */
   readonly closed: ReadonlySet<string>;
   /** By `leaseKey`. */

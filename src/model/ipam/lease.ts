@@ -20,6 +20,7 @@ import {
   keyOfLease,
   leaseKey,
   type Attachment,
+  type BlockRange,
   type LeasableBlock,
   type Lease,
   type LeaseState,
@@ -127,7 +128,7 @@ export function unacknowledged(state: LeaseState): readonly string[] {
 
 /** The blocks that new leases may come from; leases in other blocks stay until released. */
 export function withBlocks(state: LeaseState, blocks: readonly LeasableBlock[]): LeaseState {
-  return { ...state, blocks: blocks.filter(({ uid }) => !state.closed.has(uid)) };
+  return { ...state, blocks: rangesOf(blocks.filter(({ uid }) => !state.closed.has(uid))) };
 }
 
 /** Whether to ask for a further block of the family: while fewer than 8 addresses could be given at once. */
@@ -137,8 +138,8 @@ export function needsBlock(state: LeaseState, family: Family, nowMs: number): bo
 
 /** Addresses of the family that could be given at once. */
 export function freeAddresses(state: LeaseState, family: Family, nowMs: number): number {
-  const ranges = rangesOf(state.blocks).filter(({ range }) => range.family === family);
-  const isOurs = (address: string) => ranges.some((block) => isLeasable(block, address));
+  const ranges = state.blocks.filter(({ range }) => range.family === family);
+  const isOurs = (address: string) => isLeasable(ranges, address);
   const leasable = ranges.reduce((sum, block) => sum + leasableIn(block), 0);
   const leased = [...state.leases.values()].filter(({ address }) => isOurs(address)).length;
   const tired = [...state.resting].filter(([address, rest]) => !mayReuse(rest, nowMs) && isOurs(address)).length;
@@ -193,8 +194,8 @@ function addressFor(state: LeaseState, request: LeaseRequest, family: Family): s
   const fixed = wanted === undefined ? undefined : (canonicalIp(wanted) ?? wanted);
   const held = state.leases.get(key)?.address;
   if (fixed !== undefined) return held === fixed ? fixed : fixedAddress(state, request, fixed);
-  const blocks = rangesOf(state.blocks).filter(
-    ({ block, range }) => range.family === family && (request.pools?.includes(block.pool) ?? true),
+  const blocks = state.blocks.filter(
+    ({ pool, range }) => range.family === family && (request.pools?.includes(pool) ?? true),
   );
   return (
     held ??
@@ -220,11 +221,11 @@ function fixedAddress(state: LeaseState, request: LeaseRequest, fixed: string): 
   const refuse = (reason: string, message: string, isTemporary: boolean): NoAddress => {
     return { path: 'metadata.annotations', reason, message, family, fixed, isTemporary };
   };
-  const block = rangesOf(state.blocks).find(({ range }) => contains(range, fixed));
+  const block = state.blocks.find(({ range }) => contains(range, fixed));
   if (block === undefined) {
     return refuse(REASON.addressElsewhere, `this node owns no block with the address ${fixed}; one is asked for`, true);
   }
-  if (!isLeasable(block, fixed)) {
+  if (!isLeasable([block], fixed)) {
     return refuse(REASON.addressReserved, `${fixed} is reserved, or the first of its block; choose another`, false);
   }
   const holder = [...state.leases.values()].find(({ address }) => address === fixed);
@@ -239,28 +240,22 @@ function fixedAddress(state: LeaseState, request: LeaseRequest, fixed: string): 
   return fixed;
 }
 
-interface BlockRange {
-  readonly block: LeasableBlock;
-  readonly range: Cidr;
-  readonly reserved: readonly Cidr[];
-}
-
 function formerAddress({ resting }: LeaseState, blocks: readonly BlockRange[], key: string): string | undefined {
   const former = [...resting].filter(([, { lastHolder }]) => lastHolder === key);
   former.sort(([, a], [, b]) => b.releasedAtMs - a.releasedAtMs);
-  return former.find(([address]) => blocks.some((block) => isLeasable(block, address)))?.[0];
+  return former.find(([address]) => isLeasable(blocks, address))?.[0];
 }
 
 /** The first in order that nobody ever had; index 0 of a block is the tunnel's. */
 function freshAddress(state: LeaseState, blocks: readonly BlockRange[]): string | undefined {
   const leased = new Set([...state.leases.values()].map(({ address }) => address));
-  for (const { range, reserved } of blocks) {
+  for (const { range, reservedRanges } of blocks) {
     const { family, base } = range;
     for (let index = 1n; index < sizeOf(range); index += 1n) {
       const ip = { family, value: base + index };
       const address = formatIp(ip);
       if (leased.has(address) || state.resting.has(address)) continue;
-      if (!reserved.some((part) => containsAddress(part, ip))) return address;
+      if (!reservedRanges.some((part) => containsAddress(part, ip))) return address;
     }
   }
   return undefined;
@@ -269,7 +264,7 @@ function freshAddress(state: LeaseState, blocks: readonly BlockRange[]): string 
 function restedAddress(state: LeaseState, blocks: readonly BlockRange[], nowMs: number): string | undefined {
   const rested = [...state.resting].filter(([, rest]) => mayReuse(rest, nowMs));
   rested.sort(([, a], [, b]) => a.releasedAtMs - b.releasedAtMs);
-  return rested.find(([address]) => blocks.some((block) => isLeasable(block, address)))?.[0];
+  return rested.find(([address]) => isLeasable(blocks, address))?.[0];
 }
 
 function mayReuse({ acknowledged, releasedAtMs }: Rest, nowMs: number): boolean {
@@ -280,22 +275,27 @@ function rangesOf(blocks: readonly LeasableBlock[]): BlockRange[] {
   return blocks.flatMap((block) => {
     const range = parseCidr(block.cidr);
     if (range === undefined) return [];
-    const reserved = block.reserved.flatMap((cidr) => parseCidr(cidr) ?? []).filter((part) => overlaps(part, range));
-    return [{ block, range, reserved }];
+    const reserved = block.reserved.flatMap((cidr) => parseCidr(cidr) ?? []);
+    return [{ ...block, range, reservedRanges: reserved.filter((part) => overlaps(part, range)) }];
   });
 }
 
 /** Exact while reserved prefixes do not overlap each other, as the CRD demands. */
-function leasableIn({ range, reserved }: BlockRange): number {
-  const taken = reserved.reduce((sum, part) => sum + Math.min(Number(sizeOf(part)), Number(sizeOf(range))), 0);
-  const firstIsReserved = reserved.some((part) => containsAddress(part, { family: range.family, value: range.base }));
+function leasableIn({ range, reservedRanges }: BlockRange): number {
+  const taken = reservedRanges.reduce((sum, part) => sum + Math.min(Number(sizeOf(part)), Number(sizeOf(range))), 0);
+  const firstIsReserved = reservedRanges.some((part) =>
+    containsAddress(part, { family: range.family, value: range.base }),
+  );
   return Math.max(0, Number(sizeOf(range)) - taken - (firstIsReserved ? 0 : 1));
 }
 
-function isLeasable({ range, reserved }: BlockRange, address: string): boolean {
+/** Whether one of `blocks` may give the address. */
+function isLeasable(blocks: readonly BlockRange[], address: string): boolean {
   const ip = parseIp(address);
-  if (ip === undefined || !containsAddress(range, ip) || ip.value === range.base) return false;
-  return !reserved.some((part) => containsAddress(part, ip));
+  if (ip === undefined) return false;
+  const block = blocks.find(({ range }) => containsAddress(range, ip));
+  if (block === undefined || ip.value === block.range.base) return false;
+  return !block.reservedRanges.some((part) => containsAddress(part, ip));
 }
 
 function contains(range: Cidr, address: string): boolean {

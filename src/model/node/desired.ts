@@ -22,6 +22,8 @@ interface Entry {
 export class DesiredTable {
   readonly #shared = new Map<string, Entry>();
   readonly #byNode = new Map<string, Map<string, Entry>>();
+  /** What every node should hold, whichever there are. */
+  readonly #everywhere = new Map<string, Entry>();
   #dirty = new Map<string, Map<string, ResourceRef>>();
   #watermark: Watermark = {};
   #contents: Watermark = {};
@@ -47,6 +49,19 @@ export class DesiredTable {
   removeOwn(node: string, kind: ResourceKind, key: string): void {
     const ref: ResourceRef = { kind, key };
     if (this.#byNode.get(node)?.delete(refId(ref)) === true) this.#mark(node, ref);
+  }
+
+  /** A resource that all nodes need, those that come later too. */
+  setEverywhere<K extends ResourceKind>(kind: K, key: string, body: ResourceBodies[K]): void {
+    const ref: ResourceRef = { kind, key };
+    const entry: Entry = this.#everywhere.get(refId(ref)) ?? { ref, nodes: new Set(), content: undefined };
+    this.#everywhere.set(refId(ref), entry);
+    if (replaceContent(entry, body)) this.#markEverywhere(ref);
+  }
+
+  removeEverywhere(kind: ResourceKind, key: string): void {
+    const ref: ResourceRef = { kind, key };
+    if (this.#everywhere.delete(refId(ref))) this.#markEverywhere(ref);
   }
 
   /** Changes the members of a set that `set` has announced. */
@@ -122,7 +137,9 @@ export class DesiredTable {
 
   /** All that a node should hold, in no particular order. */
   resourcesOf(node: string): ResourceRef[] {
-    return [...(this.#byNode.get(node)?.values() ?? [])]
+    const own = this.#byNode.get(node);
+    if (own === undefined) return [];
+    return [...own.values(), ...this.#everywhere.values()]
       .filter(({ content }) => content !== undefined)
       .map(({ ref }) => ref);
   }
@@ -150,7 +167,9 @@ export class DesiredTable {
   }
 
   #content(node: string, ref: AnyRef): Content | undefined {
-    return this.#byNode.get(node)?.get(refId(ref))?.content;
+    const own = this.#byNode.get(node);
+    const id = refId(ref);
+    return (own?.get(id) ?? (own === undefined ? undefined : this.#everywhere.get(id)))?.content;
   }
 
   #entry(ref: ResourceRef): Entry {
@@ -168,6 +187,10 @@ export class DesiredTable {
 
   #markAll(entry: Entry): void {
     for (const node of entry.nodes) this.#mark(node, entry.ref);
+  }
+
+  #markEverywhere(ref: ResourceRef): void {
+    for (const node of this.#byNode.keys()) this.#mark(node, ref);
   }
 
   #mark(node: string, ref: ResourceRef): void {

@@ -1,4 +1,5 @@
 import type { Family } from '../../lib/ip.ts';
+import type { RoutedService, RoutedSlice } from '../service/objects.ts';
 
 /**
  * What one node is told: the vocabulary between the operator (which compiles it) and the agent (which applies it).
@@ -28,6 +29,10 @@ export interface ResourceBodies {
   readonly service: ServiceIr;
   /** key: cluster key, see `EndpointsIr`. */
   readonly endpoints: EndpointsIr;
+  /** key: `namespace/name` of the Service. All nodes', as are its slices. */
+  readonly routedService: RoutedService;
+  /** key: `namespace/name` of the EndpointSlice. */
+  readonly routedSlice: RoutedSlice;
 }
 
 export type ResourceKind = keyof ResourceBodies;
@@ -43,6 +48,8 @@ export const RESOURCE_ORDER: readonly ResourceKind[] = [
   'chain',
   'endpoints',
   'service',
+  'routedSlice',
+  'routedService',
   'pod',
 ];
 
@@ -55,6 +62,8 @@ export interface NodeIr {
   readonly addresses: readonly string[];
   /** Never leased; source of host → remote pod; of each family index 0 of the node's first block, once it owns one. */
   readonly tunnelAddresses: readonly string[];
+  /** Its label topology.kubernetes.io/zone. */
+  readonly zone?: string;
   readonly trustDomain: string;
   /** Root certificates that proxies and agents believe, PEM. */
   readonly trustBundlePem: string;

@@ -9,6 +9,8 @@ export interface NodeReportIr {
   readonly podMtu?: number;
   /** Forward chains of others that drop what they do not accept, `family table chain`: pods' traffic dies there. */
   readonly forwardDrops: readonly string[];
+  /** Absent from an agent that does not say. */
+  readonly services?: ServiceRoutingReport;
   /** Absent while the node speaks no BGP. */
   readonly bgp?: BgpReportIr;
 }
@@ -34,3 +36,7 @@ export interface BgpSessionReportIr {
   /** Why it is not established; may be empty. */
   readonly message: string;
 }
+
+/** Who routes Services on the node. `Contested`: Weft, and another proxy runs beside it. `Off`: Weft never does. */
+export type ServiceRoutingReport = 'Weft' | 'Other' | 'Contested' | 'Off';
+export const SERVICE_ROUTING: readonly ServiceRoutingReport[] = ['Weft', 'Other', 'Contested', 'Off'];

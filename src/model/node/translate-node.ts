@@ -10,6 +10,8 @@ import type { NodeIr, PeerIr, PodIr, PodMeshIr, PoolIr } from './ir.ts';
 import { translateBandwidth } from './bandwidth.ts';
 import { tunnelMacOf } from './names.ts';
 
+const ZONE = 'topology.kubernetes.io/zone';
+
 /** The node's InternalIPs, in its own order. */
 export function nodeAddressesOf({ status }: Node): readonly string[] {
   const internal = (status?.addresses ?? []).filter(({ type }) => type === 'InternalIP');
@@ -29,12 +31,14 @@ export function translateNode(
 ): NodeIr | undefined {
   const address = nodeAddressOf(node);
   if (address === undefined) return undefined;
+  const zone = node.metadata.labels?.[ZONE];
   return {
     name: node.metadata.name,
     uid: node.metadata.uid ?? '',
     address,
     addresses: nodeAddressesOf(node),
     tunnelAddresses: tunnelAddressesOf(blocks),
+    ...(zone === undefined ? {} : { zone }),
     ...trust,
   };
 }

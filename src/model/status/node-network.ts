@@ -40,6 +40,7 @@ export function nodeNetworkStatus(facts: NodeNetworkFacts) {
       ready(facts),
       applied(facts.refused),
       forwardBlocked(report),
+      servicesRouted(report),
       ...(report?.bgp === undefined ? [] : [bgpEstablished(report.bgp, facts)]),
     ],
   };
@@ -68,6 +69,29 @@ function applied(refused: readonly string[]): DesiredCondition {
   }
   const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : '';
   return { type, status: 'False', reason: REASON.rejected, message: `${first}${more}; it is tried again` };
+}
+
+function servicesRouted(report: NodeReportIr | undefined): DesiredCondition {
+  const type = CONDITION.servicesRouted;
+  switch (report?.services) {
+    case 'Weft':
+      return { type, status: 'True', reason: REASON.byWeft, message: 'Weft routes Services on this node' };
+    case 'Contested': {
+      const message =
+        'Weft routes Services on this node, and another service proxy answers on port 10256 beside it; remove it: ' +
+        'kubectl -n kube-system delete daemonset kube-proxy';
+      return { type, status: 'True', reason: REASON.contested, message };
+    }
+    case 'Other': {
+      const message =
+        'another service proxy, such as kube-proxy, answers on port 10256 of this node; Weft takes over 30 s after it is gone';
+      return { type, status: 'False', reason: REASON.byOther, message };
+    }
+    case 'Off':
+      return { type, status: 'False', reason: REASON.switchedOff, message: "the chart's value services is Never" };
+    case undefined:
+      return { type, status: 'Unknown', reason: REASON.agentUnreachable, message: 'the agent has not said' };
+  }
 }
 
 function forwardBlocked(report: NodeReportIr | undefined): DesiredCondition {

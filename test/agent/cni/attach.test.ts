@@ -48,6 +48,10 @@ function attacher(): Attacher {
       async guard() {
         log.push('guard');
       },
+      make() {
+        log.push('make');
+        return true;
+      },
       wire() {
         log.push('wire');
         if (failure !== undefined) throw failure;
@@ -94,10 +98,10 @@ describe('ADD', () => {
         answer = result;
       });
     await settle();
-    expect(log).toEqual(['lease', 'guard']);
+    expect(log).toEqual(['lease', 'guard', 'make']);
     written.resolve();
     await settle();
-    expect(log).toEqual(['lease', 'guard', 'tell', 'announce', 'wire']);
+    expect(log).toEqual(['lease', 'guard', 'make', 'tell', 'announce', 'wire']);
     expect(answer).toBeUndefined();
     known.resolve();
     await settle();
@@ -108,7 +112,7 @@ describe('ADD', () => {
     failure = new Error('EPERM');
     written.resolve();
     await expect(attacher().handle(ADD, new AbortController().signal)).rejects.toThrow('EPERM');
-    const added = ['lease', 'guard', 'tell', 'announce', 'wire'];
+    const added = ['lease', 'guard', 'make', 'tell', 'announce', 'wire'];
     expect(log).toEqual([...added, 'shut', 'release', 'tell', 'unwire']);
   });
 
@@ -139,7 +143,7 @@ describe('DEL', () => {
     expect(log).toEqual(['shut', 'release', 'tell', 'unwire']);
     unwired.resolve();
     await again;
-    expect(log.slice(4)).toEqual(['lease', 'guard', 'tell', 'announce', 'wire']);
+    expect(log.slice(4)).toEqual(['lease', 'guard', 'make', 'tell', 'announce', 'wire']);
   });
 
   test('of what is not there succeeds', async () => {

@@ -43,6 +43,27 @@ describe('the table of desired state', () => {
     expect(dirtyOf(table)).toEqual({});
   });
 
+  test('tells every node of what all nodes need, those that come later too, and none that is gone', () => {
+    const table = new DesiredTable();
+    for (const node of ['n1', 'n2']) table.require('pool', 'main', { add: [node] });
+    table.takeDirty();
+    const slice = { service: 'shop/cart', addressType: 'IPv4', endpoints: [], ports: [] } as const;
+    table.setEverywhere('routedSlice', 'shop/x', slice);
+    expect(dirtyOf(table)).toEqual({ n1: ['routedSlice/shop/x'], n2: ['routedSlice/shop/x'] });
+    table.setEverywhere('routedSlice', 'shop/x', { ...slice });
+    expect(dirtyOf(table)).toEqual({});
+    table.require('pool', 'main', { add: ['n3'] });
+    expect(table.resourcesOf('n3').map(refId)).toContain('routedSlice/shop/x');
+    table.removeNode('n1');
+    expect([table.resourcesOf('n1'), table.version('n1', { kind: 'routedSlice', key: 'shop/x' })]).toEqual([
+      [],
+      undefined,
+    ]);
+    table.takeDirty();
+    table.removeEverywhere('routedSlice', 'shop/x');
+    expect(dirtyOf(table)).toEqual({ n2: ['routedSlice/shop/x'], n3: ['routedSlice/shop/x'] });
+  });
+
   test('hands every node the same bytes', () => {
     const table = new DesiredTable();
     table.set('pool', 'main', pool, ['n1', 'n2']);

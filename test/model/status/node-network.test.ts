@@ -7,7 +7,8 @@ const REPORT = {
   versions: { agent: '0.1.0', kernel: '6.1.0' },
   podMtu: 1450,
   forwardDrops: [],
-};
+  services: 'Weft',
+} as const;
 const FACTS: NodeNetworkFacts = {
   address: '192.0.2.1',
   tunnelAddresses: ['10.42.1.0', 'fd42::'],
@@ -36,7 +37,17 @@ test('a node that serves shows its addresses, blocks in order, and what runs on 
     Ready: 'True Serving',
     Applied: 'True Applied',
     ForwardBlocked: 'False NoForeignDrop',
+    ServicesRouted: 'True ByWeft',
   });
+});
+
+test.each([
+  ['Weft', 'True ByWeft'],
+  ['Contested', 'True Contested'],
+  ['Other', 'False ByOther'],
+  ['Off', 'False SwitchedOff'],
+] as const)('tells who routes Services: %s', (services, expected) => {
+  expect(conditions({ report: { ...REPORT, services } })['ServicesRouted']).toBe(expected);
 });
 
 test.each<[string, Partial<NodeNetworkFacts>, string]>([

@@ -13,7 +13,7 @@ import {
   RTM_NEWADDR,
 } from './constants.ts';
 import type { Link } from './link.ts';
-import type { NetlinkSocket } from './socket.ts';
+import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /** An address of an interface. */
 export interface InterfaceAddress {
@@ -53,38 +53,40 @@ export function listAddresses(socket: NetlinkSocket): InterfaceAddress[] {
 /**
  * Makes `addresses`, each as a prefix of its own, the only ones of `link`; says what it wrote. Link-local addresses of
  * IPv6 are the kernel's and stay.
- *
- * @param present what the link has, when the caller knows; else the kernel is asked.
  */
-export function correctAddresses(
-  socket: NetlinkSocket,
+export function correctAddresses(socket: NetlinkSocket, link: Link, addresses: readonly string[]): string[] {
+  const corrections = encodeAddressCorrections(link, addresses, listAddresses(socket));
+  socket.requestAll(corrections);
+  return corrections.map(({ what }) => what);
+}
+
+/** As `correctAddresses`. @param present what the namespace has. */
+export function encodeAddressCorrections(
   link: Link,
   addresses: readonly string[],
-  present: readonly InterfaceAddress[] = listAddresses(socket),
-): string[] {
-  const textOf = ({ address, prefixLength }: InterfaceAddress) => `${address}/${prefixLength}`;
+  present: readonly InterfaceAddress[],
+): NetlinkRequest[] {
   const own = present.filter(({ index, address }) => index === link.index && !address.startsWith('fe80:'));
-  const there = new Set(own.map(textOf));
+  const there = new Set(own.map(({ address, prefixLength }) => `${address}/${prefixLength}`));
   const wanted = new Set(addresses.map(hostCidr));
-  const missing = addresses.filter((address) => !there.has(hostCidr(address)));
-  const written: string[] = [];
-  const write = (verb: 'add' | 'remove', text: string) => {
-    const [address = '', length] = text.split('/');
-    const what = `${verb} address ${text} ${verb === 'add' ? 'to' : 'from'} ${link.name}`;
-    socket.request({
-      what,
-      type: verb === 'add' ? RTM_NEWADDR : RTM_DELADDR,
-      flags: verb === 'add' ? NLM_F_CREATE | NLM_F_REPLACE : 0,
-      // Nobody else can have the address: it is used at once.
-      header: addressHeader(familyOf(address), link.index, Number(length), familyOf(address) === 6 ? IFA_F_NODAD : 0),
-      attributes: [
-        [IFA_LOCAL, ipBytes(address)],
-        [IFA_ADDRESS, ipBytes(address)],
-      ],
-    });
-    written.push(what);
+  return [
+    ...[...wanted].filter((text) => !there.has(text)).map((text) => encodeAddress('add', text, link)),
+    ...[...there].filter((text) => !wanted.has(text)).map((text) => encodeAddress('remove', text, link)),
+  ];
+}
+
+function encodeAddress(verb: 'add' | 'remove', text: string, link: Link): NetlinkRequest {
+  const [address = '', length] = text.split('/');
+  // Nobody else can have the address: it is used at once.
+  const flags = familyOf(address) === 6 ? IFA_F_NODAD : 0;
+  return {
+    what: `${verb} address ${text} ${verb === 'add' ? 'to' : 'from'} ${link.name}`,
+    type: verb === 'add' ? RTM_NEWADDR : RTM_DELADDR,
+    flags: verb === 'add' ? NLM_F_CREATE | NLM_F_REPLACE : 0,
+    header: addressHeader(familyOf(address), link.index, Number(length), flags),
+    attributes: [
+      [IFA_LOCAL, ipBytes(address)],
+      [IFA_ADDRESS, ipBytes(address)],
+    ],
   };
-  for (const address of missing) write('add', hostCidr(address));
-  for (const text of there) if (!wanted.has(text)) write('remove', text);
-  return written;
 }

@@ -102,23 +102,17 @@ export function findLink(socket: NetlinkSocket, name: string): Link | undefined 
 const WITHOUT_STATISTICS: Attribute = [IFLA_EXT_MASK, u32(RTEXT_FILTER_SKIP_STATS)];
 
 /** Makes a link, down. EEXIST when the name is taken. */
-export function createLink(
-  socket: NetlinkSocket,
-  name: string,
-  kind: string,
-  data: Attribute,
-  more: Attribute[],
-): void {
-  socket.request({
+export function encodeLinkCreation(name: string, kind: string, data: Attribute, more: Attribute[]): NetlinkRequest {
+  return {
     what: `create ${kind} link ${name}`,
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     header: linkHeader(),
     attributes: [[IFLA_IFNAME, text(name)], ...more, [IFLA_LINKINFO, [[IFLA_INFO_KIND, text(kind)], data]]],
-  });
+  };
 }
 
-/** The value of IFLA_INFO_DATA in `createLink`. */
+/** The value of IFLA_INFO_DATA in `encodeLinkCreation`. */
 export function linkData(value: Attribute[1]): Attribute {
   return [IFLA_INFO_DATA, value];
 }
@@ -131,15 +125,21 @@ export interface LinkSettings {
 }
 
 /** Writes what differs from `link`, if anything; true when it wrote. */
-export function correctLink(socket: NetlinkSocket, link: Link, { up, mtu, mac }: LinkSettings): boolean {
+export function correctLink(socket: NetlinkSocket, link: Link, settings: LinkSettings): boolean {
+  const corrections = encodeLinkCorrections(link, settings);
+  socket.requestAll(corrections);
+  return corrections.length > 0;
+}
+
+/** What differs from `link`: one request or none. */
+export function encodeLinkCorrections(link: Link, { up, mtu, mac }: LinkSettings): NetlinkRequest[] {
   const attributes: Attribute[] = [];
   if (mtu !== undefined && mtu !== link.mtu) attributes.push([IFLA_MTU, u32(mtu)]);
   if (mac !== undefined && mac !== link.mac) attributes.push([IFLA_ADDRESS, macBytes(mac)]);
   const rises = up === true && !link.up;
-  if (attributes.length === 0 && !rises) return false;
+  if (attributes.length === 0 && !rises) return [];
   const header = rises ? linkHeader(link.index, IFF_UP, IFF_UP) : linkHeader(link.index);
-  socket.request({ what: `set up link ${link.name}`, type: RTM_NEWLINK, header, attributes });
-  return true;
+  return [{ what: `set up link ${link.name}`, type: RTM_NEWLINK, header, attributes }];
 }
 
 /** For `request` or `requestOnPoolThread`: the kernel takes 15 to 30 ms for it. ENODEV when there is none. */

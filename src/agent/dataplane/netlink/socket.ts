@@ -71,8 +71,19 @@ export class NetlinkSocket {
 
   /** Writes, and waits for the acknowledgement. @throws NetlinkError with the kernel's code and words. */
   request(request: NetlinkRequest): void {
-    this.#require(request.what, send(this.#fd, this.#encode(request, NLM_F_ACK)));
-    this.#answers(request.what);
+    this.requestAll([request]);
+  }
+
+  /**
+   * As `request`, of many in one system call, in their order. The kernel carries out what follows a refusal too.
+   * @throws NetlinkError of the first that is refused.
+   */
+  requestAll(requests: readonly NetlinkRequest[]): void {
+    const last = requests.at(-1);
+    if (last === undefined) return;
+    const messages = requests.map((request) => this.#encode(request, request === last ? NLM_F_ACK : 0));
+    this.#require(last.what, send(this.#fd, Buffer.concat(messages)));
+    this.#answers(...requests.map(({ what }) => what));
   }
 
   /** As `request`, on a pool thread. Nothing else may use this socket until it settles. */
@@ -110,19 +121,23 @@ export class NetlinkSocket {
     return encodeMessage(type, NLM_F_REQUEST | mode | flags, this.#sequence, header, attributes);
   }
 
-  /** What answers the last request, up to its acknowledgement or the end of its dump. */
-  #answers(what: string): { readonly messages: NetlinkMessage[]; readonly interrupted: boolean } {
+  /** What answers the last requests, which are `whats`, up to the acknowledgement of the last or the end of its dump. */
+  #answers(...whats: readonly string[]): { readonly messages: NetlinkMessage[]; readonly interrupted: boolean } {
+    const first = this.#sequence - whats.length + 1;
     const messages: NetlinkMessage[] = [];
     let interrupted = false;
+    let failure: NetlinkError | undefined;
     for (;;) {
-      for (const message of parseMessages(this.#receive(what))) {
-        if (message.sequence !== this.#sequence) continue;
+      for (const message of parseMessages(this.#receive(whats.at(-1) ?? ''))) {
+        const what = whats[(message.sequence - first) >>> 0];
+        if (what === undefined) continue;
         interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0;
         if (message.type !== NLMSG_ERROR && message.type !== NLMSG_DONE) {
           messages.push(message);
           continue;
         }
-        const failure = parseFailure(what, message);
+        failure ??= parseFailure(what, message);
+        if (message.sequence !== this.#sequence) continue;
         if (failure !== undefined) throw failure;
         return { messages, interrupted };
       }

@@ -57,7 +57,7 @@ export class Conntrack {
   readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
   readonly #unfilteredLimit: number;
 
-  /** @param unfilteredLimit entries up to which one reading of all of them takes the place of two filtered ones. */
+  /** @param unfilteredLimit entries up to which one reading of all takes the place of two filtered ones, of each address. */
   constructor(unfilteredLimit = UNFILTERED_LIMIT) {
     this.#unfilteredLimit = unfilteredLimit;
   }
@@ -72,7 +72,8 @@ export class Conntrack {
     if (addresses === 'all') return this.#dump(NFPROTO_UNSPEC, []);
     const protocols = new Set([...addresses].map(protocolOf));
     const [protocol = NFPROTO_UNSPEC] = protocols;
-    if (addresses.size === 1 && protocol === NFPROTO_IPV4 && entries > this.#unfilteredLimit)
+    const isFiltered = protocols.size === 1 && protocol === NFPROTO_IPV4;
+    if (isFiltered && entries > this.#unfilteredLimit * addresses.size)
       return [...addresses].flatMap((address) => this.#of(address));
     const isWanted = ({ source, destination, dialled }: Flow) =>
       addresses.has(source) || addresses.has(destination) || addresses.has(dialled);

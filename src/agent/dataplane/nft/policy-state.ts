@@ -43,12 +43,14 @@ export interface PolicyChange {
     readonly upsert?: readonly (readonly [key: string, chain: ChainIr])[];
     readonly remove?: readonly string[];
   };
-  readonly pods?: {
-    readonly bind?: readonly PodBinding[];
-    /** Host interfaces. */
-    readonly unbind?: readonly string[];
-  };
+  readonly pods?: PodChange;
   readonly facts?: NodeFacts;
+}
+
+export interface PodChange {
+  readonly bind?: readonly PodBinding[];
+  /** Host interfaces. */
+  readonly unbind?: readonly string[];
 }
 
 export interface SetPatch {

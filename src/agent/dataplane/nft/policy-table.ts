@@ -8,7 +8,7 @@ import { type ForeignChain, Inspector, type RuleCounter } from './inspect.ts';
 import { type KernelSteps, kernelSteps } from './kernel-steps.ts';
 import { NftContext } from './libnftables.ts';
 import { nextState } from './next-state.ts';
-import type { NodeFacts, PolicyChange, PolicyState } from './policy-state.ts';
+import type { NodeFacts, PodBinding, PodChange, PolicyChange, PolicyState } from './policy-state.ts';
 import { addressesToPurge, addressesToRecheck, isForbidden } from './recheck.ts';
 import { renderState } from './render-state.ts';
 import { familiesOf } from './render-table.ts';
@@ -33,7 +33,8 @@ export class PolicyTable {
   #pending = 0;
   #repairs = 0;
   /** As of the end of the last change of ours; undefined: the kernel holds no table of ours. */
-  #seal: { generation: number; readonly fingerprint: string } | undefined;
+  #seal: { generation: number; readonly fingerprint: string; isOld: boolean } | undefined;
+  #gathering: Gathered | undefined;
 
   /**
    * @param netnsPath network namespace of the node; without it that of this process.
@@ -77,15 +78,14 @@ export class PolicyTable {
    * @throws NftError with the culprit when it can be told; what was in force before then still is.
    */
   apply(change: PolicyChange): Promise<void> {
-    return this.#inOrder(async () => {
-      const next = nextState(this.#held, change);
-      if (!this.#isIntact()) await this.#putBack();
-      const needsNewTable =
-        next.facts.vxlanPort !== this.#held.facts.vxlanPort ||
-        next.facts.hasIpv6 !== this.#held.facts.hasIpv6 ||
-        next.deltas.some(({ key, type }) => (this.#held.sets.get(key)?.type ?? type) !== type);
-      if (needsNewTable) await this.#install(afterwards(this.#held, next));
-      else await this.#change(next);
+    const { pods, ...rest } = change;
+    if (pods === undefined || Object.keys(rest).length > 0) return this.#inOrder(() => this.#applyNow(change));
+    const gathered = this.#gathering ?? this.#gather();
+    gathered.changes.push(pods);
+    // Alone, so that nobody suffers for another's fault, and each hears of its own.
+    return gathered.done.catch((refusal: unknown) => {
+      if (gathered.changes.length === 1) throw refusal;
+      return this.#inOrder(() => this.#applyNow(change));
     });
   }
 
@@ -125,11 +125,36 @@ export class PolicyTable {
   /** The table stays. */
   async close(): Promise<void> {
     await this.#inOrder(async () => {
+      this.#seal = undefined;
       this.#nft.close();
       this.#batch.close();
       this.#inspector.close();
       this.#conntrack.close();
     });
+  }
+
+  /** Pods come and go by the dozen: those of one turn of the event loop share a transaction. */
+  #gather(): Gathered {
+    const changes: PodChange[] = [];
+    const done = this.#inOrder(async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#gathering === gathered) this.#gathering = undefined;
+      await this.#applyNow({ pods: joined(changes) });
+    });
+    const gathered: Gathered = { changes, done };
+    this.#gathering = gathered;
+    return gathered;
+  }
+
+  async #applyNow(change: PolicyChange): Promise<void> {
+    const next = nextState(this.#held, change);
+    if (!this.#isIntact()) await this.#putBack();
+    const needsNewTable =
+      next.facts.vxlanPort !== this.#held.facts.vxlanPort ||
+      next.facts.hasIpv6 !== this.#held.facts.hasIpv6 ||
+      next.deltas.some(({ key, type }) => (this.#held.sets.get(key)?.type ?? type) !== type);
+    if (needsNewTable) await this.#install(afterwards(this.#held, next));
+    else await this.#change(next);
   }
 
   async #putBack(): Promise<void> {
@@ -160,9 +185,11 @@ export class PolicyTable {
       }
     }
     const expected = generation + this.#committed() - committed;
-    if (!steps.isStructural && this.#seal !== undefined && this.#inspector.generation() === expected) {
+    if (this.#seal === undefined || this.#inspector.generation() !== expected) this.#sealNow();
+    else {
       this.#seal.generation = expected;
-    } else this.#sealNow();
+      if (steps.isStructural || this.#seal.isOld) this.#sealSoon();
+    }
   }
 
   async #tell(steps: KernelSteps, rechecked: ReadonlySet<string>, purged: ReadonlySet<string>): Promise<void> {
@@ -197,8 +224,10 @@ export class PolicyTable {
   /** Deletes the conntrack entries of `addresses` that policy forbids, and all of addresses that no pod has any more. */
   #cut(addresses: ReadonlySet<string> | 'all', isLeft: (address: string) => boolean): void {
     if (addresses !== 'all' && addresses.size === 0) return;
+    const flows = this.#conntrack.flows(addresses);
+    if (flows.length === 0) return;
     const local = this.#localAddresses();
-    for (const flow of this.#conntrack.flows(addresses)) {
+    for (const flow of flows) {
       const isPurged = [flow.source, flow.destination, flow.dialled].some(isLeft);
       if (isPurged || isForbidden(this.#held, (address) => local.has(address), flow)) this.#conntrack.delete(flow);
     }
@@ -208,9 +237,18 @@ export class PolicyTable {
     if (this.#seal === undefined) return false;
     const generation = this.#inspector.generation();
     if (generation === this.#seal.generation) return true;
-    if (this.#inspector.fingerprint() !== this.#seal.fingerprint) return false;
+    if (this.#seal.isOld || this.#inspector.fingerprint() !== this.#seal.fingerprint) return false;
     this.#seal.generation = generation;
     return true;
+  }
+
+  /** Pods do not wait for the fingerprint. A stranger's change before it is read costs a repair. */
+  #sealSoon(): void {
+    if (this.#seal === undefined) return;
+    this.#seal.isOld = true;
+    setImmediate(() => {
+      if (this.#seal?.isOld === true && this.#inspector.generation() === this.#seal.generation) this.#sealNow();
+    });
   }
 
   #committed(): number {
@@ -220,10 +258,11 @@ export class PolicyTable {
   #sealNow(): void {
     const generation = this.#inspector.generation();
     const fingerprint = this.#inspector.fingerprint();
-    this.#seal = fingerprint === undefined ? undefined : { generation, fingerprint };
+    this.#seal = fingerprint === undefined ? undefined : { generation, fingerprint, isOld: false };
   }
 
   #inOrder<T>(work: () => Promise<T>): Promise<T> {
+    this.#gathering = undefined;
     this.#pending += 1;
     const done = this.#last.then(work).finally(() => {
       this.#pending -= 1;
@@ -231,6 +270,24 @@ export class PolicyTable {
     this.#last = done.catch(() => undefined);
     return done;
   }
+}
+
+interface Gathered {
+  readonly changes: PodChange[];
+  readonly done: Promise<void>;
+}
+
+/** Of one interface the last word counts. */
+function joined(changes: readonly PodChange[]): PodChange {
+  const last = new Map<string, PodBinding | undefined>();
+  for (const { bind = [], unbind = [] } of changes) {
+    for (const name of unbind) last.set(name, undefined);
+    for (const pod of bind) last.set(pod.hostInterface, pod);
+  }
+  return {
+    bind: [...last.values()].filter((pod) => pod !== undefined),
+    unbind: [...last].filter(([, pod]) => pod === undefined).map(([name]) => name),
+  };
 }
 
 function afterwards(held: HeldPolicy, next: NextState): HeldPolicy {
