@@ -1,5 +1,5 @@
 import { release } from 'node:os';
-import type { NodeReportIr, ServiceRoutingReport } from '../model/node/report.ts';
+import type { NodeReportIr, PathFault, ServiceRoutingReport } from '../model/node/report.ts';
 import type { ForeignChain } from './dataplane/nft/inspect.ts';
 
 export interface NodeReportFacts {
@@ -9,10 +9,13 @@ export interface NodeReportFacts {
   readonly podMtu: number | undefined;
   readonly forwardDrops: readonly ForeignChain[];
   readonly services: ServiceRoutingReport;
+  readonly foreignNetworks: readonly string[];
+  /** Undefined until they were looked for. */
+  readonly pathFaults: readonly PathFault[] | undefined;
 }
 
 export function composeNodeReport(facts: NodeReportFacts): NodeReportIr {
-  const { serving, faults, agentVersion, podMtu, forwardDrops, services } = facts;
+  const { serving, faults, agentVersion, podMtu, forwardDrops, services, foreignNetworks, pathFaults } = facts;
   return {
     serving: serving && faults.length === 0,
     faults,
@@ -20,5 +23,7 @@ export function composeNodeReport(facts: NodeReportFacts): NodeReportIr {
     ...(podMtu === undefined ? {} : { podMtu }),
     forwardDrops: forwardDrops.map(({ family, table, chain }) => `${family} ${table} ${chain}`).sort(),
     services,
+    foreignNetworks,
+    ...(pathFaults === undefined ? {} : { pathFaults }),
   };
 }

@@ -7,6 +7,8 @@ export const CONDITION = {
   applied: 'Applied',
   forwardBlocked: 'ForwardBlocked',
   servicesRouted: 'ServicesRouted',
+  peersReachable: 'PeersReachable',
+  alone: 'Alone',
   overlapping: 'Overlapping',
   exhausted: 'Exhausted',
 } as const;
@@ -59,6 +61,14 @@ export const REASON = {
   /** Both do. */
   contested: 'Contested',
   switchedOff: 'SwitchedOff',
+  allReached: 'AllReached',
+  /** Pods of this node do not reach another's. */
+  peersUnreachable: 'PeersUnreachable',
+  /** They do, and their largest packets do not. */
+  packetsTooLarge: 'PacketsTooLarge',
+  notTried: 'NotTried',
+  nothingForeign: 'NothingForeign',
+  foreignNetworks: 'ForeignNetworks',
 
   // Ready, Overlapping and Exhausted of an IPPool
   reserved: 'Reserved',

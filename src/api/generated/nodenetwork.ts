@@ -44,7 +44,7 @@ export interface NodeNetworkStatus {
     readonly kernel?: string;
   };
   /**
-   * Ready: the agent serves pods. Applied: the node's kernel took all that it was told. ForwardBlocked: a firewall of somebody else drops pods' traffic on this node. ServicesRouted: Weft does kube-proxy's work there.
+   * Ready: the agent serves pods. Applied: the node's kernel took all that it was told. ForwardBlocked: a firewall of somebody else drops pods' traffic on this node. ServicesRouted: Weft does kube-proxy's work there. PeersReachable: pods' largest packets arrive at every other node. Alone: nothing of another network is on the node.
    */
   readonly conditions?: readonly Condition[];
 }

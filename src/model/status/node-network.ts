@@ -1,6 +1,6 @@
 import { CONDITION, REASON } from '../../api/reasons.ts';
 import { compareIps } from '../../lib/ip.ts';
-import type { NodeReportIr } from '../node/report.ts';
+import type { NodeReportIr, PathFault } from '../node/report.ts';
 import type { DesiredCondition } from './conditions.ts';
 
 export interface NodeNetworkFacts {
@@ -29,7 +29,14 @@ export function nodeNetworkStatus(facts: NodeNetworkFacts) {
     ...(report?.podMtu === undefined ? {} : { podMTU: report.podMtu }),
     blocks: [...blocks].sort(compareCidrs),
     ...(report === undefined ? {} : { versions: report.versions }),
-    conditions: [ready(facts), applied(facts.refused), forwardBlocked(report), servicesRouted(report)],
+    conditions: [
+      ready(facts),
+      applied(facts.refused),
+      forwardBlocked(report),
+      servicesRouted(report),
+      peersReachable(report),
+      alone(report),
+    ],
   };
 }
 
@@ -79,6 +86,50 @@ function servicesRouted(report: NodeReportIr | undefined): DesiredCondition {
     case undefined:
       return { type, status: 'Unknown', reason: REASON.agentUnreachable, message: 'the agent has not said' };
   }
+}
+
+function peersReachable(report: NodeReportIr | undefined): DesiredCondition {
+  const type = CONDITION.peersReachable;
+  const faults = report?.pathFaults;
+  if (faults === undefined) return { type, status: 'Unknown', reason: REASON.notTried, message: 'not tried yet' };
+  const named = (what: PathFault['what']) =>
+    faults.filter((fault) => fault.what === what).map(({ node, family }) => `${node} (IPv${family})`);
+  const [unreachable, tooSmall] = [named('Unreachable'), named('TooSmall')];
+  if (unreachable.length > 0) {
+    const message = `pods' packets do not arrive at ${some(unreachable)}; let UDP 4789 pass between nodes, or look at the routes of pools without encapsulation`;
+    return { type, status: 'False', reason: REASON.peersUnreachable, message };
+  }
+  if (tooSmall.length > 0) {
+    const message = `packets of ${faults[0]?.bytes} bytes, pods' largest, do not arrive at ${some(tooSmall)}, smaller ones do; set the MTU of the nodes' own interfaces to what the network between them carries`;
+    return { type, status: 'False', reason: REASON.packetsTooLarge, message };
+  }
+  const message = "packets of pods' full size arrive at every other node";
+  return { type, status: 'True', reason: REASON.allReached, message };
+}
+
+function alone(report: NodeReportIr | undefined): DesiredCondition {
+  const type = CONDITION.alone;
+  const found = report?.foreignNetworks;
+  if (found === undefined) {
+    return { type, status: 'Unknown', reason: REASON.agentUnreachable, message: 'the agent has not said' };
+  }
+  if (found.length === 0) {
+    return {
+      type,
+      status: 'True',
+      reason: REASON.nothingForeign,
+      message: 'nothing of another network is on the node',
+    };
+  }
+  const message = `left by another network, or in use by it: ${some(found)}; remove what is not needed`;
+  return { type, status: 'False', reason: REASON.foreignNetworks, message };
+}
+
+const NAMED_AT_MOST = 5;
+
+function some(names: readonly string[]): string {
+  const more = names.length > NAMED_AT_MOST ? ` and ${names.length - NAMED_AT_MOST} more` : '';
+  return `${names.slice(0, NAMED_AT_MOST).join(', ')}${more}`;
 }
 
 function forwardBlocked(report: NodeReportIr | undefined): DesiredCondition {
