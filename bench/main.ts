@@ -3,13 +3,14 @@ import { step } from '../lab/setup/progress.ts';
 import type { Benchmark } from './benchmark.ts';
 import { cni } from './cni/cni.ts';
 import { memory } from './memory/memory.ts';
+import { network } from './network/network.ts';
 import { policy } from './policy/policy.ts';
 import { recovery } from './recovery/recovery.ts';
 import { saveReport, showReport } from './results.ts';
 import { services } from './services/services.ts';
 import { split } from './split/split.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [cni, policy, split, services, recovery, memory];
+const BENCHMARKS: readonly Benchmark[] = [cni, network, policy, split, services, recovery, memory];
 
 const USAGE = `npm run bench [-- NAME ...] [-- --save]
 

@@ -1,3 +1,4 @@
+import type { Family } from '../../src/lib/ip.ts';
 import type { ChainIr, NodeIr, PodIr, PoolIr, PodMeshIr } from '../../src/model/node/ir.ts';
 import type { NetnsLab } from '../../test/dataplane/netns-lab.ts';
 import { ReferenceNode } from './reference-node.ts';
@@ -21,12 +22,13 @@ export interface Side {
   finish(): Promise<void>;
 }
 
-export type Scenario = 'plain' | 'policy' | 'mesh';
+/** `full`: addresses of both families, policy and bandwidth limits. */
+export type Scenario = 'plain' | 'policy' | 'mesh' | 'full';
 
 const NODE_ADDRESS = '192.0.2.1';
-/** Addresses rest for 10 s after DEL: enough blocks that no ADD of the benchmark waits for one. */
 /** Enough that no address is needed again within its rest of 10 s. */
 const BLOCKS = Array.from({ length: 32 }, (_, index) => `10.42.${Math.floor(index / 4)}.${(index % 4) * 64}/26`);
+const BLOCKS6 = BLOCKS.map((_, index) => `fd00:42::${(index * 64).toString(16)}/122`);
 const RULES = 10;
 
 /** The reference, told nothing beforehand: its configuration says everything. */
@@ -57,21 +59,27 @@ export function floorSide(netnsPath: string): Side {
   };
 }
 
-/** A node with its blocks, the address sets and the two chains of the scenario `policy`. */
-export async function startNode(lab: NetnsLab, folder: string): Promise<WeftNode> {
-  const node = await WeftNode.start(lab, 'node', NODE_ADDRESS, folder);
+/** A node with its blocks, the address sets and the two chains of the scenarios with policy. */
+export async function startNode(lab: NetnsLab, folder: string, families: readonly Family[] = [4]): Promise<WeftNode> {
+  const node = await WeftNode.start(lab, `node${families.join('')}`, NODE_ADDRESS, folder);
   const self: NodeIr = {
     ...{ name: 'node', uid: 'node-uid', address: NODE_ADDRESS, addresses: [NODE_ADDRESS] },
     ...{ tunnelAddresses: ['10.42.0.0'], trustDomain: 'cluster.local', trustBundlePem: '' },
   };
-  const pool: PoolIr = {
-    ...{ name: 'pods', uid: 'p', cidr: '10.42.0.0/16', encapsulation: 'VXLAN' as const, natOutgoing: true },
+  const pool = (name: string, cidr: string): PoolIr => ({
+    ...{ name, uid: name, cidr, encapsulation: 'VXLAN' as const, natOutgoing: true },
     ...{ disabled: false, reserved: [], isCommon: true },
-  };
+  });
+  const block =
+    (of: string) =>
+    (cidr: string): AnyResource => ['block', cidr, { uid: cidr, cidr, pool: of, poolUid: of }];
   await node.put([
     ['node', 'self', self],
-    ['pool', 'pods', pool],
-    ...BLOCKS.map((cidr): AnyResource => ['block', cidr, { uid: cidr, cidr, pool: 'pods', poolUid: 'p' }]),
+    ['pool', 'pods', pool('pods', '10.42.0.0/16')],
+    ...BLOCKS.map(block('pods')),
+    ...(families.includes(6)
+      ? [['pool', 'pods6', pool('pods6', 'fd00:42::/64')] as const, ...BLOCKS6.map(block('pods6'))]
+      : []),
     ...Array.from({ length: RULES }, (_, index): AnyResource => {
       const members = Array.from({ length: 20 }, (_member, host) => `10.42.${100 + index}.${host + 1}`);
       return ['addressSet', setKey(index), { type: 'ip', members }];
@@ -111,7 +119,13 @@ function podOf(scenario: Scenario, name: string): PodIr {
   const addressing = { pools: ['pods'], families: [4 as const], fixed: [] };
   const pod = { uid: `uid-${name}`, namespace: 'bench', name, serviceAccount: name, addresses: [], addressing };
   if (scenario === 'plain') return pod;
-  if (scenario === 'policy') return { ...pod, ingressChain: 'ingress', egressChain: 'egress' };
+  const chains = { ingressChain: 'ingress', egressChain: 'egress' };
+  if (scenario === 'policy') return { ...pod, ...chains };
+  if (scenario === 'full') {
+    const both = { pools: ['pods', 'pods6'], families: [4, 6] as const, fixed: [] };
+    const bandwidth = { ingressBitsPerSecond: 1e9, egressBitsPerSecond: 1e9 };
+    return { ...pod, ...chains, addressing: both, bandwidth };
+  }
   return { ...pod, mesh: meshOf(name) };
 }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import path from 'node:path';
 import { run } from '../../lab/setup/shell.ts';
 import type { Netns } from '../../src/agent/dataplane/netns.ts';
+import { Inspector } from '../../src/agent/dataplane/nft/inspect.ts';
 import { wirePod } from '../../src/agent/dataplane/pod-link.ts';
 import { applySysctls, FORWARDING } from '../../src/agent/dataplane/sysctl.ts';
 import type { NetnsLab } from '../../test/dataplane/netns-lab.ts';
@@ -60,31 +61,31 @@ export function buildConnections(folder: string): string {
   return program;
 }
 
-/** Tells when nf_tables of a network namespace changed, by the kernel's own announcement. */
-export class TableChanges {
-  readonly #monitor: ChildProcess;
-  #firstMs: number | undefined;
+const LOOK_EVERY_MS = 1;
 
-  constructor(netnsPath: string) {
-    this.#monitor = spawn('nsenter', [`--net=${netnsPath}`, 'nft', 'monitor', 'elements'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    this.#monitor.stdout?.on('data', (text: Buffer) => {
-      if (text.includes(0x0a)) this.#firstMs ??= performance.now();
-    });
+/** Tells when nf_tables of a network namespace changed next, to a millisecond, by the kernel's count of transactions. */
+export class TableChanges {
+  readonly #inspector: Inspector;
+  #generation = 0;
+  /** When the first change after the last `mark` was seen, if any was; milliseconds, as `performance.now`. */
+  firstMs: number | undefined;
+
+  constructor(node: Netns) {
+    this.#inspector = node.run(() => new Inspector());
   }
 
   /** From here on. */
   mark(): void {
-    this.#firstMs = undefined;
-  }
-
-  /** When the first change after the last `mark` was seen, if any was; milliseconds, as `performance.now`. */
-  get firstMs(): number | undefined {
-    return this.#firstMs;
+    this.#generation = this.#inspector.generation();
+    this.firstMs = undefined;
+    const look = () => {
+      if (this.#inspector.generation() !== this.#generation) this.firstMs = performance.now();
+      else setTimeout(look, LOOK_EVERY_MS);
+    };
+    look();
   }
 
   stop(): void {
-    this.#monitor.kill();
+    this.#inspector.close();
   }
 }

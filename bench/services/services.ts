@@ -169,7 +169,7 @@ async function measureChanges(
   proxyNode: Netns,
   later: (close: () => unknown) => void,
 ): Promise<{ readonly row: Row; readonly samples: object }> {
-  const [weft, proxy] = [new TableChanges(weftNode.path), new TableChanges(proxyNode.path)];
+  const [weft, proxy] = [new TableChanges(weftNode), new TableChanges(proxyNode)];
   later(() => weft.stop());
   later(() => proxy.stop());
   await sleep(PAUSE_MS * 3);
@@ -209,5 +209,5 @@ async function measureChanges(
 const NOTES: readonly string[] = [
   `Connections: one client process opens a TCP connection after the other (bench/services/connections.c) to ${DIALLED} Services in turn, port ${PORT}, for half a second each time, and resets each; two pods on the same node accept them on port ${TARGET_PORT}. Each table is on a node (network namespace) of its own, with the same three pods and no policy.`,
   `kube-proxy: version of lab/binaries/go.mod, nftables mode, conntrack settings left alone, fed with the same ${SERVICES} Services by a real API server. Weft's tables are filled with what is translated from the same objects.`,
-  `Change: an endpoint leaves one Service of ${SERVICES} and comes back with the next change, ${CHANGES} changes, at least ${PAUSE_MS} ms apart, because kube-proxy writes at most once a second. From the API server's answer to the PATCH to the kernel's own announcement (\`nft monitor\`) in each node's namespace; both proxies hear of each change at the same moment and share the machine. Weft: the operator's and the agent's code in the process of the benchmark, with the encoded node stream between them, without its TCP connection. A change may be in the kernel before the API server's answer has arrived: such samples are below zero.`,
+  `Change: an endpoint leaves one Service of ${SERVICES} and comes back with the next change, ${CHANGES} changes, at least ${PAUSE_MS} ms apart, because kube-proxy writes at most once a second. From the API server's answer to the PATCH to the kernel's count of transactions, looked at every millisecond, in each node's namespace; both proxies hear of each change at the same moment and share the machine. Weft: the operator's and the agent's code in the process of the benchmark, with the encoded node stream between them, without its TCP connection. A change may be in the kernel before the API server's answer has arrived: such samples are below zero.`,
 ];

@@ -24,9 +24,9 @@ import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
 import { bindingOf, NodeNetwork, type PodMesh } from './network.ts';
 import { NodeBlocks } from './node-blocks.ts';
-import { composeNodeReport } from './node-report.ts';
 import { findOtherProxy } from './other-proxy.ts';
 import { ServiceHealth } from './service-health.ts';
+import { SelfView } from './self-view.ts';
 import { NodeServices, type ServiceMode } from './services.ts';
 import { NodeLeases, rebuiltLease } from './state/leases.ts';
 import { ResourceStore } from './state/resources.ts';
@@ -83,6 +83,7 @@ export interface NodeAgentObserver {
 const COLLECT_EVERY_MS = 60_000;
 /** How often the kernel is looked at: what a stranger changed is put back within this. */
 const VERIFY_EVERY_MS = 5_000;
+const PATHS_EVERY_MS = 15_000;
 const FORGET_RETRY_MS = 1_000;
 const GIVE_BACK_EVERY_MS = 15_000;
 /** An ADD is not held up longer than this by nodes that are slow to learn of it. */
@@ -110,6 +111,7 @@ export class NodeAgent {
   #isAskingToForget = false;
   #isStopped = false;
   readonly #upkeep: Upkeep;
+  readonly #self: SelfView;
 
   constructor(options: NodeAgentOptions) {
     const { stateFolder, clock, logger } = options;
@@ -151,6 +153,10 @@ export class NodeAgent {
       clock,
       logger,
     });
+    this.#self = new SelfView({
+      ...{ version: options.version, cniConfig: options.cni.config, host: this.#host, resources: this.resources },
+      ...{ policy: this.#policy, services: this.#services, network: this.#network, bgp: this.#bgp, clock },
+    });
     this.#upkeep = new Upkeep({
       policy: this.#policy,
       services: this.#services,
@@ -171,6 +177,7 @@ export class NodeAgent {
     await this.#policy.open();
     await this.#restore();
     await this.#services.start();
+    this.#self.lookForOthers();
     installPrograms(cni, programs);
     await doPendingDeletes(path.join(this.#options.stateFolder, 'pending-del'), this.#attacher.handle, logger);
     this.#cni = await serveCni(path.join(runFolder, 'cni.sock'), this.#attacher.handle, {
@@ -181,6 +188,7 @@ export class NodeAgent {
     this.#serveWhenReady();
     this.#every(COLLECT_EVERY_MS, () => this.#collect());
     this.#every(GIVE_BACK_EVERY_MS, () => this.#blocks.giveBack(this.#leases));
+    this.#every(PATHS_EVERY_MS, () => this.#self.lookAround());
     this.#every(VERIFY_EVERY_MS, () => {
       this.#tellNode();
       return this.#upkeep.look();
@@ -304,16 +312,7 @@ export class NodeAgent {
   }
 
   #tellNode(): void {
-    const report = composeNodeReport({
-      serving: this.#isServing,
-      faults: this.notReady(),
-      agentVersion: this.#options.version,
-      podMtu: this.#network.podMtu,
-      forwardDrops: this.#policy.foreignForwardDrop(),
-      bgp: this.#bgp.report(),
-      services: this.#services.report(),
-    });
-    this.#operators?.reportNode(report);
+    this.#operators?.reportNode(this.#self.report({ serving: this.#isServing, faults: this.notReady() }));
   }
 
   /** The nodes whose policies name the pod have its address, or have had time enough. Never rejects. */
@@ -368,6 +367,7 @@ export class NodeAgent {
   }
 
   async #collect(): Promise<void> {
+    this.#self.lookForOthers();
     const valid = this.#leases.all().filter(({ netns }) => netns === '' || existsSync(netns));
     if (valid.length < this.#leases.all().length) await this.#attacher.collect(valid);
     const orphans = await this.#attacher.collectOrphans();

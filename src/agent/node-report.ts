@@ -1,5 +1,5 @@
 import { release } from 'node:os';
-import type { BgpReportIr, NodeReportIr, ServiceRoutingReport } from '../model/node/report.ts';
+import type { BgpReportIr, NodeReportIr, PathFault, ServiceRoutingReport } from '../model/node/report.ts';
 import type { ForeignChain } from './dataplane/nft/inspect.ts';
 
 export interface NodeReportFacts {
@@ -9,12 +9,15 @@ export interface NodeReportFacts {
   readonly podMtu: number | undefined;
   readonly forwardDrops: readonly ForeignChain[];
   readonly services: ServiceRoutingReport;
+  readonly foreignNetworks: readonly string[];
+  /** Undefined until they were looked for. */
+  readonly pathFaults: readonly PathFault[] | undefined;
   /** Undefined while the node speaks no BGP. */
   readonly bgp: BgpReportIr | undefined;
 }
 
 export function composeNodeReport(facts: NodeReportFacts): NodeReportIr {
-  const { serving, faults, agentVersion, podMtu, forwardDrops, services, bgp } = facts;
+  const { serving, faults, agentVersion, podMtu, forwardDrops, services, foreignNetworks, pathFaults, bgp } = facts;
   return {
     serving: serving && faults.length === 0,
     faults,
@@ -22,6 +25,8 @@ export function composeNodeReport(facts: NodeReportFacts): NodeReportIr {
     ...(podMtu === undefined ? {} : { podMtu }),
     forwardDrops: forwardDrops.map(({ family, table, chain }) => `${family} ${table} ${chain}`).sort(),
     services,
+    foreignNetworks,
+    ...(pathFaults === undefined ? {} : { pathFaults }),
     ...(bgp === undefined ? {} : { bgp }),
   };
 }

@@ -7,6 +7,8 @@ export const CONDITION = {
   applied: 'Applied',
   forwardBlocked: 'ForwardBlocked',
   servicesRouted: 'ServicesRouted',
+  peersReachable: 'PeersReachable',
+  alone: 'Alone',
   bgpEstablished: 'BGPEstablished',
   overlapping: 'Overlapping',
   exhausted: 'Exhausted',
@@ -66,6 +68,14 @@ export const REASON = {
   /** Both do. */
   contested: 'Contested',
   switchedOff: 'SwitchedOff',
+  allReached: 'AllReached',
+  /** Pods of this node do not reach another's. */
+  peersUnreachable: 'PeersUnreachable',
+  /** They do, and their largest packets do not. */
+  packetsTooLarge: 'PacketsTooLarge',
+  notTried: 'NotTried',
+  nothingForeign: 'NothingForeign',
+  foreignNetworks: 'ForeignNetworks',
 
   // BGPEstablished of a NodeNetwork
   established: 'Established',

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { renderCheck } from './check.ts';
 import { type ClusterView, renderStatus } from './status.ts';
 import { renderTable } from './table.ts';
 import { type RemovalReport, renderRemoval } from './uninstall.ts';
@@ -23,6 +24,20 @@ export function createProgram(ports: CliPorts, exit: (code: number) => void): Co
     .action(async () => {
       ports.print(renderStatus(await ports.view()));
       exit(0);
+    });
+  program
+    .command('check')
+    .description(
+      'Looks for what commonly goes wrong, and says what to do: agents, kernels, firewalls, paths, leftovers.',
+    )
+    .addHelpText(
+      'after',
+      '\nEnds with code 1 when there is a problem. Uses the cluster that kubectl uses (KUBECONFIG).',
+    )
+    .action(async () => {
+      const { text, isWell } = renderCheck(await ports.view());
+      ports.print(text);
+      exit(isWell ? 0 : 1);
     });
   program
     .command('validate')

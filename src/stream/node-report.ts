@@ -1,4 +1,4 @@
-import { type BgpReportIr, type NodeReportIr, SERVICE_ROUTING } from '../model/node/report.ts';
+import { type BgpReportIr, type NodeReportIr, type PathFault, SERVICE_ROUTING } from '../model/node/report.ts';
 
 export function encodeNodeReport(report: NodeReportIr): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(report));
@@ -18,6 +18,8 @@ export function parseNodeReport(body: Uint8Array): NodeReportIr {
     ...(typeof podMtu === 'number' ? { podMtu } : {}),
     forwardDrops: textsOf(said['forwardDrops']),
     ...(services === undefined ? {} : { services }),
+    ...(Array.isArray(said['foreignNetworks']) ? { foreignNetworks: textsOf(said['foreignNetworks']) } : {}),
+    ...(Array.isArray(said['pathFaults']) ? { pathFaults: said['pathFaults'].flatMap(pathFaultOf) } : {}),
     ...(bgp === undefined ? {} : { bgp: parseBgp(objectOf(bgp)) }),
   };
 }
@@ -37,6 +39,12 @@ function parseBgp(said: Readonly<Record<string, unknown>>): BgpReportIr {
       message: textOf(session['message']),
     })),
   };
+}
+
+function pathFaultOf(said: unknown): PathFault[] {
+  const { node, family, what, bytes } = objectOf(said);
+  if (typeof node !== 'string' || typeof bytes !== 'number' || (family !== 4 && family !== 6)) return [];
+  return what === 'Unreachable' || what === 'TooSmall' ? [{ node, family, what, bytes }] : [];
 }
 
 function objectOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -91,3 +91,20 @@ test("somebody else's chain that drops forwarded packets is named, until it is g
   }
   await eventually('it is over', async () => (await condition('node-1', 'ForwardBlocked')) === 'False NoForeignDrop');
 });
+
+test("each node finds that pods' largest packets reach the other, and says when they do not", async () => {
+  const paths = (node: string) => condition(node, 'PeersReachable');
+  for (const node of ['node-1', 'node-2']) {
+    await eventually(`${node} has looked`, async () => (await paths(node)) === 'True AllReached', 60_000);
+    expect(await condition(node, 'Alone')).toBe('True NothingForeign');
+  }
+  const nft = (command: string) => runOnNode(TEST_CLUSTER, 'node-1', ['nft', command]);
+  const large = 'udp dport 4789 meta length > 1400 drop';
+  await nft(`add table inet small { chain in { type filter hook input priority -10; ${large}; }; }`);
+  try {
+    await eventually('node-2 says so', async () => (await paths('node-2')) === 'False PacketsTooLarge', 60_000);
+  } finally {
+    await nft('delete table inet small');
+  }
+  await eventually('it is well again', async () => (await paths('node-2')) === 'True AllReached', 60_000);
+});

@@ -90,7 +90,7 @@ export interface NodeNetworkStatus {
     }[];
   };
   /**
-   * Ready: the agent serves pods. Applied: the node's kernel took all that it was told. ForwardBlocked: a firewall of somebody else drops pods' traffic on this node. ServicesRouted: Weft does kube-proxy's work there. BGPEstablished, where the node speaks BGP: every session is up.
+   * Ready: the agent serves pods. Applied: the node's kernel took all that it was told. ForwardBlocked: a firewall of somebody else drops pods' traffic on this node. ServicesRouted: Weft does kube-proxy's work there. PeersReachable: pods' largest packets arrive at every other node. Alone: nothing of another network is on the node. BGPEstablished, where the node speaks BGP: every session is up.
    */
   readonly conditions?: readonly Condition[];
 }

@@ -11,8 +11,21 @@ export interface NodeReportIr {
   readonly forwardDrops: readonly string[];
   /** Absent from an agent that does not say. */
   readonly services?: ServiceRoutingReport;
+  /** What is there of other networks, `foreignNetworks`; absent from an agent that does not say. */
+  readonly foreignNetworks?: readonly string[];
+  /** Nodes that pods' packets do not reach from here, or not in full size; absent until that was tried. */
+  readonly pathFaults?: readonly PathFault[];
   /** Absent while the node speaks no BGP. */
   readonly bgp?: BgpReportIr;
+}
+
+export interface PathFault {
+  readonly node: string;
+  readonly family: 4 | 6;
+  /** `TooSmall`: small packets arrive, and those of `bytes` do not. */
+  readonly what: 'Unreachable' | 'TooSmall';
+  /** Of pods' largest packets. */
+  readonly bytes: number;
 }
 
 export interface BgpReportIr {

@@ -1,7 +1,8 @@
 import { CONDITION, REASON } from '../../api/reasons.ts';
 import { compareIps } from '../../lib/ip.ts';
-import type { BgpReportIr, NodeReportIr } from '../node/report.ts';
+import type { NodeReportIr, PathFault } from '../node/report.ts';
 import type { Problem } from '../problem.ts';
+import { bgpEstablished, bgpStatus } from './bgp.ts';
 import type { DesiredCondition } from './conditions.ts';
 
 export interface NodeNetworkFacts {
@@ -18,9 +19,6 @@ export interface NodeNetworkFacts {
   /** What the Node says wrong of itself as a speaker of BGP. */
   readonly bgpProblem: Problem | undefined;
 }
-
-/** Of sessions that are down, in a message. */
-const NAMED = 5;
 
 function compareCidrs(a: string, b: string): number {
   return compareIps(a.split('/')[0] ?? '', b.split('/')[0] ?? '');
@@ -41,6 +39,8 @@ export function nodeNetworkStatus(facts: NodeNetworkFacts) {
       applied(facts.refused),
       forwardBlocked(report),
       servicesRouted(report),
+      peersReachable(report),
+      alone(report),
       ...(report?.bgp === undefined ? [] : [bgpEstablished(report.bgp, facts)]),
     ],
   };
@@ -94,6 +94,50 @@ function servicesRouted(report: NodeReportIr | undefined): DesiredCondition {
   }
 }
 
+function peersReachable(report: NodeReportIr | undefined): DesiredCondition {
+  const type = CONDITION.peersReachable;
+  const faults = report?.pathFaults;
+  if (faults === undefined) return { type, status: 'Unknown', reason: REASON.notTried, message: 'not tried yet' };
+  const named = (what: PathFault['what']) =>
+    faults.filter((fault) => fault.what === what).map(({ node, family }) => `${node} (IPv${family})`);
+  const [unreachable, tooSmall] = [named('Unreachable'), named('TooSmall')];
+  if (unreachable.length > 0) {
+    const message = `pods' packets do not arrive at ${some(unreachable)}; let UDP 4789 pass between nodes, or look at the routes of pools without encapsulation`;
+    return { type, status: 'False', reason: REASON.peersUnreachable, message };
+  }
+  if (tooSmall.length > 0) {
+    const message = `packets of ${faults[0]?.bytes} bytes, pods' largest, do not arrive at ${some(tooSmall)}, smaller ones do; set the MTU of the nodes' own interfaces to what the network between them carries`;
+    return { type, status: 'False', reason: REASON.packetsTooLarge, message };
+  }
+  const message = "packets of pods' full size arrive at every other node";
+  return { type, status: 'True', reason: REASON.allReached, message };
+}
+
+function alone(report: NodeReportIr | undefined): DesiredCondition {
+  const type = CONDITION.alone;
+  const found = report?.foreignNetworks;
+  if (found === undefined) {
+    return { type, status: 'Unknown', reason: REASON.agentUnreachable, message: 'the agent has not said' };
+  }
+  if (found.length === 0) {
+    return {
+      type,
+      status: 'True',
+      reason: REASON.nothingForeign,
+      message: 'nothing of another network is on the node',
+    };
+  }
+  const message = `left by another network, or in use by it: ${some(found)}; remove what is not needed`;
+  return { type, status: 'False', reason: REASON.foreignNetworks, message };
+}
+
+const NAMED_AT_MOST = 5;
+
+function some(names: readonly string[]): string {
+  const more = names.length > NAMED_AT_MOST ? ` and ${names.length - NAMED_AT_MOST} more` : '';
+  return `${names.slice(0, NAMED_AT_MOST).join(', ')}${more}`;
+}
+
 function forwardBlocked(report: NodeReportIr | undefined): DesiredCondition {
   const type = CONDITION.forwardBlocked;
   if (report === undefined) {
@@ -112,39 +156,4 @@ function forwardBlocked(report: NodeReportIr | undefined): DesiredCondition {
     `the nftables chain '${report.forwardDrops.join("', '")}' drops what it does not accept, and so may drop pods' ` +
     `traffic on this node; let it accept the interfaces weft* and vxlan.weft, or set its policy to accept`;
   return { type, status: 'True', reason: REASON.foreignDrop, message };
-}
-
-/** A session that is down has no counts, and one that is up no message. */
-function bgpStatus({ asNumber, sessions }: BgpReportIr) {
-  return {
-    ...(asNumber > 0 ? { asNumber } : {}),
-    sessions: sessions.map(({ message, ...session }) => ({ ...session, ...(message === '' ? {} : { message }) })),
-  };
-}
-
-function bgpEstablished({ sessions }: BgpReportIr, { isConnected, bgpProblem }: NodeNetworkFacts): DesiredCondition {
-  const type = CONDITION.bgpEstablished;
-  if (!isConnected)
-    return { type, status: 'Unknown', reason: REASON.agentUnreachable, message: 'the agent does not say' };
-  if (bgpProblem !== undefined) {
-    return { type, status: 'False', reason: bgpProblem.reason, message: `${bgpProblem.path} ${bgpProblem.message}` };
-  }
-  const down = sessions.filter(({ state }) => state !== 'Established');
-  if (down.length > 0) {
-    const names = down
-      .slice(0, NAMED)
-      .map(({ address, peer, state, message }) => `${address} (${peer}) ${state}${message && `, ${message}`}`);
-    const message = `${down.length} of ${sessions.length} sessions are not established: ${names.join('; ')}${down.length > NAMED ? '; ...' : ''}`;
-    return { type, status: 'False', reason: REASON.sessionDown, message };
-  }
-  if (sessions.length > 0) {
-    return {
-      type,
-      status: 'True',
-      reason: REASON.established,
-      message: `all sessions are established: ${sessions.length}`,
-    };
-  }
-  const message = 'the node has no peer; see spec.nodeMesh of the BGPConfiguration, and: kubectl get bgppeers';
-  return { type, status: 'False', reason: REASON.noSessions, message };
 }

@@ -8,6 +8,8 @@ const REPORT = {
   podMtu: 1450,
   forwardDrops: [],
   services: 'Weft',
+  foreignNetworks: [],
+  pathFaults: [],
 } as const;
 const FACTS: NodeNetworkFacts = {
   address: '192.0.2.1',
@@ -38,6 +40,8 @@ test('a node that serves shows its addresses, blocks in order, and what runs on 
     Applied: 'True Applied',
     ForwardBlocked: 'False NoForeignDrop',
     ServicesRouted: 'True ByWeft',
+    PeersReachable: 'True AllReached',
+    Alone: 'True NothingForeign',
   });
 });
 

@@ -13,6 +13,9 @@ export const socket: (domain: number, type: number, protocol: number) => number 
 export const bind: (fd: number, address: Uint8Array, length: number) => number = self.func(
   'int bind(int fd, const void *address, uint32_t length)',
 );
+export const connect: (fd: number, address: Uint8Array, length: number) => number = self.func(
+  'int connect(int fd, const void *address, uint32_t length)',
+);
 export const listen: (fd: number, backlog: number) => number = self.func('int listen(int fd, int backlog)');
 export const setns: (fd: number, kind: number) => number = self.func('int setns(int fd, int kind)');
 export const setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number =

@@ -108,6 +108,14 @@ export class Inspector {
     });
   }
 
+  /** Names of the chains of other tables than Weft's. */
+  foreignChains(): string[] {
+    return this.#dump(NFT_MSG_GETCHAIN, NFPROTO_UNSPEC).flatMap(({ attributes }) => {
+      const isOurs = readText(attributes.get(NFTA_CHAIN.table))?.startsWith(TABLE) === true;
+      return isOurs ? [] : [readText(attributes.get(NFTA_CHAIN.name)) ?? ''];
+    });
+  }
+
   /** Of rules that have a counter and a comment; rules of one chain and comment are added up. */
   counters(): RuleCounter[] {
     const sums = new Map<string, RuleCounter>();

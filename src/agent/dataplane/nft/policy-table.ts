@@ -118,6 +118,11 @@ export class PolicyTable {
     return this.#inspector.foreignForwardDrops();
   }
 
+  /** Names of the chains of all tables but Weft's. */
+  foreignChains(): string[] {
+    return this.#inspector.foreignChains();
+  }
+
   counters(): RuleCounter[] {
     return this.#inspector.counters();
   }

@@ -1,0 +1,103 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { run, until } from '../../lab/setup/shell.ts';
+import type { Benchmark, Report, Row } from '../benchmark.ts';
+import { type Comparison, compare } from '../interleave.ts';
+import { measureThroughput, openStream } from '../policy/throughput.ts';
+import { showEstimate } from '../results.ts';
+import { type Place, plainSide, type Side, weftSide } from './sides.ts';
+
+const GOAL = 0.97;
+const PAIRS = 20;
+const ASK_MS = 500;
+const PORT = 9000;
+
+export const network: Benchmark = {
+  name: 'network',
+  about: 'pod to pod on one node and across nodes, against plain veth and a VXLAN device made by hand',
+  estimate: '5 min',
+  run: measureAll,
+};
+
+async function measureAll(): Promise<Report> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'weft-bench-network-'));
+  const program = path.join(folder, 'exchange');
+  execFileSync('gcc', ['-O2', '-static', '-o', program, path.join(import.meta.dirname, 'exchange.c')]);
+  const closing: (() => unknown)[] = [() => rmSync(folder, { recursive: true })];
+  const later = (close: () => unknown) => closing.push(close);
+  try {
+    const [weft, plain] = [await weftSide(), await plainSide()];
+    later(() => weft.close());
+    later(() => plain.close());
+    const rows: Row[] = [];
+    const samples: Record<string, Comparison> = {};
+    for (const [where, what] of [
+      ['near', 'on one node'],
+      ['far', 'across nodes'],
+    ] as const) {
+      const stream = await measureThroughput(
+        `TCP stream ${what}`,
+        await streamTo(weft, where, later),
+        await streamTo(plain, where, later),
+        GOAL,
+      );
+      const exchange = await compare(
+        await exchangeWith(program, weft, where, later),
+        await exchangeWith(program, plain, where, later),
+        PAIRS,
+      );
+      rows.push(stream.row, exchangeRow(`request and response ${what}`, exchange));
+      samples[`stream ${where}`] = stream.samples;
+      samples[`exchange ${where}`] = exchange;
+    }
+    return { rows, notes: NOTES, samples };
+  } finally {
+    for (const close of closing.reverse()) await close();
+  }
+}
+
+async function streamTo(side: Side, where: 'near' | 'far', later: (close: () => unknown) => void) {
+  const to = side[where];
+  const stream = await openStream(side.client.netnsPath, to.netnsPath, to.address);
+  later(() => stream.close());
+  return stream;
+}
+
+/** Exchanges a second with the server there. */
+async function exchangeWith(
+  program: string,
+  { client, ...side }: Side,
+  where: 'near' | 'far',
+  later: (close: () => unknown) => void,
+): Promise<() => Promise<number>> {
+  const to: Place = side[where];
+  const server = spawn('nsenter', [`--net=${to.netnsPath}`, program, 'serve', String(PORT)], { stdio: 'inherit' });
+  later(() => server.kill());
+  const measure = async () => {
+    const ask = [program, 'ask', String(ASK_MS), to.address, String(PORT)];
+    const { stdout } = await run('nsenter', [`--net=${client.netnsPath}`, ...ask]);
+    const [asked = 0, nanoseconds = 0] = stdout.trim().split(' ').map(Number);
+    return asked / (nanoseconds / 1e9);
+  };
+  await until('the server answers', 10_000, measure);
+  return measure;
+}
+
+function exchangeRow(what: string, { candidate, baseline, ratio, noise }: Comparison): Row {
+  return {
+    what,
+    measured: showEstimate(candidate, ' /s'),
+    baseline: showEstimate(baseline, ' /s'),
+    ratio: showEstimate(ratio),
+    noise: showEstimate(noise),
+    goal: `≥ ${GOAL}`,
+    isMet: ratio.median >= GOAL,
+  };
+}
+
+const NOTES: readonly string[] = [
+  'Weft: links, tunnel, policy table (pods known, no policy) and service table as the agent makes them, in network namespaces. Baseline: the same topology and MTU made with `ip` and `bridge`: routed veth pairs, one VXLAN device a node, no firewall and no connection tracking at all.',
+  'Nodes are namespaces on one machine, joined by a bridge. TCP stream: iperf3, one stream of 1 s each time, as the receiver counts. Request and response: one byte each way over one connection (bench/network/exchange.c), half a second each time.',
+];

@@ -1,0 +1,73 @@
+import { readdirSync } from 'node:fs';
+import type { Clock } from '../lib/clock.ts';
+import { foreignNetworks } from '../model/node/foreign-network.ts';
+import type { NodeReportIr } from '../model/node/report.ts';
+import type { BgpSpeaker } from './bgp/speaker.ts';
+import { isEchoed } from './dataplane/echo.ts';
+import { listLinks } from './dataplane/netlink/link.ts';
+import type { Netns } from './dataplane/netns.ts';
+import type { PolicyTable } from './dataplane/nft/policy-table.ts';
+import type { NodeNetwork } from './network.ts';
+import { composeNodeReport } from './node-report.ts';
+import { Paths } from './paths.ts';
+import type { NodeServices } from './services.ts';
+import type { ResourceStore } from './state/resources.ts';
+
+export interface SelfViewDeps {
+  readonly version: string;
+  readonly host: Netns;
+  readonly resources: ResourceStore;
+  readonly policy: PolicyTable;
+  readonly services: NodeServices;
+  readonly network: NodeNetwork;
+  readonly bgp: BgpSpeaker;
+  /** Folder of CNI configuration. */
+  readonly cniConfig: string;
+  readonly clock: Clock;
+}
+
+/** What the node finds when it looks at itself and around. */
+export class SelfView {
+  readonly #deps: SelfViewDeps;
+  readonly #paths: Paths;
+  #foreignNetworks: readonly string[] = [];
+
+  constructor(deps: SelfViewDeps) {
+    this.#deps = deps;
+    this.#paths = new Paths({
+      resources: deps.resources,
+      podMtu: () => deps.network.podMtu,
+      isEchoed: (request) => isEchoed(deps.host, request, deps.clock),
+    });
+  }
+
+  report(state: { readonly serving: boolean; readonly faults: readonly string[] }): NodeReportIr {
+    const { version, network, policy, services, bgp } = this.#deps;
+    return composeNodeReport({
+      ...state,
+      agentVersion: version,
+      podMtu: network.podMtu,
+      forwardDrops: policy.foreignForwardDrop(),
+      services: services.report(),
+      foreignNetworks: this.#foreignNetworks,
+      pathFaults: this.#paths.faults,
+      bgp: bgp.report(),
+    });
+  }
+
+  /** Whether pods' packets reach the other nodes. */
+  lookAround(): Promise<void> {
+    return this.#paths.look();
+  }
+
+  /** Lists all links and chains: for once a minute. */
+  lookForOthers(): void {
+    const { host, policy, services, cniConfig } = this.#deps;
+    this.#foreignNetworks = foreignNetworks({
+      links: listLinks(host.rtnetlink).map(({ name }) => name),
+      chains: policy.foreignChains(),
+      configurations: readdirSync(cniConfig),
+      isProxyThere: services.report() !== 'Weft',
+    });
+  }
+}
