@@ -8,8 +8,8 @@ COPY . .
 RUN node scripts/generate-wire.ts && node scripts/build.ts
 
 FROM node:26-bookworm-slim
-# libnftables is called in process; no other system program is used.
-RUN apt-get update && apt-get install -y --no-install-recommends libnftables1 && rm -rf /var/lib/apt/lists/* \
+# libnftables is called in process; BIRD runs beside the agent on clusters with a BGPConfiguration.
+RUN apt-get update && apt-get install -y --no-install-recommends libnftables1 bird2 && rm -rf /var/lib/apt/lists/* \
  && ln -s /usr/local/bin/node /usr/bin/node
 COPY --from=build /src/dist /app/dist
 COPY --from=build /src/node_modules/koffi /app/node_modules/koffi

@@ -165,7 +165,7 @@ describe('the schemas for use without an API server', () => {
 
   test('are tried with every kind that people write', () => {
     expect(new Set(examples.map(([, kind]) => kind))).toEqual(
-      new Set(['IPPool', 'MeshService', 'NetworkPolicy', 'TrafficSplit']),
+      new Set(['BGPConfiguration', 'BGPPeer', 'IPPool', 'MeshService', 'NetworkPolicy', 'TrafficSplit']),
     );
   });
 
@@ -177,6 +177,8 @@ describe('the schemas for use without an API server', () => {
     ['a range that is missing', 'IPPool', {}, '/spec'],
     ['blocks that are too small', 'IPPool', { cidr: '10.0.0.0/16', blockSize: 127 }, '/spec/blockSize'],
     ['a field that does not exist', 'IPPool', { cidr: '10.0.0.0/16', blocksize: 26 }, '/spec'],
+    ['an AS number that cannot be', 'BGPConfiguration', { asNumber: 0 }, '/spec/asNumber'],
+    ['a port out of bounds', 'BGPPeer', { peerAddress: '192.0.2.1', asNumber: 1, port: 65536 }, '/spec/port'],
     ['an action that does not exist', 'NetworkPolicy', { ingress: [{ action: 'Drop' }] }, '/spec/ingress/0/action'],
     ['a priority out of bounds', 'NetworkPolicy', { priority: 1001, ingress: [] }, '/spec/priority'],
     [

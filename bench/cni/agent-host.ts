@@ -24,6 +24,7 @@ const agent = new NodeAgent({
   stateFolder: path.join(folder, 'state'),
   runFolder: path.join(folder, 'run'),
   cni,
+  bird: ['/usr/sbin/bird'],
   programs: { shim, loopback: shim },
   mesh: (resources) => mesh.start(resources),
   services: 'Always',

@@ -3,6 +3,7 @@ import { buildImages } from '../images/images.ts';
 import { installBinaries } from '../setup/binaries.ts';
 import { installEnvoy } from '../setup/envoy.ts';
 import { installPackages } from '../setup/packages.ts';
+import { installRouters } from '../setup/routers.ts';
 import { step } from '../setup/progress.ts';
 import { run } from '../setup/shell.ts';
 import { type ClusterConfig, kubeconfigOf, stateOf } from './config.ts';
@@ -15,6 +16,7 @@ export async function prepareMachine(): Promise<void> {
   await installPackages();
   await installBinaries();
   await installEnvoy();
+  await installRouters();
 }
 
 /** A running cluster without any pod network: nodes register and stay NotReady until a conflist appears. */

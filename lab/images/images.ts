@@ -32,6 +32,7 @@ export async function buildImages(): Promise<string[]> {
 async function images(): Promise<ImageConfig[]> {
   const pause = await buildPause();
   const envoy = path.join(BIN, 'envoy');
+  const bird = path.join(BIN, 'bird');
   const node = realpathSync(path.join(ROOT, 'node_modules/.bin/node'));
   const busybox = existsSync('/bin/busybox') ? '/bin/busybox' : '/usr/bin/busybox';
   const applets = (await run(busybox, ['--list'])).stdout
@@ -66,8 +67,9 @@ async function images(): Promise<ImageConfig[]> {
           files: {
             ...shell.files,
             '/usr/bin/node': node,
+            '/usr/sbin/bird': bird,
             [LIBNFTABLES.replace('/usr/lib', '/lib')]: LIBNFTABLES,
-            ...(await sharedLibraries([node, LIBNFTABLES])),
+            ...(await sharedLibraries([node, bird, LIBNFTABLES])),
             '/app/node_modules/koffi': path.join(ROOT, 'node_modules/koffi'),
             '/app/node_modules/@koromix': path.join(ROOT, 'node_modules/@koromix'),
           },

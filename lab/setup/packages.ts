@@ -16,6 +16,7 @@ const NEEDED: Readonly<Record<string, string>> = {
   '/bin/mount': 'mount',
   '/usr/sbin/ip': 'iproute2',
   '/bin/ping': 'iputils-ping',
+  '/usr/lib/x86_64-linux-gnu/libssh-gcrypt.so.4': 'libssh-gcrypt-4',
 };
 
 /** Installs the system packages that the lab uses, if any is missing. Needs root and a Debian 12 package source. */

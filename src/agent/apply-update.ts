@@ -1,6 +1,6 @@
 import type { Logger } from '../lib/logger.ts';
 import type { ApplyError, NodeUpdate, ResourceRef, VersionedResource } from '../model/node/desired-update.ts';
-import type { AddressSetIr, ChainIr, ResourceKind } from '../model/node/ir.ts';
+import type { AddressSetIr, BgpIr, ChainIr, ResourceKind } from '../model/node/ir.ts';
 import type { LeaseBook } from './cni/attach.ts';
 import type { PodBinding, PolicyChange, PolicyTable } from './dataplane/nft/policy-table.ts';
 import { bindingOf, type NodeNetwork } from './network.ts';
@@ -12,6 +12,7 @@ export interface UpdateApplierDeps {
   readonly leases: LeaseBook;
   readonly policy: PolicyTable;
   readonly network: NodeNetwork;
+  readonly bgp: { apply(bgp: BgpIr | undefined): Promise<void> };
   readonly services: NodeServices;
   /** Resources that others act upon: services, endpoints, pods; called after they are stored. */
   readonly changed: (kinds: ReadonlySet<ResourceKind>) => void;
@@ -19,6 +20,7 @@ export interface UpdateApplierDeps {
 }
 
 const POLICY_KINDS: ReadonlySet<string> = new Set(['addressSet', 'chain', 'pod']);
+const BGP_KINDS: ReadonlySet<string> = new Set(['bgp']);
 const NODE_KINDS: ReadonlySet<string> = new Set(['node', 'pool', 'block', 'peer']);
 
 /** Puts what the operators say into force, kernel first, memory and disk after: what is held is what holds. */
@@ -31,7 +33,7 @@ export class UpdateApplier {
 
   /** Resolves with what is not in force; of a policy change the kernel refuses, nothing is. */
   async apply(update: NodeUpdate): Promise<readonly ApplyError[]> {
-    const { resources, network, services, changed } = this.#deps;
+    const { resources, network, bgp, services, changed } = this.#deps;
     const policyRefused = await this.#applyPolicy(update);
     const servicesRefused = await services.apply(update);
     const errors: ApplyError[] = [...update.upserts, ...update.removals].flatMap(({ kind, key }) => {
@@ -53,15 +55,17 @@ export class UpdateApplier {
       kinds.add(kind);
     }
     if (policyRefused !== undefined) errors.push(...failures(update, POLICY_KINDS, policyRefused));
-    if ([...kinds].some((kind) => NODE_KINDS.has(kind))) {
-      const refused = await attempt(() => network.applyNode());
-      if (refused !== undefined) {
-        errors.push(...failures(update, NODE_KINDS, refused));
-        // What the next try starts from, but not held: a version that nothing equals is sent again.
-        for (const { kind, key, body } of upserts) if (NODE_KINDS.has(kind)) resources.set(kind, key, '', body);
-      }
-      if (kinds.has('node')) await services.nodeChanged();
-    }
+    const applyAll = async (of: ReadonlySet<string>, work: () => Promise<unknown>) => {
+      if (![...kinds].some((kind) => of.has(kind))) return;
+      const refused = await attempt(work);
+      if (refused === undefined) return;
+      errors.push(...failures(update, of, refused));
+      // What the next try starts from, but not held: a version that nothing equals is sent again.
+      for (const { kind, key, body } of upserts) if (of.has(kind)) resources.set(kind, key, '', body);
+    };
+    await applyAll(NODE_KINDS, () => network.applyNode());
+    if (kinds.has('node')) await services.nodeChanged();
+    await applyAll(BGP_KINDS, () => bgp.apply(resources.get('bgp', 'self')));
     if (errors.length === 0) resources.setWatermark(update.watermark);
     else this.#deps.logger.error('update not in force', { count: errors.length, reason: errors[0]?.message });
     changed(kinds);

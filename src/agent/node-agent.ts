@@ -8,6 +8,8 @@ import type { PodIr, ResourceKind } from '../model/node/ir.ts';
 import type { Lease } from '../model/ipam/lease-state.ts';
 import type { BlockAnswer, BlockRequest } from './block-requests.ts';
 import { UpdateApplier } from './apply-update.ts';
+import { speakerOf } from './bgp/node-speaker.ts';
+import type { BgpSpeaker } from './bgp/speaker.ts';
 import { Attacher, type PodAttachment } from './cni/attach.ts';
 import { type CniFolders, type CniPrograms, installConflist, installPrograms, uninstallCni } from './cni/install.ts';
 import { doPendingDeletes } from './cni/pending.ts';
@@ -59,6 +61,8 @@ export interface NodeAgentOptions {
   readonly runFolder: string;
   readonly cni: CniFolders;
   readonly programs: CniPrograms;
+  /** How BIRD is called; used on clusters with a BGPConfiguration. */
+  readonly bird: readonly string[];
   readonly mesh: (
     resources: ResourceStore,
   ) => PodMesh & { readonly changed: (kinds: ReadonlySet<ResourceKind>) => void };
@@ -98,6 +102,7 @@ export class NodeAgent {
   readonly #waiter: PodWaiter;
   readonly #mesh: ReturnType<NodeAgentOptions['mesh']>;
   readonly #blocks: NodeBlocks;
+  readonly #bgp: BgpSpeaker;
   readonly #services: NodeServices;
   #operators: Operators | undefined;
   #cni: CniServer | undefined;
@@ -119,6 +124,7 @@ export class NodeAgent {
     this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () => this.#liveLeases());
     const deps = { resources: this.resources, policy: this.#policy, logger };
     this.#network = new NodeNetwork({ ...deps, host: this.#host, mesh: this.#mesh });
+    this.#bgp = speakerOf(this.#host, options);
     this.#services = new NodeServices({
       resources: this.resources,
       mode: options.services,
@@ -129,6 +135,7 @@ export class NodeAgent {
     });
     this.#applier = new UpdateApplier({
       ...deps,
+      bgp: this.#bgp,
       services: this.#services,
       leases: this.#leases,
       network: this.#network,
@@ -148,7 +155,7 @@ export class NodeAgent {
     });
     this.#self = new SelfView({
       ...{ version: options.version, cniConfig: options.cni.config, host: this.#host, resources: this.resources },
-      ...{ policy: this.#policy, services: this.#services, network: this.#network, clock },
+      ...{ policy: this.#policy, services: this.#services, network: this.#network, bgp: this.#bgp, clock },
     });
     this.#upkeep = new Upkeep({
       policy: this.#policy,
@@ -186,6 +193,7 @@ export class NodeAgent {
       this.#tellNode();
       return this.#upkeep.look();
     });
+    this.#every(VERIFY_EVERY_MS, () => this.#bgp.check());
   }
 
   /** Call once the operators can be told things. */
@@ -226,6 +234,7 @@ export class NodeAgent {
     await this.#cni?.close();
     for (const attachment of this.#leases.all()) this.#mesh.close(attachment);
     this.#operators?.setLeases([]);
+    await this.#bgp.apply(undefined);
     await removeAll(this.#host);
     await this.#policy.remove();
     await this.#services.remove();
@@ -239,6 +248,7 @@ export class NodeAgent {
   /** Stops serving; what runs keeps running. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#bgp.leave();
     await this.#cni?.close();
     this.resources.save();
   }
@@ -258,6 +268,7 @@ export class NodeAgent {
     });
     await this.#network.applyNode();
     for (const { pod, attachment } of pods) this.#reopenMesh(pod, attachment);
+    await this.#bgp.restore(this.resources.get('bgp', 'self'));
   }
 
   /** One broken namespace must not keep the others from their proxies. */

@@ -1,5 +1,5 @@
 import { release } from 'node:os';
-import type { NodeReportIr, PathFault, ServiceRoutingReport } from '../model/node/report.ts';
+import type { BgpReportIr, NodeReportIr, PathFault, ServiceRoutingReport } from '../model/node/report.ts';
 import type { ForeignChain } from './dataplane/nft/inspect.ts';
 
 export interface NodeReportFacts {
@@ -12,10 +12,12 @@ export interface NodeReportFacts {
   readonly foreignNetworks: readonly string[];
   /** Undefined until they were looked for. */
   readonly pathFaults: readonly PathFault[] | undefined;
+  /** Undefined while the node speaks no BGP. */
+  readonly bgp: BgpReportIr | undefined;
 }
 
 export function composeNodeReport(facts: NodeReportFacts): NodeReportIr {
-  const { serving, faults, agentVersion, podMtu, forwardDrops, services, foreignNetworks, pathFaults } = facts;
+  const { serving, faults, agentVersion, podMtu, forwardDrops, services, foreignNetworks, pathFaults, bgp } = facts;
   return {
     serving: serving && faults.length === 0,
     faults,
@@ -25,5 +27,6 @@ export function composeNodeReport(facts: NodeReportFacts): NodeReportIr {
     services,
     foreignNetworks,
     ...(pathFaults === undefined ? {} : { pathFaults }),
+    ...(bgp === undefined ? {} : { bgp }),
   };
 }

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
 import { foreignNetworks } from '../model/node/foreign-network.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
+import type { BgpSpeaker } from './bgp/speaker.ts';
 import { isEchoed } from './dataplane/echo.ts';
 import { listLinks } from './dataplane/netlink/link.ts';
 import type { Netns } from './dataplane/netns.ts';
@@ -19,6 +20,7 @@ export interface SelfViewDeps {
   readonly policy: PolicyTable;
   readonly services: NodeServices;
   readonly network: NodeNetwork;
+  readonly bgp: BgpSpeaker;
   /** Folder of CNI configuration. */
   readonly cniConfig: string;
   readonly clock: Clock;
@@ -40,13 +42,14 @@ export class SelfView {
   }
 
   report(state: { readonly serving: boolean; readonly faults: readonly string[] }): NodeReportIr {
-    const { version, network, policy, services } = this.#deps;
+    const { version, network, policy, services, bgp } = this.#deps;
     return composeNodeReport({
       ...state,
       agentVersion: version,
       podMtu: network.podMtu,
       forwardDrops: policy.foreignForwardDrop(),
       services: services.report(),
+      bgp: bgp.report(),
       foreignNetworks: this.#foreignNetworks,
       pathFaults: this.#paths.faults,
     });

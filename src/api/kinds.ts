@@ -14,6 +14,8 @@ export const WEFT_KINDS = {
   IPPool: { plural: 'ippools', shortName: 'ipp', namespaced: false },
   IPBlock: { plural: 'ipblocks', shortName: 'ipb', namespaced: false },
   NodeNetwork: { plural: 'nodenetworks', shortName: 'nn', namespaced: false },
+  BGPConfiguration: { plural: 'bgpconfigurations', shortName: 'bgpc', namespaced: false },
+  BGPPeer: { plural: 'bgppeers', shortName: 'bgpp', namespaced: false },
   NetworkPolicy: { plural: 'networkpolicies', shortName: 'wnp', namespaced: true },
   MeshService: { plural: 'meshservices', shortName: 'msvc', namespaced: true },
   TrafficSplit: { plural: 'trafficsplits', shortName: 'tsplit', namespaced: true },

@@ -9,6 +9,7 @@ export const CONDITION = {
   servicesRouted: 'ServicesRouted',
   peersReachable: 'PeersReachable',
   alone: 'Alone',
+  bgpEstablished: 'BGPEstablished',
   overlapping: 'Overlapping',
   exhausted: 'Exhausted',
 } as const;
@@ -25,6 +26,12 @@ export const REASON = {
   needsHttp: 'NeedsHttp',
   /** The parent that an HTTPRoute names is not there, or has no such port. */
   noMatchingParent: 'NoMatchingParent',
+
+  /** Of a BGPPeer: there is no BGPConfiguration `default`. */
+  noBgpConfiguration: 'NoBGPConfiguration',
+  /** Of a BGPPeer: the Secret of its password, or the key in it, is not there. */
+  secretNotFound: 'SecretNotFound',
+  invalidPassword: 'InvalidPassword',
 
   // ResolvedRefs
   resolvedRefs: 'ResolvedRefs',
@@ -69,6 +76,13 @@ export const REASON = {
   notTried: 'NotTried',
   nothingForeign: 'NothingForeign',
   foreignNetworks: 'ForeignNetworks',
+
+  // BGPEstablished of a NodeNetwork
+  established: 'Established',
+  sessionDown: 'SessionDown',
+  noSessions: 'NoSessions',
+  /** A Node's annotation of its AS number says what is none. */
+  invalidAsNumber: 'InvalidAsNumber',
 
   // Ready, Overlapping and Exhausted of an IPPool
   reserved: 'Reserved',

@@ -53,6 +53,7 @@ await runUntilSignal(logger, async (signal) => {
     runFolder: '/run/weft',
     cni: config.cni,
     programs: { shim: '/app/dist/weft-cni', loopback: '/app/dist/loopback' },
+    bird: ['/usr/sbin/bird'],
     mesh: (resources) => mesh.start(resources),
     services: config.services,
     clock: systemClock,

@@ -1,5 +1,6 @@
 import type { IPPool } from '../api/generated/ippool.ts';
 import type { KubeObject } from '../api/meta.ts';
+import { BgpCompiler } from '../controllers/bgp/compiler.ts';
 import { BlockClaimer } from '../controllers/ippool/claim.ts';
 import { giveBack } from '../controllers/ippool/give-back.ts';
 import { MeshCompiler } from '../controllers/mesh/compiler.ts';
@@ -18,6 +19,7 @@ import type { Clock } from '../lib/clock.ts';
 import { containsAddress, parseCidr, parseIp } from '../lib/ip.ts';
 import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { PasswordOf } from '../model/bgp/peer-problem.ts';
 import { DesiredTable } from '../model/node/desired.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
 import { createPolicyIndex } from '../model/policy/policy-index.ts';
@@ -33,6 +35,8 @@ export interface ClusterStateDeps {
   readonly authority: Authority;
   readonly trustDomain: string;
   readonly proxyUid: number;
+  /** Of BGP sessions. */
+  readonly passwordOf: PasswordOf;
   /** Whether nodes are told of Services. */
   readonly routesServices: boolean;
   readonly observer: OperatorObserver;
@@ -55,6 +59,7 @@ export class ClusterState {
   readonly proxies = new ProxyStates();
   readonly leased: LeasedAddresses;
   readonly mesh: MeshCompiler;
+  readonly bgp: BgpCompiler;
   /** Whenever the table moved, or a node has said something of what it or its proxies hold. */
   readonly acknowledged = new Listeners<void>();
   /** Pools whose leases changed. */
@@ -71,12 +76,13 @@ export class ClusterState {
 
   /** @param onFlushed called when the table may have moved, with what nodes may have to be told. */
   constructor(deps: ClusterStateDeps, onFlushed: (dirty: Dirty) => void) {
-    const { stores, authority, trustDomain, proxyUid } = deps;
+    const { stores, authority, trustDomain, proxyUid, passwordOf } = deps;
     this.#deps = deps;
     this.#onFlushed = onFlushed;
     this.leased = new LeasedAddresses((address) => poolHolding(stores.pools, address));
     const wake = () => this.#wake();
     this.mesh = new MeshCompiler({ stores, table: this.table, trustDomain, proxyUid }, wake);
+    this.bgp = new BgpCompiler({ stores, table: this.table, passwordOf }, wake);
     this.#routed = deps.routesServices ? new RoutedServices({ ...stores, table: this.table }, wake) : undefined;
     this.#compiler = new NodeStateCompiler(
       {
@@ -99,11 +105,18 @@ export class ClusterState {
     this.#routed?.flush();
     this.#compiler.meshChanged(this.mesh.flush());
     this.#compiler.flush();
+    this.bgp.flush();
     observer.compiled(clock.monotonic() - startedMs);
     const dirty = this.table.takeDirty();
     for (const [node, refs] of dirty) this.#inStep.changed(node, refs);
     this.#onFlushed(dirty);
     this.acknowledged.tell();
+  }
+
+  /** Call when `passwordOf` may answer differently. */
+  passwordsChanged(): void {
+    this.bgp.passwordsChanged();
+    this.#wake();
   }
 
   /** Whether the table follows from all that the stores have. */

@@ -1,3 +1,4 @@
+import { runBgpPeerStatus } from '../controllers/bgp/peer-status.ts';
 import { runIPPoolControllers } from '../controllers/ippool/run.ts';
 import { runHttpRouteStatus } from '../controllers/mesh/http-route-status.ts';
 import { runMeshStatus } from '../controllers/mesh/status.ts';
@@ -85,6 +86,16 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
     isConnected: (node: string) => held.isConnected(node),
     write: { api, fieldManager: 'weft-httproute' },
   };
+  const bgpPeerStatus = {
+    ...common,
+    ...{ isSettled, isCompiled },
+    bgpPeers: stores.bgpPeers,
+    bgp: state.bgp,
+    report: (node: string) => state.nodeReports.get(node),
+    isConnected: (node: string) => held.isConnected(node),
+    onNodeChanged: state.nodesChanged.listen,
+    status: status('weft-bgppeer'),
+  };
   const uninstall = {
     ...common,
     leases: () => leased.count,
@@ -98,6 +109,7 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
       runPolicyStatus(policyStatus, term),
       runMeshStatus(meshStatus, term),
       runHttpRouteStatus(httpRouteStatus, term),
+      runBgpPeerStatus(bgpPeerStatus, term),
       runUninstall(uninstall, term),
     ]);
 }

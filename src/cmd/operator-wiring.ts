@@ -1,3 +1,4 @@
+import { BgpPasswords } from '../controllers/bgp/passwords.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadConnection } from '../kube/connection.ts';
 import { EventRecorder } from '../kube/events.ts';
@@ -59,6 +60,8 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
   await publishTrust(api, namespace, authority.rootCertificatePem, signal);
   const keys = await signingKeys(api, clock);
   await reflecting.synced;
+  const passwords = new BgpPasswords({ api, peers: stores.bgpPeers, namespace, clock, log });
+  await passwords.readAll(signal);
 
   let isLeader = false;
   const observer = observeOperator(metrics.registry, {
@@ -68,7 +71,8 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     isLeader: () => isLeader,
   });
   const { routesServices, proxy } = config;
-  const deps = { api, stores, authority, trustDomain, routesServices, proxyUid: proxy.uid, observer, clock, log };
+  const own = { api, stores, authority, trustDomain, routesServices, passwordOf: passwords.of };
+  const deps = { ...own, proxyUid: proxy.uid, observer, clock, log };
   const state: ClusterState = new ClusterState(deps, (dirty) => {
     client.setNodes(agentAddresses(stores, config.agentPort));
     client.changed(dirty);
@@ -88,6 +92,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     log,
   });
   state.flush();
+  const reading = passwords.run(() => state.passwordsChanged(), signal);
   const webhooks = await startWebhooks({ api, authority, config, log }, signal);
   isServing = true;
   log.info('operator serving', { replica: config.replica });
@@ -110,7 +115,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     webhooks.renew();
   }
   clearInterval(claims);
-  await Promise.all([leading, client.close(), webhooks.close()]);
+  await Promise.all([leading, reading, client.close(), webhooks.close()]);
   await health.close();
   await api.close();
 }

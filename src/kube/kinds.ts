@@ -1,3 +1,5 @@
+import type { BGPConfiguration } from '../api/generated/bgpconfiguration.ts';
+import type { BGPPeer } from '../api/generated/bgppeer.ts';
 import type { IPBlock } from '../api/generated/ipblock.ts';
 import type { IPPool } from '../api/generated/ippool.ts';
 import type { MeshService } from '../api/generated/meshservice.ts';
@@ -74,6 +76,8 @@ export const KINDS = {
   ipPool: kind<IPPool>(WEFT, 'IPPool', 'ippools', CLUSTER),
   ipBlock: kind<IPBlock>(WEFT, 'IPBlock', 'ipblocks', CLUSTER),
   nodeNetwork: kind<NodeNetwork>(WEFT, 'NodeNetwork', 'nodenetworks', CLUSTER),
+  bgpConfiguration: kind<BGPConfiguration>(WEFT, 'BGPConfiguration', 'bgpconfigurations', CLUSTER),
+  bgpPeer: kind<BGPPeer>(WEFT, 'BGPPeer', 'bgppeers', CLUSTER),
   networkPolicy: kind<NetworkPolicy>(WEFT, 'NetworkPolicy', 'networkpolicies', NAMESPACED),
   meshService: kind<MeshService>(WEFT, 'MeshService', 'meshservices', NAMESPACED),
   trafficSplit: kind<TrafficSplit>(WEFT, 'TrafficSplit', 'trafficsplits', NAMESPACED),

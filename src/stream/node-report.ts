@@ -1,4 +1,4 @@
-import { type NodeReportIr, type PathFault, SERVICE_ROUTING } from '../model/node/report.ts';
+import { type BgpReportIr, type NodeReportIr, type PathFault, SERVICE_ROUTING } from '../model/node/report.ts';
 
 export function encodeNodeReport(report: NodeReportIr): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(report));
@@ -9,6 +9,7 @@ export function parseNodeReport(body: Uint8Array): NodeReportIr {
   const said = objectOf(JSON.parse(new TextDecoder().decode(body)));
   const versions = objectOf(said['versions']);
   const podMtu = said['podMtu'];
+  const bgp = said['bgp'];
   const services = SERVICE_ROUTING.find((who) => who === said['services']);
   return {
     serving: said['serving'] === true,
@@ -19,6 +20,24 @@ export function parseNodeReport(body: Uint8Array): NodeReportIr {
     ...(services === undefined ? {} : { services }),
     ...(Array.isArray(said['foreignNetworks']) ? { foreignNetworks: textsOf(said['foreignNetworks']) } : {}),
     ...(Array.isArray(said['pathFaults']) ? { pathFaults: said['pathFaults'].flatMap(pathFaultOf) } : {}),
+    ...(bgp === undefined ? {} : { bgp: parseBgp(objectOf(bgp)) }),
+  };
+}
+
+function parseBgp(said: Readonly<Record<string, unknown>>): BgpReportIr {
+  const sessions: readonly unknown[] = Array.isArray(said['sessions']) ? said['sessions'] : [];
+  return {
+    asNumber: numberOf(said['asNumber']),
+    sessions: sessions.map(objectOf).map((session) => ({
+      address: textOf(session['address']),
+      peer: textOf(session['peer']),
+      asNumber: numberOf(session['asNumber']),
+      state: textOf(session['state']),
+      ...(typeof session['since'] === 'string' ? { since: session['since'] } : {}),
+      imported: numberOf(session['imported']),
+      exported: numberOf(session['exported']),
+      message: textOf(session['message']),
+    })),
   };
 }
 
@@ -30,6 +49,10 @@ function pathFaultOf(said: unknown): PathFault[] {
 
 function objectOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
 }
 
 function textOf(value: unknown): string {

@@ -16,7 +16,14 @@ const REPORT: NodeReportIr = {
 };
 
 function node(name: string, report: Partial<NodeReportIr> = {}): ConditionedObject {
-  const facts = { address: '192.0.2.1', tunnelAddresses: [], blocks: ['10.42.0.0/26'], isConnected: true, refused: [] };
+  const facts = {
+    address: '192.0.2.1',
+    tunnelAddresses: [],
+    blocks: ['10.42.0.0/26'],
+    isConnected: true,
+    refused: [],
+    bgpProblem: undefined,
+  };
   const { conditions, ...status } = nodeNetworkStatus({ ...facts, report: { ...REPORT, ...report } });
   return {
     metadata: { name },
@@ -38,9 +45,9 @@ test('a cluster that is well is told so, node by node', () => {
   expect(check(node('a'), node('b', { services: 'Other' }))).toEqual({
     isWell: true,
     text: [
-      'NODE   AGENT   KERNEL   APPLIED   FIREWALLS   SERVICES   PATHS   ALONE',
-      'a      ok      ok       ok        ok          ok         ok      ok',
-      'b      ok      ok       ok        ok          ok         ok      ok',
+      'NODE   AGENT   KERNEL   APPLIED   FIREWALLS   SERVICES   BGP   PATHS   ALONE',
+      'a      ok      ok       ok        ok          ok         off   ok      ok',
+      'b      ok      ok       ok        ok          ok         off   ok      ok',
       '',
       'No problems found.',
     ].join('\n'),
@@ -88,7 +95,14 @@ describe('a problem is named with what to do:', () => {
 
 test('what is not known yet is no problem', () => {
   const { pathFaults: _, ...untried } = REPORT;
-  const facts = { address: '192.0.2.1', tunnelAddresses: [], blocks: ['10.42.0.0/26'], isConnected: true, refused: [] };
+  const facts = {
+    address: '192.0.2.1',
+    tunnelAddresses: [],
+    blocks: ['10.42.0.0/26'],
+    isConnected: true,
+    refused: [],
+    bgpProblem: undefined,
+  };
   const { conditions } = nodeNetworkStatus({ ...facts, report: untried });
   const status = { conditions: conditions.map((of) => ({ ...of, lastTransitionTime: '' })) };
   expect(check({ metadata: { name: 'a' }, status }).isWell).toBe(true);

@@ -15,14 +15,25 @@ import {
 jest.setTimeout(300_000);
 
 const NS = 'leaving';
+const BGP = {
+  apiVersion: 'weft.dev/v1alpha1',
+  kind: 'BGPConfiguration',
+  metadata: { name: 'default' },
+  spec: {},
+};
 
 beforeAll(async () => {
   await applyObjects(namespace(NS), pod(`${NS}/a`, { node: 'node-1' }));
   await podsReady(NS);
+  await applyObjects(BGP);
+  await eventually('BGP runs', async () =>
+    (await kube('get', 'nn', 'node-1', '-o', 'yaml')).includes('type: BGPEstablished'),
+  );
 });
 
 /** The tests that follow find the cluster as they expect it. */
 afterAll(async () => {
+  await kube('delete', 'bgpconfiguration', 'default');
   await installWeft(TEST_CLUSTER);
   await applyManifests('pool.yaml');
   await kube('delete', 'namespace', NS);
@@ -59,13 +70,16 @@ async function leftovers(node: string): Promise<string[]> {
     (await runOnNode(TEST_CLUSTER, node, command, { allowFailure: true })).stdout;
   const lines = [
     ...(await look('ip', '-o', 'link')).split('\n').filter((line) => /weft/.test(line)),
-    ...(await look('ip', 'route', 'show', 'table', 'all')).split('\n').filter((line) => /proto 87|weft/.test(line)),
+    ...(await look('ip', 'route', 'show', 'table', 'all'))
+      .split('\n')
+      .filter((line) => /proto (87|bird)|weft/.test(line)),
     ...(await look('ip', 'rule')).split('\n').filter((line) => /weft/.test(line)),
     ...(await look('nft', 'list', 'tables')).split('\n').filter((line) => /weft/.test(line)),
-    ...(await look('find', '/etc/cni/net.d', '/opt/cni/bin', '/var/lib/weft', '-type', 'f')).split('\n'),
+    ...(await look('find', '/etc/cni/net.d', '/opt/cni/bin', '/var/lib/weft', '/run/weft', '-type', 'f')).split('\n'),
+    ...(await look('pgrep', '-a', '-x', 'bird')).split('\n'),
     ...(await look('mount'))
       .split('\n')
-      .filter((line) => /on \S*weft.* type/.test(line) && !/weft-lab|\/(run|var\/lib)\/weft /.test(line)),
+      .filter((line) => /on \S*weft.* type/.test(line) && !/weft-(lab|t)-|\/(run|var\/lib)\/weft /.test(line)),
   ];
   return lines.filter((line) => line !== '');
 }

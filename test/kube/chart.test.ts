@@ -113,7 +113,9 @@ describe("the operator's service account", () => {
   }
 
   const READ = 'get list watch';
-  const CLUSTER_KINDS = ['ippools', 'ipblocks', 'nodenetworks'].map((plural) => `${plural}.${WEFT}`);
+  const CLUSTER_KINDS = ['ippools', 'ipblocks', 'nodenetworks', 'bgpconfigurations', 'bgppeers'].map(
+    (plural) => `${plural}.${WEFT}`,
+  );
   const KINDS_READ = [
     ...['pods', 'namespaces', 'nodes', 'services', 'endpointslices.discovery.k8s.io'],
     ...['networkpolicies.networking.k8s.io', ...CLUSTER_KINDS],
@@ -143,6 +145,8 @@ describe("the operator's service account", () => {
     ...may('create', 'serviceaccounts/token'),
     ...may('create update delete', 'nodes'),
     ...may('update delete', `nodenetworks.${WEFT}`),
+    ...may('create update patch delete', `bgpconfigurations.${WEFT}`),
+    ...may('create update patch delete', `bgppeers.${WEFT}`),
     ...may('create update patch delete escalate bind', 'clusterroles.rbac.authorization.k8s.io'),
     ...may('get', 'clusterroles.rbac.authorization.k8s.io', undefined, 'cluster-admin'),
     ...may('create update delete', 'networkpolicies.networking.k8s.io'),

@@ -49,6 +49,39 @@ export const GOOD: Readonly<Record<string, Good>> = {
     metadata: { name: '10-244-0-64-26' },
     spec: { cidr: '10.244.0.64/26', poolName: 'good', poolUid: 'p-1', nodeName: 'node-1', nodeUid: 'n-1' },
   },
+  BGPConfiguration: {
+    apiVersion: WEFT_API_VERSION,
+    kind: 'BGPConfiguration',
+    metadata: { name: 'default' },
+    spec: {
+      asNumber: 4_200_000_000,
+      nodeMesh: true,
+      reflectors: { nodeSelector: selector, clusterID: '10.0.0.1' },
+      listenPort: 1790,
+      gracefulRestartSeconds: 60,
+      communities: [{ value: '64512:100', cidrs: ['10.244.0.0/16', 'fd00:10:244::/64'] }, { value: '4200000000:1:2' }],
+      advertise: {
+        pools: selector,
+        clusterIPs: ['10.96.0.0/12', 'fd00:10:96::/112'],
+        externalIPs: ['198.51.100.0/24'],
+        loadBalancerIPs: ['203.0.113.7/32'],
+      },
+    },
+  },
+  BGPPeer: {
+    apiVersion: WEFT_API_VERSION,
+    kind: 'BGPPeer',
+    metadata: { name: 'good' },
+    spec: {
+      nodeSelector: selector,
+      peerAddress: '192.0.2.254',
+      asNumber: 65_001,
+      port: 1790,
+      ebgpMultihop: 2,
+      passwordSecret: { name: 'bgp', key: 'rack-a' },
+    },
+    status: { sessions: 3, established: 2, conditions: conditions('Accepted') },
+  },
   NodeNetwork: {
     apiVersion: WEFT_API_VERSION,
     kind: 'NodeNetwork',
@@ -59,6 +92,21 @@ export const GOOD: Readonly<Record<string, Good>> = {
       podMTU: 1450,
       blocks: ['10.244.0.64/26', 'fd00:10:244::40/122'],
       versions: { agent: '0.1.0', kernel: '6.1.0' },
+      bgp: {
+        asNumber: 64_512,
+        sessions: [
+          {
+            address: '192.0.2.254',
+            peer: 'rack-a',
+            asNumber: 65_001,
+            state: 'Established',
+            since: '2026-01-01T00:00:00Z',
+            imported: 1,
+            exported: 2,
+            message: 'Socket: Connection refused',
+          },
+        ],
+      },
       conditions: conditions('Ready'),
     },
   },
@@ -134,6 +182,7 @@ const outside = { ipBlock: { cidr: '192.0.2.0/24', except: ['192.0.2.128/25'] } 
 
 /** Specs of what has two forms that exclude each other: with `GOOD`, every field of every kind is there. */
 export const OTHER_FORMS: Readonly<Record<string, object>> = {
+  BGPPeer: { nodeSelector: selector, peerSelector: selector, passwordSecret: { name: 'bgp' } },
   NetworkPolicy: {
     ingress: [{ action: 'Allow', from: [outside] }],
     egress: [{ action: 'Allow', to: [outside] }],
@@ -151,6 +200,14 @@ export const LEAST: Readonly<Record<string, { readonly spec: object; readonly st
       natOutgoing: true,
       disabled: false,
     },
+  },
+  BGPConfiguration: {
+    spec: {},
+    stored: { asNumber: 64_512, nodeMesh: true, listenPort: 179, gracefulRestartSeconds: 120 },
+  },
+  BGPPeer: {
+    spec: { peerAddress: '2001:db8::fe', asNumber: 65_001, passwordSecret: { name: 'bgp' } },
+    stored: { peerAddress: '2001:db8::fe', asNumber: 65_001, passwordSecret: { name: 'bgp', key: 'password' } },
   },
   NetworkPolicy: {
     spec: { ingress: [{ action: 'Allow', ports: [{ port: 80 }] }] },

@@ -63,6 +63,23 @@ const BLOCK_NAME = "metadata.name must be spec.cidr with '.', ':' and '/' replac
 const MANUAL =
   'spec.namespaceSelector must be absent where spec.assignment is Manual, as only annotations choose such a pool';
 const POOL_VALUES = 'values must be given for In and NotIn, and only for these';
+const BGP_NAME = 'metadata.name must be default: there is one BGPConfiguration';
+const BGP_REFLECTORS = 'spec.reflectors must be absent where spec.nodeMesh is false, as there is nothing to reflect';
+const BGP_CLUSTER = 'spec.reflectors.clusterID must be written as an IPv4 address, for example 10.0.0.1';
+const BGP_COMMUNITY =
+  'value must be two numbers up to 65535, for example 64512:100, or three up to 4294967295, for example 64512:1:2';
+const BGP_RANGE =
+  'each range must be a prefix without host bits in its shortest form, for example 10.96.0.0/12 or fd00:10:96::/112';
+const BGP_ADDRESS =
+  'spec.peerAddress must be a unicast address in its shortest form, and not a link-local one, for example 192.0.2.254 or 2001:db8::fe';
+const BGP_FORM = 'spec must have either peerAddress, of a router, or peerSelector, of other nodes';
+const BGP_AS = "spec.asNumber must be given with peerAddress, and only then, as nodes know each other's";
+const BGP_PORT =
+  'spec.port must be absent with peerSelector, as nodes listen at spec.listenPort of the BGPConfiguration';
+const BGP_HOPS =
+  'spec.ebgpMultihop must be absent with peerSelector, as nodes may be any number of hops from each other';
+const BGP_SECRET = "should match '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$'";
+const BGP_KEY = "should match '^[-._A-Za-z0-9]+$'";
 const PEER_CIDR = 'ipBlock.cidr must be a prefix without host bits, for example 192.0.2.0/24 or 2001:db8::/32';
 const EXCEPT_CIDR = 'each of ipBlock.except must be a prefix without host bits, for example 192.0.2.128/25';
 const EXCEPT_WITHIN = 'each of ipBlock.except must be a range within ipBlock.cidr';
@@ -81,9 +98,63 @@ const policy = good('NetworkPolicy');
 const ranges = { ...policy, spec: OTHER_FORMS['NetworkPolicy'] };
 const mesh = good('MeshService');
 const split = good('TrafficSplit');
+const bgp = good('BGPConfiguration');
+const bgpPeer = good('BGPPeer');
+const bgpNodes = { ...bgpPeer, spec: OTHER_FORMS['BGPPeer'] };
 
 /** The rules that take more than one number to write: CEL and patterns. By kind. */
 export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
+  BGPConfiguration: [
+    ...wrong(bgp, ['metadata', 'name'], '<nil>', BGP_NAME, ['other']),
+    ...wrong(bgp, ['spec', 'nodeMesh'], 'spec', BGP_REFLECTORS, [false]),
+    ...wrong(bgp, ['spec', 'reflectors', 'clusterID'], 'spec.reflectors.clusterID', BGP_CLUSTER, [
+      '10.0.0.256',
+      '2001:db8::1',
+      '10.0.0.0/8',
+    ]),
+    ...selector(bgp, ['spec', 'reflectors', 'nodeSelector'], 'spec.reflectors.nodeSelector', POOL_VALUES),
+    ...selector(bgp, ['spec', 'advertise', 'pools'], 'spec.advertise.pools', POOL_VALUES),
+    ...wrong(bgp, ['spec', 'communities', 0, 'value'], 'spec.communities[0].value', BGP_COMMUNITY, [
+      '64512',
+      '64512:',
+      '65536:1',
+      '1:65536',
+      '1:2:4294967296',
+      '1:2:3:4',
+      'no-export',
+      '-1:100',
+    ]),
+    ...wrong(bgp, ['spec', 'communities', 0, 'cidrs', 0], 'spec.communities[0].cidrs[0]', BGP_RANGE, LONG_WRITTEN),
+    ...['clusterIPs', 'externalIPs', 'loadBalancerIPs'].flatMap((name) =>
+      wrong(bgp, ['spec', 'advertise', name, 0], `spec.advertise.${name}[0]`, BGP_RANGE, [
+        ...NO_RANGES.filter((text) => text !== ''),
+        ...LONG_WRITTEN,
+      ]),
+    ),
+  ],
+  BGPPeer: [
+    ...wrong(bgpPeer, ['spec', 'peerAddress'], 'spec.peerAddress', BGP_ADDRESS, [
+      '192.0.2.0/24',
+      '192.0.2.256',
+      '2001:DB8::1',
+      '2001:db8:0::1',
+      'fe80::1',
+      '224.0.0.1',
+      '127.0.0.1',
+      '::',
+      'router',
+    ]),
+    ...wrong(bgpPeer, ['spec', 'peerAddress'], 'spec', BGP_FORM, [undefined]),
+    ...wrong(bgpNodes, ['spec', 'peerAddress'], 'spec', BGP_FORM, ['192.0.2.1']),
+    ...wrong(bgpPeer, ['spec', 'asNumber'], 'spec', BGP_AS, [undefined]),
+    ...wrong(bgpNodes, ['spec', 'asNumber'], 'spec', BGP_AS, [65_001]),
+    ...wrong(bgpNodes, ['spec', 'port'], 'spec', BGP_PORT, [179]),
+    ...wrong(bgpNodes, ['spec', 'ebgpMultihop'], 'spec', BGP_HOPS, [2]),
+    ...selector(bgpPeer, ['spec', 'nodeSelector'], 'spec.nodeSelector', POOL_VALUES),
+    ...selector(bgpNodes, ['spec', 'peerSelector'], 'spec.peerSelector', POOL_VALUES),
+    ...wrong(bgpPeer, ['spec', 'passwordSecret', 'name'], 'spec.passwordSecret.name', BGP_SECRET, ['Bgp', 'a/b', '-a']),
+    ...wrong(bgpPeer, ['spec', 'passwordSecret', 'key'], 'spec.passwordSecret.key', BGP_KEY, ['a b', 'a/b']),
+  ],
   IPPool: [
     ...wrong(pool, ['spec', 'cidr'], 'spec.cidr', POOL_CIDR, [...NO_RANGES, ...LONG_WRITTEN]),
     ...wrong(pool, ['spec', 'cidr'], 'spec.cidr', 'spec.cidr must be /8 or longer, for example 10.0.0.0/8', [

@@ -32,7 +32,7 @@ function readSaved(file: string): Saved | undefined {
 
 /**
  * What this node has been told, by kind and key, and a copy of it on disk: an agent that starts without an operator
- * goes on from there. Holds no secrets: private keys are made anew.
+ * goes on from there. For root only: passwords of BGP sessions are in it. Private keys are not, they are made anew.
  */
 export class ResourceStore {
   readonly #file: string;

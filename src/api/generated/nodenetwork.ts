@@ -44,7 +44,53 @@ export interface NodeNetworkStatus {
     readonly kernel?: string;
   };
   /**
-   * Ready: the agent serves pods. Applied: the node's kernel took all that it was told. ForwardBlocked: a firewall of somebody else drops pods' traffic on this node. ServicesRouted: Weft does kube-proxy's work there. PeersReachable: pods' largest packets arrive at every other node. Alone: nothing of another network is on the node.
+   * What the node's BGP says; absent while it speaks none.
+   */
+  readonly bgp?: {
+    /**
+     * Of the autonomous system that the node is in.
+     */
+    readonly asNumber?: number;
+    /**
+     * One for each peer, by address.
+     */
+    readonly sessions?: {
+      /**
+       * Of the peer.
+       */
+      readonly address: string;
+      /**
+       * Why there is the session: the BGPPeer of that name, or the other node as Node/NAME.
+       */
+      readonly peer?: string;
+      /**
+       * Of the peer.
+       */
+      readonly asNumber?: number;
+      /**
+       * Established, Connecting (nobody answers, or it is refused) or Down.
+       */
+      readonly state?: string;
+      /**
+       * When it came up or went down last.
+       */
+      readonly since?: string;
+      /**
+       * Routes taken from the peer, up to a minute ago.
+       */
+      readonly imported?: number;
+      /**
+       * Routes announced to it, up to a minute ago.
+       */
+      readonly exported?: number;
+      /**
+       * Why it is not established, in the words of the router.
+       */
+      readonly message?: string;
+    }[];
+  };
+  /**
+   * Ready: the agent serves pods. Applied: the node's kernel took all that it was told. ForwardBlocked: a firewall of somebody else drops pods' traffic on this node. ServicesRouted: Weft does kube-proxy's work there. PeersReachable: pods' largest packets arrive at every other node. Alone: nothing of another network is on the node. BGPEstablished, where the node speaks BGP: every session is up.
    */
   readonly conditions?: readonly Condition[];
 }

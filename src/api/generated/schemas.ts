@@ -1,5 +1,480 @@
 /** Made from crds/ by `npm run generate`; do not edit. CEL rules are not in here: the API server checks those. */
 export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  "BGPConfiguration": {
+    "type": "object",
+    "required": [
+      "apiVersion",
+      "kind",
+      "metadata",
+      "spec"
+    ],
+    "additionalProperties": false,
+    "properties": {
+      "apiVersion": {
+        "type": "string"
+      },
+      "kind": {
+        "type": "string"
+      },
+      "metadata": {
+        "type": "object",
+        "required": [
+          "name"
+        ],
+        "properties": {
+          "name": {
+            "type": "string"
+          }
+        }
+      },
+      "spec": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "asNumber": {
+            "type": "integer",
+            "default": 64512,
+            "minimum": 1,
+            "maximum": 4294967294
+          },
+          "nodeMesh": {
+            "type": "boolean",
+            "default": true
+          },
+          "reflectors": {
+            "type": "object",
+            "required": [
+              "nodeSelector",
+              "clusterID"
+            ],
+            "additionalProperties": false,
+            "properties": {
+              "nodeSelector": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "matchLabels": {
+                    "type": "object",
+                    "maxProperties": 32,
+                    "additionalProperties": {
+                      "type": "string",
+                      "maxLength": 63,
+                      "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+                    }
+                  },
+                  "matchExpressions": {
+                    "type": "array",
+                    "maxItems": 16,
+                    "items": {
+                      "type": "object",
+                      "required": [
+                        "key",
+                        "operator"
+                      ],
+                      "additionalProperties": false,
+                      "properties": {
+                        "key": {
+                          "type": "string",
+                          "minLength": 1,
+                          "maxLength": 317
+                        },
+                        "operator": {
+                          "type": "string",
+                          "enum": [
+                            "In",
+                            "NotIn",
+                            "Exists",
+                            "DoesNotExist"
+                          ]
+                        },
+                        "values": {
+                          "type": "array",
+                          "maxItems": 64,
+                          "items": {
+                            "type": "string",
+                            "maxLength": 63
+                          }
+                        }
+                      }
+                    }
+                  }
+                }
+              },
+              "clusterID": {
+                "type": "string",
+                "minLength": 7,
+                "maxLength": 15
+              }
+            }
+          },
+          "listenPort": {
+            "type": "integer",
+            "default": 179,
+            "minimum": 1,
+            "maximum": 65535
+          },
+          "gracefulRestartSeconds": {
+            "type": "integer",
+            "default": 120,
+            "minimum": 0,
+            "maximum": 4095
+          },
+          "communities": {
+            "type": "array",
+            "maxItems": 32,
+            "items": {
+              "type": "object",
+              "required": [
+                "value"
+              ],
+              "additionalProperties": false,
+              "properties": {
+                "value": {
+                  "type": "string",
+                  "minLength": 3,
+                  "maxLength": 32
+                },
+                "cidrs": {
+                  "type": "array",
+                  "minItems": 1,
+                  "maxItems": 32,
+                  "items": {
+                    "type": "string",
+                    "minLength": 3,
+                    "maxLength": 43
+                  }
+                }
+              }
+            }
+          },
+          "advertise": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "pools": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "matchLabels": {
+                    "type": "object",
+                    "maxProperties": 32,
+                    "additionalProperties": {
+                      "type": "string",
+                      "maxLength": 63,
+                      "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+                    }
+                  },
+                  "matchExpressions": {
+                    "type": "array",
+                    "maxItems": 16,
+                    "items": {
+                      "type": "object",
+                      "required": [
+                        "key",
+                        "operator"
+                      ],
+                      "additionalProperties": false,
+                      "properties": {
+                        "key": {
+                          "type": "string",
+                          "minLength": 1,
+                          "maxLength": 317
+                        },
+                        "operator": {
+                          "type": "string",
+                          "enum": [
+                            "In",
+                            "NotIn",
+                            "Exists",
+                            "DoesNotExist"
+                          ]
+                        },
+                        "values": {
+                          "type": "array",
+                          "maxItems": 64,
+                          "items": {
+                            "type": "string",
+                            "maxLength": 63
+                          }
+                        }
+                      }
+                    }
+                  }
+                }
+              },
+              "clusterIPs": {
+                "type": "array",
+                "maxItems": 16,
+                "items": {
+                  "type": "string",
+                  "minLength": 3,
+                  "maxLength": 43
+                }
+              },
+              "externalIPs": {
+                "type": "array",
+                "maxItems": 64,
+                "items": {
+                  "type": "string",
+                  "minLength": 3,
+                  "maxLength": 43
+                }
+              },
+              "loadBalancerIPs": {
+                "type": "array",
+                "maxItems": 64,
+                "items": {
+                  "type": "string",
+                  "minLength": 3,
+                  "maxLength": 43
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  },
+  "BGPPeer": {
+    "type": "object",
+    "required": [
+      "apiVersion",
+      "kind",
+      "metadata",
+      "spec"
+    ],
+    "additionalProperties": false,
+    "properties": {
+      "apiVersion": {
+        "type": "string"
+      },
+      "kind": {
+        "type": "string"
+      },
+      "metadata": {
+        "type": "object",
+        "required": [
+          "name"
+        ],
+        "properties": {
+          "name": {
+            "type": "string"
+          }
+        }
+      },
+      "spec": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "nodeSelector": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "matchLabels": {
+                "type": "object",
+                "maxProperties": 32,
+                "additionalProperties": {
+                  "type": "string",
+                  "maxLength": 63,
+                  "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+                }
+              },
+              "matchExpressions": {
+                "type": "array",
+                "maxItems": 16,
+                "items": {
+                  "type": "object",
+                  "required": [
+                    "key",
+                    "operator"
+                  ],
+                  "additionalProperties": false,
+                  "properties": {
+                    "key": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 317
+                    },
+                    "operator": {
+                      "type": "string",
+                      "enum": [
+                        "In",
+                        "NotIn",
+                        "Exists",
+                        "DoesNotExist"
+                      ]
+                    },
+                    "values": {
+                      "type": "array",
+                      "maxItems": 64,
+                      "items": {
+                        "type": "string",
+                        "maxLength": 63
+                      }
+                    }
+                  }
+                }
+              }
+            }
+          },
+          "peerAddress": {
+            "type": "string",
+            "minLength": 2,
+            "maxLength": 39
+          },
+          "asNumber": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 4294967294
+          },
+          "port": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 65535
+          },
+          "ebgpMultihop": {
+            "type": "integer",
+            "minimum": 2,
+            "maximum": 255
+          },
+          "peerSelector": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "matchLabels": {
+                "type": "object",
+                "maxProperties": 32,
+                "additionalProperties": {
+                  "type": "string",
+                  "maxLength": 63,
+                  "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+                }
+              },
+              "matchExpressions": {
+                "type": "array",
+                "maxItems": 16,
+                "items": {
+                  "type": "object",
+                  "required": [
+                    "key",
+                    "operator"
+                  ],
+                  "additionalProperties": false,
+                  "properties": {
+                    "key": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 317
+                    },
+                    "operator": {
+                      "type": "string",
+                      "enum": [
+                        "In",
+                        "NotIn",
+                        "Exists",
+                        "DoesNotExist"
+                      ]
+                    },
+                    "values": {
+                      "type": "array",
+                      "maxItems": 64,
+                      "items": {
+                        "type": "string",
+                        "maxLength": 63
+                      }
+                    }
+                  }
+                }
+              }
+            }
+          },
+          "passwordSecret": {
+            "type": "object",
+            "required": [
+              "name"
+            ],
+            "additionalProperties": false,
+            "properties": {
+              "name": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 253,
+                "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+              },
+              "key": {
+                "type": "string",
+                "default": "password",
+                "minLength": 1,
+                "maxLength": 253,
+                "pattern": "^[-._A-Za-z0-9]+$"
+              }
+            }
+          }
+        }
+      },
+      "status": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "sessions": {
+            "type": "integer",
+            "minimum": 0
+          },
+          "established": {
+            "type": "integer",
+            "minimum": 0
+          },
+          "conditions": {
+            "type": "array",
+            "maxItems": 8,
+            "items": {
+              "type": "object",
+              "required": [
+                "type",
+                "status",
+                "lastTransitionTime",
+                "reason",
+                "message"
+              ],
+              "additionalProperties": false,
+              "properties": {
+                "type": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 316
+                },
+                "status": {
+                  "type": "string",
+                  "enum": [
+                    "True",
+                    "False",
+                    "Unknown"
+                  ]
+                },
+                "observedGeneration": {
+                  "type": "integer",
+                  "minimum": 0
+                },
+                "lastTransitionTime": {
+                  "type": "string",
+                  "maxLength": 64
+                },
+                "reason": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 1024
+                },
+                "message": {
+                  "type": "string",
+                  "maxLength": 32768
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  },
   "IPBlock": {
     "type": "object",
     "required": [
@@ -1220,6 +1695,61 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               "kernel": {
                 "type": "string",
                 "maxLength": 128
+              }
+            }
+          },
+          "bgp": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "asNumber": {
+                "type": "integer",
+                "minimum": 1
+              },
+              "sessions": {
+                "type": "array",
+                "maxItems": 4096,
+                "items": {
+                  "type": "object",
+                  "required": [
+                    "address"
+                  ],
+                  "additionalProperties": false,
+                  "properties": {
+                    "address": {
+                      "type": "string",
+                      "maxLength": 39
+                    },
+                    "peer": {
+                      "type": "string",
+                      "maxLength": 260
+                    },
+                    "asNumber": {
+                      "type": "integer",
+                      "minimum": 1
+                    },
+                    "state": {
+                      "type": "string",
+                      "maxLength": 32
+                    },
+                    "since": {
+                      "type": "string",
+                      "maxLength": 64
+                    },
+                    "imported": {
+                      "type": "integer",
+                      "minimum": 0
+                    },
+                    "exported": {
+                      "type": "integer",
+                      "minimum": 0
+                    },
+                    "message": {
+                      "type": "string",
+                      "maxLength": 1024
+                    }
+                  }
+                }
               }
             }
           },

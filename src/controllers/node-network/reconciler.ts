@@ -6,6 +6,7 @@ import { type ApplyOptions, applyObject, type StatusWriter } from '../../kube/ap
 import { DONE, type Reconciler, type ReconcileResult } from '../../kube/controller.ts';
 import { KINDS } from '../../kube/kinds.ts';
 import type { StoreReader } from '../../kube/store.ts';
+import { asNumberProblem } from '../../model/bgp/bgp-node.ts';
 import { tunnelAddressesOf } from '../../model/ipam/tunnel.ts';
 import type { NodeReportIr } from '../../model/node/report.ts';
 import { nodeAddressOf } from '../../model/node/translate-node.ts';
@@ -68,6 +69,7 @@ export class NodeNetworkReconciler implements Reconciler {
       isConnected: held.isConnected(name),
       report: report(name),
       refused: held.errors(name),
+      bgpProblem: asNumberProblem(node),
     });
   }
 }

@@ -17,6 +17,8 @@ export interface ResourceBodies {
   readonly block: BlockIr;
   /** key: the other node's name. */
   readonly peer: PeerIr;
+  /** key `self`. Only while the nodes speak BGP. */
+  readonly bgp: BgpIr;
   /** key: hash of the set's selector (`addressSetKey`). */
   readonly addressSet: AddressSetIr;
   /** key: hash of the chain's content. */
@@ -41,6 +43,7 @@ export const RESOURCE_ORDER: readonly ResourceKind[] = [
   'pool',
   'block',
   'peer',
+  'bgp',
   'addressSet',
   'chain',
   'endpoints',
@@ -100,6 +103,46 @@ export interface PeerIr {
   /** Of the peer's VXLAN device, `tunnelMacOf(nodeUid)`. */
   readonly tunnelMac: string;
   readonly blocks: readonly string[];
+}
+
+/** How the node speaks BGP. Holds passwords: it goes nowhere but to its node. */
+export interface BgpIr {
+  readonly asNumber: number;
+  /** Written as an IPv4 address. */
+  readonly routerId: string;
+  readonly listenPort: number;
+  /** 0: none is asked for. */
+  readonly gracefulRestartSeconds: number;
+  /** Of a route reflector: it passes on what it learns. */
+  readonly clusterId?: string;
+  readonly announced: readonly BgpRouteIr[];
+  /** What lies within these is the cluster's own, and no route to it is taken: own blocks, Services. */
+  readonly own: readonly string[];
+  /** Of pools: routes to single addresses of these are not taken. */
+  readonly podCidrs: readonly string[];
+  readonly sessions: readonly BgpSessionIr[];
+}
+
+export interface BgpRouteIr {
+  readonly cidr: string;
+  /** `a:b`, and large ones `a:b:c`. */
+  readonly communities: readonly string[];
+}
+
+/** It carries the family that its addresses are of. */
+export interface BgpSessionIr {
+  /** Name of the BGPPeer, or `Node/NAME`. */
+  readonly peer: string;
+  readonly address: string;
+  readonly port: number;
+  readonly asNumber: number;
+  readonly localAddress: string;
+  /** How far the peer may be; 1: on a link of the node. */
+  readonly hops: number;
+  /** This node passes on to the peer what others of the AS announce. */
+  readonly isClient: boolean;
+  /** TCP MD5. */
+  readonly password?: string;
 }
 
 /** `ip`: single addresses, hash sets. `cidr`: prefixes, coalesced and disjoint, interval sets. Of both families. */

@@ -7,6 +7,11 @@ export const VXLAN_INTERFACE = 'vxlan.weft';
 export const VXLAN_PORT = 4789;
 export const VXLAN_VNI = 5187;
 
+/** Who made a route (`rtm_protocol`): all of Weft's carry this. Not taken in include/uapi/linux/rtnetlink.h. */
+export const ROUTE_PROTOCOL = 87;
+/** Of routes learned by BGP: behind Weft's own and the machine's (0 for IPv4, 1024 for IPv6). */
+export const BGP_ROUTE_METRIC = 2048;
+
 /** Name of the IPBlock for a range: it follows from the range, so that to create it is to claim it. */
 export function blockName(cidr: string): string {
   return cidr.replace(/[.:/]/g, '-');

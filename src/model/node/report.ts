@@ -15,6 +15,30 @@ export interface NodeReportIr {
   readonly foreignNetworks?: readonly string[];
   /** Nodes that pods' packets do not reach from here, or not in full size; absent until that was tried. */
   readonly pathFaults?: readonly PathFault[];
+  /** Absent while the node speaks no BGP. */
+  readonly bgp?: BgpReportIr;
+}
+
+export interface BgpReportIr {
+  readonly asNumber: number;
+  /** By address of the peer; all that there should be. */
+  readonly sessions: readonly BgpSessionReportIr[];
+}
+
+export interface BgpSessionReportIr {
+  readonly address: string;
+  /** As in `BgpSessionIr`. */
+  readonly peer: string;
+  readonly asNumber: number;
+  /** `Established`, `Connecting` or `Down`. */
+  readonly state: string;
+  /** RFC 3339: when it came up or went down. */
+  readonly since?: string;
+  /** Routes; up to a minute old. */
+  readonly imported: number;
+  readonly exported: number;
+  /** Why it is not established; may be empty. */
+  readonly message: string;
 }
 
 export interface PathFault {

@@ -1,6 +1,7 @@
 import { CONDITION, REASON } from '../../api/reasons.ts';
 import { compareIps } from '../../lib/ip.ts';
-import type { NodeReportIr, PathFault } from '../node/report.ts';
+import type { BgpReportIr, NodeReportIr, PathFault } from '../node/report.ts';
+import type { Problem } from '../problem.ts';
 import type { DesiredCondition } from './conditions.ts';
 
 export interface NodeNetworkFacts {
@@ -14,7 +15,12 @@ export interface NodeNetworkFacts {
   readonly report: NodeReportIr | undefined;
   /** What the node could not put into force, `kind key: reason`. */
   readonly refused: readonly string[];
+  /** What the Node says wrong of itself as a speaker of BGP. */
+  readonly bgpProblem: Problem | undefined;
 }
+
+/** Of sessions that are down, in a message. */
+const NAMED = 5;
 
 function compareCidrs(a: string, b: string): number {
   return compareIps(a.split('/')[0] ?? '', b.split('/')[0] ?? '');
@@ -29,6 +35,7 @@ export function nodeNetworkStatus(facts: NodeNetworkFacts) {
     ...(report?.podMtu === undefined ? {} : { podMTU: report.podMtu }),
     blocks: [...blocks].sort(compareCidrs),
     ...(report === undefined ? {} : { versions: report.versions }),
+    ...(report?.bgp === undefined ? {} : { bgp: bgpStatus(report.bgp) }),
     conditions: [
       ready(facts),
       applied(facts.refused),
@@ -36,6 +43,7 @@ export function nodeNetworkStatus(facts: NodeNetworkFacts) {
       servicesRouted(report),
       peersReachable(report),
       alone(report),
+      ...(report?.bgp === undefined ? [] : [bgpEstablished(report.bgp, facts)]),
     ],
   };
 }
@@ -150,4 +158,39 @@ function forwardBlocked(report: NodeReportIr | undefined): DesiredCondition {
     `the nftables chain '${report.forwardDrops.join("', '")}' drops what it does not accept, and so may drop pods' ` +
     `traffic on this node; let it accept the interfaces weft* and vxlan.weft, or set its policy to accept`;
   return { type, status: 'True', reason: REASON.foreignDrop, message };
+}
+
+/** A session that is down has no counts, and one that is up no message. */
+function bgpStatus({ asNumber, sessions }: BgpReportIr) {
+  return {
+    ...(asNumber > 0 ? { asNumber } : {}),
+    sessions: sessions.map(({ message, ...session }) => ({ ...session, ...(message === '' ? {} : { message }) })),
+  };
+}
+
+function bgpEstablished({ sessions }: BgpReportIr, { isConnected, bgpProblem }: NodeNetworkFacts): DesiredCondition {
+  const type = CONDITION.bgpEstablished;
+  if (!isConnected)
+    return { type, status: 'Unknown', reason: REASON.agentUnreachable, message: 'the agent does not say' };
+  if (bgpProblem !== undefined) {
+    return { type, status: 'False', reason: bgpProblem.reason, message: `${bgpProblem.path} ${bgpProblem.message}` };
+  }
+  const down = sessions.filter(({ state }) => state !== 'Established');
+  if (down.length > 0) {
+    const names = down
+      .slice(0, NAMED)
+      .map(({ address, peer, state, message }) => `${address} (${peer}) ${state}${message && `, ${message}`}`);
+    const message = `${down.length} of ${sessions.length} sessions are not established: ${names.join('; ')}${down.length > NAMED ? '; ...' : ''}`;
+    return { type, status: 'False', reason: REASON.sessionDown, message };
+  }
+  if (sessions.length > 0) {
+    return {
+      type,
+      status: 'True',
+      reason: REASON.established,
+      message: `all sessions are established: ${sessions.length}`,
+    };
+  }
+  const message = 'the node has no peer; see spec.nodeMesh of the BGPConfiguration, and: kubectl get bgppeers';
+  return { type, status: 'False', reason: REASON.noSessions, message };
 }

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { type NodeNetworkFacts, nodeNetworkStatus } from '../../../src/model/status/node-network.ts';
 
 const REPORT = {
@@ -18,6 +18,7 @@ const FACTS: NodeNetworkFacts = {
   isConnected: true,
   report: REPORT,
   refused: [],
+  bgpProblem: undefined,
 };
 
 /** `status reason` by type. */
@@ -78,4 +79,51 @@ test("a foreign chain that drops pods' traffic is named", () => {
   const blocked = conditions.find(({ type }) => type === 'ForwardBlocked');
   expect(blocked).toMatchObject({ status: 'True', reason: 'ForeignDrop' });
   expect(blocked?.message).toContain("'inet firewalld filter_FORWARD'");
+});
+
+describe('of a node that speaks BGP', () => {
+  const UP = {
+    address: '192.0.2.2',
+    peer: 'Node/b',
+    asNumber: 64_512,
+    since: '2026-01-01T00:00:00Z',
+    imported: 1,
+    exported: 2,
+  };
+  const up = { ...UP, state: 'Established', message: '' };
+  const down = {
+    ...UP,
+    address: '192.0.2.254',
+    peer: 'rack',
+    state: 'Connecting',
+    message: 'Socket: Connection refused',
+  };
+  const withSessions = (...sessions: (typeof up)[]) => ({ report: { ...REPORT, bgp: { asNumber: 64_512, sessions } } });
+
+  test('sessions are shown', () => {
+    const { bgp } = nodeNetworkStatus({ ...FACTS, ...withSessions(up, down) });
+    expect(bgp).toEqual({ asNumber: 64_512, sessions: [{ ...UP, state: 'Established' }, down] });
+  });
+
+  test.each<[string, Partial<NodeNetworkFacts>, string]>([
+    ['all are up', withSessions(up), 'True Established'],
+    ['one is down', withSessions(up, down), 'False SessionDown'],
+    ['there are none', withSessions(), 'False NoSessions'],
+    ['its agent is away', { ...withSessions(up), isConnected: false }, 'Unknown AgentUnreachable'],
+    [
+      'its AS number is none',
+      { ...withSessions(up), bgpProblem: { path: 'x', reason: 'InvalidAsNumber', message: 'is none' } },
+      'False InvalidAsNumber',
+    ],
+  ])('it is said when %s', (_, facts, expected) => {
+    expect(conditions(facts)['BGPEstablished']).toBe(expected);
+  });
+
+  test('a session that is down is named with its reason', () => {
+    const { conditions } = nodeNetworkStatus({ ...FACTS, ...withSessions(up, down) });
+    const message = conditions.find(({ type }) => type === 'BGPEstablished')?.message;
+    expect(message).toBe(
+      '1 of 2 sessions are not established: 192.0.2.254 (rack) Connecting, Socket: Connection refused',
+    );
+  });
 });

@@ -1,4 +1,5 @@
 import { familyOf, formatIp, parseCidr } from '../../../lib/ip.ts';
+import { ROUTE_PROTOCOL } from '../../../model/node/names.ts';
 import { type Attribute, ipBytes, parseAttributes, readIp, u32 } from './codec.ts';
 import {
   AF_INET,
@@ -23,8 +24,13 @@ import {
 import { hasCode } from './error.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
-/** Who made a route (`rtm_protocol`): all of Weft's carry this. Not taken in include/uapi/linux/rtnetlink.h. */
-const ROUTE_PROTOCOL = 87;
+/** Who made a route (`rtm_protocol`). Not taken in include/uapi/linux/rtnetlink.h. */
+const ANYBODY = 0;
+/** RTPROT_BIRD. */
+const BIRD = 12;
+
+/** `ours`: what Weft made itself, else all; `bird`: what its BGP has put there. */
+type RouteMaker = { readonly ours: boolean } | { readonly bird: true };
 
 /** A route of the main table. */
 export interface Route {
@@ -58,6 +64,11 @@ export function encodeRouteRemoval(route: Route): NetlinkRequest {
   return { what, type: RTM_DELROUTE, header: routeHeader(route), attributes: routeAttributes(route) };
 }
 
+/** The same for a route that BGP has put there. */
+export function encodeBirdRouteRemoval(route: Route): NetlinkRequest {
+  return { ...encodeRouteRemoval(route), header: routeHeader(route, BIRD) };
+}
+
 /** Parses the body of RTM_NEWROUTE. Undefined for a route of another table. */
 export function parseRoute(body: Buffer): Route | undefined {
   const attributes = parseAttributes(body, 12);
@@ -79,13 +90,14 @@ export function parseRoute(body: Buffer): Route | undefined {
   };
 }
 
-/** Of the main tables of both families; `ours`: only those that Weft made. */
-export function listRoutes(socket: NetlinkSocket, { ours }: { readonly ours: boolean }): Route[] {
+/** Of the main tables of both families. */
+export function listRoutes(socket: NetlinkSocket, maker: RouteMaker): Route[] {
+  const protocol = 'bird' in maker ? BIRD : maker.ours ? ROUTE_PROTOCOL : ANYBODY;
   return [AF_INET, AF_INET6].flatMap((family) => {
     const header = Buffer.alloc(12);
     header.writeUInt8(family, 0);
     header.writeUInt8(RT_TABLE_MAIN, 4);
-    header.writeUInt8(ours ? ROUTE_PROTOCOL : 0, 5);
+    header.writeUInt8(protocol, 5);
     try {
       const messages = socket.dump({ what: 'list routes', type: RTM_GETROUTE, header });
       return messages.flatMap(({ body }) => parseRoute(body) ?? []);
@@ -115,12 +127,13 @@ export function routeKey({ destination, metric = 0 }: Route): string {
 }
 
 /** struct rtmsg: family, destination's length, source's length, TOS, table, protocol, scope, type, flags. */
-function routeHeader({ destination, type, interfaceIndex, gateway, onlink }: Route): Buffer {
+function routeHeader(route: Route, protocol = ROUTE_PROTOCOL): Buffer {
+  const { destination, type, interfaceIndex, gateway, onlink } = route;
   const header = Buffer.alloc(12);
   header.writeUInt8(familyOf(destination) === 4 ? AF_INET : AF_INET6, 0);
   header.writeUInt8(prefixOf(destination).length, 1);
   header.writeUInt8(RT_TABLE_MAIN, 4);
-  header.writeUInt8(ROUTE_PROTOCOL, 5);
+  header.writeUInt8(protocol, 5);
   header.writeUInt8(interfaceIndex !== undefined && gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE, 6);
   header.writeUInt8(TYPES[type], 7);
   header.writeUInt32LE(onlink === true ? RTNH_F_ONLINK : 0, 8);
