@@ -67,6 +67,7 @@ const LOOK_EVERY_MS = 1;
 export class TableChanges {
   readonly #inspector: Inspector;
   #generation = 0;
+  #timer: NodeJS.Timeout | undefined;
   /** When the first change after the last `mark` was seen, if any was; milliseconds, as `performance.now`. */
   firstMs: number | undefined;
 
@@ -80,12 +81,13 @@ export class TableChanges {
     this.firstMs = undefined;
     const look = () => {
       if (this.#inspector.generation() !== this.#generation) this.firstMs = performance.now();
-      else setTimeout(look, LOOK_EVERY_MS);
+      else this.#timer = setTimeout(look, LOOK_EVERY_MS);
     };
     look();
   }
 
   stop(): void {
+    clearTimeout(this.#timer);
     this.#inspector.close();
   }
 }

@@ -175,7 +175,7 @@ async function measureChanges(
   await sleep(PAUSE_MS * 3);
   const samples = { weft: [] as number[], proxy: [] as number[] };
   for (let index = 0; index < CHANGES; index += 1) {
-    const name = serviceName(Math.floor((index / 2) * 97) % all.length);
+    const name = serviceName((Math.floor(index / 2) * 97) % all.length);
     const { endpoints } = sliceOf(name, index % 2 === 0 ? SERVERS.slice(0, 1) : SERVERS);
     weft.mark();
     proxy.mark();

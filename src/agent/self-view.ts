@@ -49,9 +49,9 @@ export class SelfView {
       podMtu: network.podMtu,
       forwardDrops: policy.foreignForwardDrop(),
       services: services.report(),
+      bgp: bgp.report(),
       foreignNetworks: this.#foreignNetworks,
       pathFaults: this.#paths.faults,
-      bgp: bgp.report(),
     });
   }
 

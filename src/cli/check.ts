@@ -8,7 +8,7 @@ export interface CheckResult {
   readonly isWell: boolean;
 }
 
-type Verdict = 'ok' | 'unknown' | { readonly problem: string };
+type Verdict = 'ok' | 'off' | 'unknown' | { readonly problem: string };
 
 /** Linux 5.13: `nfgenmsg` batches, netlink filters and flowtables as Weft uses them. */
 const OLDEST_KERNEL = [5, 13] as const;
@@ -21,6 +21,7 @@ const NODE_CHECKS: readonly NodeCheck[] = [
   ['APPLIED', (node) => condition(node, CONDITION.applied, 'True')],
   ['FIREWALLS', (node) => condition(node, CONDITION.forwardBlocked, 'False')],
   ['SERVICES', services],
+  ['BGP', bgp],
   ['PATHS', (node) => condition(node, CONDITION.peersReachable, 'True')],
   ['ALONE', (node) => condition(node, CONDITION.alone, 'True')],
 ];
@@ -75,6 +76,12 @@ function services(node: ConditionedObject): Verdict {
   const found = conditionOf(node, CONDITION.servicesRouted);
   if (found === undefined || found.status === 'Unknown') return 'unknown';
   return found.reason === REASON.contested ? { problem: found.message } : 'ok';
+}
+
+/** Only where nodes speak it. */
+function bgp(node: ConditionedObject): Verdict {
+  const isSpoken = node.status?.conditions?.some(({ type }) => type === CONDITION.bgpEstablished) === true;
+  return isSpoken ? condition(node, CONDITION.bgpEstablished, 'True') : 'off';
 }
 
 function kernel({ status }: ConditionedObject): Verdict {

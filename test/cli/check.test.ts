@@ -45,9 +45,9 @@ test('a cluster that is well is told so, node by node', () => {
   expect(check(node('a'), node('b', { services: 'Other' }))).toEqual({
     isWell: true,
     text: [
-      'NODE   AGENT   KERNEL   APPLIED   FIREWALLS   SERVICES   PATHS   ALONE',
-      'a      ok      ok       ok        ok          ok         ok      ok',
-      'b      ok      ok       ok        ok          ok         ok      ok',
+      'NODE   AGENT   KERNEL   APPLIED   FIREWALLS   SERVICES   BGP   PATHS   ALONE',
+      'a      ok      ok       ok        ok          ok         off   ok      ok',
+      'b      ok      ok       ok        ok          ok         off   ok      ok',
       '',
       'No problems found.',
     ].join('\n'),

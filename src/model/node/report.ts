@@ -19,15 +19,6 @@ export interface NodeReportIr {
   readonly bgp?: BgpReportIr;
 }
 
-export interface PathFault {
-  readonly node: string;
-  readonly family: 4 | 6;
-  /** `TooSmall`: small packets arrive, and those of `bytes` do not. */
-  readonly what: 'Unreachable' | 'TooSmall';
-  /** Of pods' largest packets. */
-  readonly bytes: number;
-}
-
 export interface BgpReportIr {
   readonly asNumber: number;
   /** By address of the peer; all that there should be. */
@@ -48,6 +39,15 @@ export interface BgpSessionReportIr {
   readonly exported: number;
   /** Why it is not established; may be empty. */
   readonly message: string;
+}
+
+export interface PathFault {
+  readonly node: string;
+  readonly family: 4 | 6;
+  /** `TooSmall`: small packets arrive, and those of `bytes` do not. */
+  readonly what: 'Unreachable' | 'TooSmall';
+  /** Of pods' largest packets. */
+  readonly bytes: number;
 }
 
 /** Who routes Services on the node. `Contested`: Weft, and another proxy runs beside it. `Off`: Weft never does. */
