@@ -6,10 +6,11 @@ import type { NodeIr, PeerIr, PodIr } from '../model/node/ir.ts';
 import { VXLAN_PORT, VXLAN_VNI, tunnelMacOf } from '../model/node/names.ts';
 import type { PodAttachment, PodDataplane } from './cni/attach.ts';
 import type { Netns } from './dataplane/netns.ts';
+import type { HostPortBinding, HostPorts } from './dataplane/nft/host-ports.ts';
 import type { NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { checkPod } from './dataplane/pod-link-check.ts';
-import { makePair, unwirePod, wirePod } from './dataplane/pod-link.ts';
+import { makePair, takeLoopback, unwirePod, wirePod } from './dataplane/pod-link.ts';
 import { applyIpv6Forwarding } from './dataplane/sysctl.ts';
 import { findUnderlay, podMtuOf, tunnelMtuOf } from './dataplane/underlay.ts';
 import { applyOwnBlocks, applyVxlan } from './dataplane/vxlan.ts';
@@ -27,6 +28,7 @@ const SMALLEST_MTU = 1450;
 export interface NodeNetworkDeps {
   readonly host: Netns;
   readonly policy: PolicyTable;
+  readonly hostPorts: HostPorts;
   readonly resources: ResourceStore;
   readonly mesh: PodMesh;
   readonly logger: Logger;
@@ -96,8 +98,11 @@ export class NodeNetwork implements PodDataplane {
   }
 
   async guard(pod: PodIr, attachment: PodAttachment): Promise<void> {
-    await this.#deps.policy.apply({ pods: { bind: [bindingOf(pod, attachment)] } });
-    this.#deps.mesh.open(pod, attachment);
+    const { policy, hostPorts, mesh } = this.#deps;
+    await policy.apply({ pods: { bind: [bindingOf(pod, attachment)] } });
+    const ports = hostPortsOf(pod, attachment);
+    if (ports !== undefined) await hostPorts.bind(ports);
+    mesh.open(pod, attachment);
   }
 
   make(attachment: PodAttachment): boolean {
@@ -105,12 +110,19 @@ export class NodeNetwork implements PodDataplane {
   }
 
   wire(attachment: PodAttachment, isMade = false): void {
-    wirePod(this.#deps.host, this.#linkOf(attachment), isMade);
+    const { host, resources } = this.#deps;
+    const link = this.#linkOf(attachment);
+    wirePod(host, link, isMade);
+    if (resources.get('pod', attachment.podUid)?.hostPorts !== undefined) takeLoopback(host, link);
   }
 
   async shut(attachment: PodAttachment): Promise<void> {
-    this.#deps.mesh.close(attachment);
-    await this.#deps.policy.apply({ pods: { unbind: [attachment.hostInterface] } });
+    const { policy, hostPorts, mesh } = this.#deps;
+    mesh.close(attachment);
+    await Promise.all([
+      policy.apply({ pods: { unbind: [attachment.hostInterface] } }),
+      hostPorts.unbind(attachment.hostInterface),
+    ]);
   }
 
   async unwire(attachment: Pick<PodAttachment, 'hostInterface'>): Promise<void> {
@@ -136,7 +148,9 @@ export class NodeNetwork implements PodDataplane {
   }
 
   check(attachment: PodAttachment): readonly string[] {
-    return checkPod(this.#deps.host, this.#linkOf(attachment));
+    const { host, hostPorts } = this.#deps;
+    const ports = hostPorts.verify() ? [] : ['the ports of the node that lead to pods are not as they should be'];
+    return [...checkPod(host, this.#linkOf(attachment)), ...ports];
   }
 
   #linkOf({ podUid, netns, ifname, hostInterface, addresses }: PodAttachment) {
@@ -158,6 +172,14 @@ export class NodeNetwork implements PodDataplane {
   #ownBlocks(): readonly string[] {
     return [...this.#deps.resources.all('block')].map(([cidr]) => cidr).sort();
   }
+}
+
+/** Undefined for a pod that asks for none. */
+export function hostPortsOf(
+  { hostPorts: ports }: PodIr,
+  { hostInterface, addresses }: PodAttachment,
+): HostPortBinding | undefined {
+  return ports === undefined ? undefined : { hostInterface, addresses, ports };
 }
 
 /** What the policy table must know of an attached pod. */

@@ -17,12 +17,13 @@ import { PodWaiter } from './cni/pods.ts';
 import { type CniObserver, type CniServer, serveCni } from './cni/server.ts';
 import { removeAll } from './dataplane/leftovers.ts';
 import { Netns } from './dataplane/netns.ts';
+import { HostPorts } from './dataplane/nft/host-ports.ts';
 import type { RuleCounter } from './dataplane/nft/inspect.ts';
 import { PolicyTable } from './dataplane/nft/policy-table.ts';
 import { ServiceTable } from './dataplane/nft/services/service-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
-import { bindingOf, NodeNetwork, type PodMesh } from './network.ts';
+import { bindingOf, hostPortsOf, NodeNetwork, type PodMesh } from './network.ts';
 import { NodeBlocks } from './node-blocks.ts';
 import { findOtherProxy } from './other-proxy.ts';
 import { ServiceHealth } from './service-health.ts';
@@ -95,6 +96,7 @@ export class NodeAgent {
   readonly #options: NodeAgentOptions;
   readonly #host = Netns.open();
   readonly #policy = new PolicyTable();
+  readonly #hostPorts = new HostPorts();
   readonly #leases: NodeLeases;
   readonly #network: NodeNetwork;
   readonly #applier: UpdateApplier;
@@ -123,7 +125,7 @@ export class NodeAgent {
     this.#blocks = new NodeBlocks({ resources: this.resources, office: () => this.#operators, clock, logger });
     this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () => this.#liveLeases());
     const deps = { resources: this.resources, policy: this.#policy, logger };
-    this.#network = new NodeNetwork({ ...deps, host: this.#host, mesh: this.#mesh });
+    this.#network = new NodeNetwork({ ...deps, host: this.#host, hostPorts: this.#hostPorts, mesh: this.#mesh });
     this.#bgp = speakerOf(this.#host, options);
     this.#services = new NodeServices({
       resources: this.resources,
@@ -160,6 +162,7 @@ export class NodeAgent {
     this.#upkeep = new Upkeep({
       policy: this.#policy,
       services: this.#services,
+      hostPorts: this.#hostPorts,
       network: this.#network,
       attacher: this.#attacher,
       repaired: options.observer.repaired,
@@ -238,6 +241,7 @@ export class NodeAgent {
     await removeAll(this.#host);
     await this.#policy.remove();
     await this.#services.remove();
+    await this.#hostPorts.reset([]);
     this.resources.discard();
     rmSync(path.join(this.#options.stateFolder, 'leases.journal'), { force: true });
     rmSync(path.join(this.#options.stateFolder, 'pending-del'), { recursive: true, force: true });
@@ -266,6 +270,7 @@ export class NodeAgent {
       chains: new Map(this.resources.all('chain')),
       pods: pods.map(({ pod, attachment }) => bindingOf(pod, attachment)),
     });
+    await this.#hostPorts.reset(pods.flatMap(({ pod, attachment }) => hostPortsOf(pod, attachment) ?? []));
     await this.#network.applyNode();
     for (const { pod, attachment } of pods) this.#reopenMesh(pod, attachment);
     await this.#bgp.restore(this.resources.get('bgp', 'self'));

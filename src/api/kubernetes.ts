@@ -15,6 +15,8 @@ export interface LabelSelectorRequirement {
 export interface ContainerPort {
   readonly name?: string;
   readonly containerPort: number;
+  readonly hostPort?: number;
+  readonly hostIP?: string;
   readonly protocol?: 'TCP' | 'UDP' | 'SCTP';
 }
 

@@ -133,6 +133,18 @@ describe('a Service', () => {
   });
 });
 
+test('a hostPort leads to its pod from outside and from the node, until the pod is gone', async () => {
+  const [address, port] = [nodeAddress(TEST_CLUSTER, 'node-2'), 31_380];
+  const { spec, ...rest } = pod(`${NS}/edge`, { node: 'node-2', probe: true }) as { spec: { containers: object[] } };
+  const containers = spec.containers.map((of) => ({ ...of, ports: [{ containerPort: 8080, hostPort: port }] }));
+  await applyObjects({ ...rest, spec: { ...spec, containers } });
+  await podsReady(NS);
+  await eventually('it answers outside', () => outsideReaches(address, port));
+  expect(await hostReaches('node-2', '127.0.0.1', port)).toBe(true);
+  await kube('-n', NS, 'delete', 'pod', 'edge', '--wait=true');
+  await eventually('nobody answers', async () => !(await outsideReaches(address, port)));
+});
+
 test('a service table that somebody deletes is back within seconds', async () => {
   await runOnNode(TEST_CLUSTER, 'node-2', ['nft', 'delete', 'table', 'inet', 'weft_services']);
   const api = (await getObject<Service>('service', 'kubernetes')).spec.clusterIP ?? '';

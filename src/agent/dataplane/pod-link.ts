@@ -71,6 +71,11 @@ export function wirePod(host: Netns, pod: PodLink, isMade = false): void {
   }
 }
 
+/** Lets the node reach the pod from 127.0.0.1 through a port of its own. The table of such ports keeps pods from it. */
+export function takeLoopback(host: Netns, { hostInterface }: Pick<PodLink, 'hostInterface'>): void {
+  applySysctls(host, { [`ipv4/conf/${hostInterface}/route_localnet`]: '1' });
+}
+
 /** Makes the pair anew where the host end leads elsewhere; false when it is the pod's already. */
 function replaceStranger(host: Netns, inside: Netns, pod: PodLink): boolean {
   if (findPair(host, inside, pod) !== undefined) return false;

@@ -188,11 +188,22 @@ export interface PodIr {
   readonly addressing: PodAddressingIr | string;
   /** Absent: as fast as it goes; text: why what was asked for cannot be. */
   readonly bandwidth?: BandwidthIr | string;
+  /** Ports of the node that lead to the pod; absent: none. */
+  readonly hostPorts?: readonly HostPortIr[];
   /** Keys of chains; absent: the direction is not isolated. */
   readonly ingressChain?: string;
   readonly egressChain?: string;
   /** Present when the pod carries the proxy. */
   readonly mesh?: PodMeshIr;
+}
+
+export interface HostPortIr {
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+  /** The one address of the node; absent: all of both families. */
+  readonly address?: string;
+  readonly hostPort: number;
+  /** The pod's. */
+  readonly port: number;
 }
 
 /** To the pod, and from it. */

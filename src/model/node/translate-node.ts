@@ -8,6 +8,7 @@ import type { Problem } from '../problem.ts';
 import type { PodBinding } from '../policy/change.ts';
 import type { NodeIr, PeerIr, PodIr, PodMeshIr, PoolIr } from './ir.ts';
 import { translateBandwidth } from './bandwidth.ts';
+import { translateHostPorts } from './host-ports.ts';
 import { tunnelMacOf } from './names.ts';
 
 const ZONE = 'topology.kubernetes.io/zone';
@@ -85,6 +86,7 @@ export function translatePod(
 ): PodIr {
   const { metadata, spec, status } = pod;
   const bandwidth = translateBandwidth(pod);
+  const hostPorts = translateHostPorts(pod);
   const addresses = (status?.podIPs ?? []).flatMap(({ ip }) => canonicalIp(ip) ?? []);
   const staticHash = metadata.annotations?.[STATIC_HASH];
   return {
@@ -96,6 +98,7 @@ export function translatePod(
     addresses,
     addressing: orText(choice),
     ...(bandwidth === undefined ? {} : { bandwidth: orText(bandwidth) }),
+    ...(hostPorts.length === 0 ? {} : { hostPorts }),
     ...(binding.ingressChain === undefined ? {} : { ingressChain: binding.ingressChain }),
     ...(binding.egressChain === undefined ? {} : { egressChain: binding.egressChain }),
     ...(mesh === undefined ? {} : { mesh }),

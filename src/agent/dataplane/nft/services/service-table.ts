@@ -8,10 +8,10 @@ import { inNetns } from '../../netns.ts';
 import { type BatchMessage, BatchSocket } from '../batch.ts';
 import { Conntrack } from '../conntrack.ts';
 import { NftContext } from '../libnftables.ts';
+import { TableInspector } from '../table-inspector.ts';
 import { HeldServices, type ServiceChange, type Services } from './held-services.ts';
 import { deleteChain, deleteSet, flushChain, flushSet, newChain, newEndpointMap } from './messages.ts';
 import { renderBase, SERVICE_TABLE } from './render-base.ts';
-import { ServiceInspector } from './service-inspector.ts';
 import { type StaleFlows, staleFlows } from './stale-flows.ts';
 
 export type { ServiceChange, Services } from './held-services.ts';
@@ -33,7 +33,7 @@ const OF_SERVICES = /^([abemr]_|[tnx][46])/;
 export class ServiceTable {
   readonly #nft: NftContext;
   readonly #batch: BatchSocket;
-  readonly #inspector: ServiceInspector;
+  readonly #inspector: TableInspector;
   readonly #conntrack: Conntrack;
   readonly #localAddresses: () => ReadonlySet<string>;
   #held = new HeldServices();
@@ -50,7 +50,7 @@ export class ServiceTable {
   constructor(netnsPath = '/proc/thread-self/ns/net') {
     [this.#nft, this.#batch, this.#inspector, this.#conntrack] = inNetns(
       netnsPath,
-      () => [new NftContext(), new BatchSocket(), new ServiceInspector(), new Conntrack()] as const,
+      () => [new NftContext(), new BatchSocket(), new TableInspector(SERVICE_TABLE), new Conntrack()] as const,
     );
     this.#localAddresses = () => inNetns(netnsPath, addressesOfThisNamespace);
   }

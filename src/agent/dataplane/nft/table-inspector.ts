@@ -1,8 +1,7 @@
-import { type Attribute, parseAttributes, readText, text } from '../../netlink/codec.ts';
-import { hasCode } from '../../netlink/error.ts';
-import { NetlinkSocket } from '../../netlink/socket.ts';
-import { NETLINK_NETFILTER, NFPROTO_INET, NFT_MSG_GETCHAIN, NFT_MSG_GETGEN, nfgenmsg } from '../nfnetlink.ts';
-import { SERVICE_TABLE } from './render-base.ts';
+import { type Attribute, parseAttributes, readText, text } from '../netlink/codec.ts';
+import { hasCode } from '../netlink/error.ts';
+import { NetlinkSocket } from '../netlink/socket.ts';
+import { NETLINK_NETFILTER, NFPROTO_INET, NFT_MSG_GETCHAIN, NFT_MSG_GETGEN, nfgenmsg } from './nfnetlink.ts';
 
 // nf_tables.h.
 const NFTA_GEN_ID = 1;
@@ -10,9 +9,14 @@ const NFTA_CHAIN = { table: 1, handle: 2, name: 3, use: 6 };
 const NFTA_SET = { table: 1, name: 2 };
 const NFT_MSG_GETSET = NFT_MSG_GETCHAIN + 6;
 
-/** Reads `inet weft_services`, in the network namespace that was the thread's when this was made. */
-export class ServiceInspector {
+/** Reads one table of family `inet`, in the network namespace that was the thread's when this was made. */
+export class TableInspector {
   readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
+  readonly #table: string;
+
+  constructor(table: string) {
+    this.#table = table;
+  }
 
   /** Goes up by one with each transaction of anybody in this network namespace. */
   generation(): number {
@@ -37,7 +41,7 @@ export class ServiceInspector {
         type: NFT_MSG_GETCHAIN,
         header: nfgenmsg(NFPROTO_INET),
         attributes: [
-          [NFTA_CHAIN.table, text(SERVICE_TABLE)],
+          [NFTA_CHAIN.table, text(this.#table)],
           [NFTA_CHAIN.name, text(name)],
         ],
       });
@@ -57,12 +61,12 @@ export class ServiceInspector {
   }
 
   #dump(type: number, ofTable: number): ReadonlyMap<number, Buffer>[] {
-    const attributes: Attribute[] = [[ofTable, text(SERVICE_TABLE)]];
+    const attributes: Attribute[] = [[ofTable, text(this.#table)]];
     const request = { what: 'list nftables objects', type, header: nfgenmsg(NFPROTO_INET), attributes };
     return this.#socket
       .dump(request)
       .map(({ body }) => parseAttributes(body, 4))
-      .filter((of) => readText(of.get(ofTable)) === SERVICE_TABLE);
+      .filter((of) => readText(of.get(ofTable)) === this.#table);
   }
 }
 
