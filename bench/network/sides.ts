@@ -57,6 +57,7 @@ async function tablesOf({ netns, peer }: FabricNode, pods: readonly FabricNode['
     hasIpv6: false,
     podCidrs: ['10.42.0.0/16'],
     natCidrs: ['10.42.0.0/16'],
+    natExceptions: [],
     ownBlocks: peer.blocks,
   };
   await policy.reset(facts, { sets: new Map(), chains: new Map(), pods });

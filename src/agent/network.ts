@@ -93,6 +93,11 @@ export class NodeNetwork implements PodDataplane {
         .filter(({ natOutgoing }) => natOutgoing)
         .map(({ cidr }) => cidr)
         .sort(),
+      natExceptions: pools
+        .flatMap(({ cidr, natOutgoing, natOutgoingExcept: destinations }) =>
+          natOutgoing && destinations !== undefined ? [{ pool: cidr, destinations }] : [],
+        )
+        .sort((a, b) => a.pool.localeCompare(b.pool)),
       ownBlocks: this.#ownBlocks(),
     };
   }

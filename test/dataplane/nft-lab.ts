@@ -22,6 +22,7 @@ export const FACTS: NodeFacts = {
   hasIpv6: false,
   podCidrs: ['10.42.0.0/16'],
   natCidrs: [],
+  natExceptions: [],
   ownBlocks: ['10.42.1.0/26'],
 };
 

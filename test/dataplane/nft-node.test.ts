@@ -57,6 +57,21 @@ describe('who a pod says it is', () => {
     lab.netns.ip(a.netnsPath, 'address', 'del', '10.42.1.9/32', 'dev', 'eth0');
   });
 
+  test('keeps its address towards destinations that its pool excepts, whichever pools there are', async () => {
+    const masked = { ...FACTS, natCidrs: ['10.42.0.0/16'] };
+    const answer = async () => a.traffic.talk(await a.traffic.dial(OUTSIDE_ADDRESS, SERVER_PORT));
+    const except = (pool: string, ...destinations: string[]) =>
+      table.apply({ facts: { ...masked, natExceptions: [{ pool, destinations }] } });
+    await table.reset(masked, ALL_BOUND());
+    expect(await answer()).toBe(`you are ${NODE_ADDRESS};`);
+    await except('10.42.0.0/16', '198.51.100.0/24', `${OUTSIDE_ADDRESS}/32`, '192.0.2.0/24');
+    expect(await answer()).toBe(`you are ${a.address};`);
+    await except('10.43.0.0/16', `${OUTSIDE_ADDRESS}/32`);
+    expect(await answer()).toBe(`you are ${NODE_ADDRESS};`);
+    await except('fd00:42::/64', '2001:db8::/32');
+    expect(await answer()).toBe(`you are ${NODE_ADDRESS};`);
+  });
+
   test('is masked when it dials out of a pool with natOutgoing, and not towards pods', async () => {
     await table.reset({ ...FACTS, natCidrs: ['10.42.0.0/16'] }, ALL_BOUND());
     const [outside, pod] = [

@@ -49,6 +49,10 @@ export interface IPPoolSpec {
    */
   readonly natOutgoing?: boolean;
   /**
+   * Destinations that see pods' own addresses in spite of natOutgoing, for example 192.168.0.0/16 of a company's network that routes the pool. Of the family of cidr.
+   */
+  readonly natOutgoingExcept?: readonly string[];
+  /**
    * Whether the pool gives out no new blocks and no new addresses. Pods keep the addresses they hold.
    */
   readonly disabled?: boolean;

@@ -718,6 +718,15 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
             "type": "boolean",
             "default": true
           },
+          "natOutgoingExcept": {
+            "type": "array",
+            "maxItems": 64,
+            "items": {
+              "type": "string",
+              "minLength": 4,
+              "maxLength": 43
+            }
+          },
           "disabled": {
             "type": "boolean",
             "default": false

@@ -75,6 +75,8 @@ export interface PoolIr {
   readonly cidr: string;
   readonly encapsulation: Encapsulation;
   readonly natOutgoing: boolean;
+  /** Prefixes that see pods' own addresses nevertheless; absent: none. */
+  readonly natOutgoingExcept?: readonly string[];
   readonly disabled: boolean;
   /** Prefixes that nobody is given. */
   readonly reserved: readonly string[];

@@ -68,6 +68,7 @@ export function translatePool({ metadata, spec }: IPPool): PoolIr {
     cidr: spec.cidr,
     encapsulation: spec.encapsulation ?? 'VXLAN',
     natOutgoing: spec.natOutgoing ?? true,
+    ...(spec.natOutgoingExcept === undefined ? {} : { natOutgoingExcept: [...spec.natOutgoingExcept].sort() }),
     disabled: spec.disabled === true || metadata.deletionTimestamp !== undefined,
     reserved: [...(spec.reserved ?? [])].sort(),
     isCommon: spec.assignment !== 'Manual' && spec.namespaceSelector === undefined,

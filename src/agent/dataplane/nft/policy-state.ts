@@ -21,6 +21,8 @@ export interface NodeFacts {
   readonly podCidrs: readonly string[];
   /** Of pools with natOutgoing: what is masqueraded when it dials out. */
   readonly natCidrs: readonly string[];
+  /** Destinations that see the addresses of a pool's pods all the same; few, by pool. */
+  readonly natExceptions: readonly { readonly pool: string; readonly destinations: readonly string[] }[];
   /** This node's: a decapsulated packet must not claim a source in them. */
   readonly ownBlocks: readonly string[];
 }
@@ -66,5 +68,6 @@ export const NO_FACTS: NodeFacts = {
   hasIpv6: false,
   podCidrs: [],
   natCidrs: [],
+  natExceptions: [],
   ownBlocks: [],
 };

@@ -1,4 +1,5 @@
 import { networkInterfaces } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import { canonicalIp, type Cidr, containsAddress, familyOf, parseCidr, parseIp } from '../../../lib/ip.ts';
 import { inNetns } from '../netns.ts';
 import { BatchSocket } from './batch.ts';
@@ -157,6 +158,7 @@ export class PolicyTable {
     const needsNewTable =
       next.facts.vxlanPort !== this.#held.facts.vxlanPort ||
       next.facts.hasIpv6 !== this.#held.facts.hasIpv6 ||
+      !isDeepStrictEqual(next.facts.natExceptions, this.#held.facts.natExceptions) ||
       next.deltas.some(({ key, type }) => (this.#held.sets.get(key)?.type ?? type) !== type);
     if (needsNewTable) await this.#install(afterwards(this.#held, next));
     else await this.#change(next);

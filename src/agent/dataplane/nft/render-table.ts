@@ -1,6 +1,8 @@
-import type { Family } from '../../../lib/ip.ts';
+import { type Family, familyOf, parseCidr } from '../../../lib/ip.ts';
 import { POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../../model/node/names.ts';
 import type { NftLine } from './libnftables.ts';
+import { coalesceCidrs, formatCidrs } from '../../../model/policy/cidr-sets.ts';
+import { checkedCidr } from './names.ts';
 import type { NodeFacts } from './policy-state.ts';
 
 const PODS = `"${POD_INTERFACE_PREFIX}*"`;
@@ -70,6 +72,17 @@ const ESTABLISHED = [
 ];
 const ESTABLISHED_IPV6 = ['ip6 saddr @recheck6 return', 'ip6 daddr @recheck6 return'];
 
+/** @throws NftError `BadName` with the prefix that is none. */
+function renderException({ pool, destinations }: NodeFacts['natExceptions'][number], hasIpv6: boolean): string[] {
+  const checked = [pool, ...destinations].map((cidr) => checkedCidr(cidr, { kind: 'facts', key: 'natExceptions' }));
+  const [source = '', ...to] = checked;
+  const family = familyOf(source);
+  if (to.length === 0 || (family === 6 && !hasIpv6)) return [];
+  const ip = family === 4 ? 'ip' : 'ip6';
+  const merged = formatCidrs(coalesceCidrs(to.flatMap((cidr) => parseCidr(cidr) ?? [])));
+  return [`${ip} saddr ${source} ${ip} daddr { ${merged.join(', ')} } return`];
+}
+
 /**
  * The table without pods: every `weft*` interface is unknown to it, and dropped in both directions. The shortcut of
  * established connections is shut: `openShortcut`.
@@ -83,7 +96,7 @@ const ESTABLISHED_IPV6 = ['ip6 saddr @recheck6 return', 'ip6 daddr @recheck6 ret
  *   forbidden one was cut, the next segment of the far end would so begin a connection in the other direction.
  * - A pod always reaches itself, through a Service too: iifname with the destination is a pair of `pod_addresses`.
  */
-export function renderTable({ vxlanPort, hasIpv6 }: NodeFacts): NftLine[] {
+export function renderTable({ vxlanPort, hasIpv6, natExceptions }: NodeFacts): NftLine[] {
   const withIpv6 = (...rules: readonly string[]) => (hasIpv6 ? rules : []);
   const withoutIpv6 = (...rules: readonly string[]) => (hasIpv6 ? [] : rules);
   const midStream =
@@ -130,6 +143,7 @@ export function renderTable({ vxlanPort, hasIpv6 }: NodeFacts): NftLine[] {
       midStream,
     ],
     'postrouting { type nat hook postrouting priority srcnat; policy accept; }': [
+      ...natExceptions.flatMap((exception) => renderException(exception, hasIpv6)),
       `ip saddr @nat_cidrs ip daddr != @pod_cidrs oifname != ${PODS} oifname != ${TUNNEL} counter masquerade`,
       ...withIpv6(
         `ip6 saddr @nat_cidrs6 ip6 daddr != @pod_cidrs6 oifname != ${PODS} oifname != ${TUNNEL} counter masquerade`,
