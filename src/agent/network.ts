@@ -7,7 +7,7 @@ import { VXLAN_PORT, VXLAN_VNI, tunnelMacOf } from '../model/node/names.ts';
 import type { PodAttachment, PodDataplane } from './cni/attach.ts';
 import type { Netns } from './dataplane/netns.ts';
 import type { NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-table.ts';
-import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
+import { listPodInterfaces, removeStrayRoutes } from './dataplane/pod-interfaces.ts';
 import { checkPod } from './dataplane/pod-link-check.ts';
 import { makePair, unwirePod, wirePod } from './dataplane/pod-link.ts';
 import { applyIpv6Forwarding } from './dataplane/sysctl.ts';
@@ -105,7 +105,9 @@ export class NodeNetwork implements PodDataplane {
   }
 
   wire(attachment: PodAttachment, isMade = false): void {
-    wirePod(this.#deps.host, this.#linkOf(attachment), isMade);
+    const { host } = this.#deps;
+    wirePod(host, this.#linkOf(attachment), isMade);
+    if (!isMade) removeStrayRoutes(host, attachment.hostInterface, attachment.addresses);
   }
 
   async shut(attachment: PodAttachment): Promise<void> {

@@ -22,6 +22,7 @@ import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
 import { bindingOf, NodeNetwork, type PodMesh } from './network.ts';
 import { NodeBlocks } from './node-blocks.ts';
+import { NodeInspector } from './node-inspector.ts';
 import { composeNodeReport } from './node-report.ts';
 import { findOtherProxy } from './other-proxy.ts';
 import { ServiceHealth } from './service-health.ts';
@@ -87,6 +88,8 @@ const ANNOUNCE_PATIENCE_MS = 200;
 /** Everything that this node does, but for talking to operators: it goes on from what it was told last when they are away. */
 export class NodeAgent {
   readonly resources: ResourceStore;
+  /** What the node knows of addresses, for whoever asks. */
+  readonly addresses: NodeInspector;
   readonly #options: NodeAgentOptions;
   readonly #host = Netns.open();
   readonly #policy = new PolicyTable();
@@ -143,6 +146,13 @@ export class NodeAgent {
       requestBlock: (wish) => this.#blocks.request(wish),
       clock,
       logger,
+    });
+    this.addresses = new NodeInspector({
+      leases: this.#leases,
+      blocks: () => this.#blocks.cidrs(),
+      links: () => listPodInterfaces(this.#host),
+      check: (attachment) => this.#network.check(attachment),
+      attacher: this.#attacher,
     });
     this.#upkeep = new Upkeep({
       policy: this.#policy,
