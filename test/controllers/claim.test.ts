@@ -49,7 +49,7 @@ describe('a node that asks for a block gets one of its own that it does not know
 
   test.each<[string, Partial<BlockRequest>]>([
     ['when it knows all that it has', { known: ['10.0.0.0/26'] }],
-    ['when none has the address', { address: '10.0.0.64' }],
+    ['when none has the address', { address: '10.0.0.65' }],
   ])('and else a new one, %s', async (_, request) => {
     await expect(claim(request)).rejects.toThrow('asked');
   });

@@ -58,7 +58,7 @@ export interface IPPoolSpec {
  */
 export interface IPPoolStatus {
   /**
-   * Addresses that pods can get, which is all but the first of each block.
+   * Addresses that pods can get, which is all but the reserved and the first of each block.
    */
   readonly capacity?: number;
   /**

@@ -2,7 +2,7 @@ import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
 import { CONDITION, REASON } from '../../api/reasons.ts';
 import { parseCidr } from '../../lib/ip.ts';
-import { blockSizeOf, blocksOf, leasableAddresses } from '../../model/ipam/capacity.ts';
+import { leasableAddresses, usableBlocks } from '../../model/ipam/capacity.ts';
 import type { DesiredCondition } from '../../model/status/conditions.ts';
 import type { PoolRange } from './ranges.ts';
 
@@ -27,7 +27,7 @@ export interface PoolStatus {
 /** The pool's status: pure, so the same facts give the same conditions. */
 export function poolStatus(pool: IPPool, facts: PoolFacts): PoolStatus {
   return {
-    capacity: leasableAddresses(pool.spec.cidr, blockSizeOf(pool.spec)),
+    capacity: leasableAddresses(pool.spec),
     allocated: facts.allocated,
     blocks: facts.blocks.length,
     conditions: [readyCondition(pool, facts), overlappingCondition(facts), exhaustedCondition(pool, facts)],
@@ -66,7 +66,7 @@ function overlappingCondition({ conflicts }: PoolFacts): DesiredCondition {
 
 function exhaustedCondition(pool: IPPool, { blocks }: PoolFacts): DesiredCondition {
   const type = CONDITION.exhausted;
-  const capacity = blocksOf(pool.spec.cidr, blockSizeOf(pool.spec));
+  const capacity = usableBlocks(pool.spec);
   const message = `${blocks.length} of ${capacity} blocks belong to nodes`;
   if (blocks.length < capacity) return { type, status: 'False', reason: REASON.blocksFree, message };
   return { type, status: 'True', reason: REASON.noFreeBlock, message: `${message}; add a pool for more nodes` };

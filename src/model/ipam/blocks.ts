@@ -13,7 +13,7 @@ import {
   sizeOf,
 } from '../../lib/ip.ts';
 import type { Problem } from '../problem.ts';
-import { blocksOf } from './capacity.ts';
+import { blocksOf, disjoint, disjointRanges, leasableIn } from './capacity.ts';
 
 /** A pool that blocks may be taken from. */
 export interface PoolState {
@@ -22,6 +22,8 @@ export interface PoolState {
   readonly cidr: string;
   /** Prefix length of its blocks. */
   readonly blockSize: number;
+  /** Prefixes that nobody is given. */
+  readonly reserved: readonly string[];
 }
 
 export interface BlockChoice {
@@ -34,7 +36,7 @@ export interface BlockChoice {
 type Stored = { readonly spec: { readonly cidr: string; readonly nodeName: string } };
 
 /**
- * A block that nobody owns, for a node that needs one.
+ * A block that nobody owns and that pods can get an address of, for a node that needs one.
  *
  * @param pools   of one family, whose ranges are theirs alone; the first by name that has a free block gives it.
  * @param blocks  all there are, of whatever pool, size and node: the choice overlaps none of them, also when pools
@@ -61,14 +63,15 @@ export function chooseBlock(
   return {
     path: 'spec',
     reason: REASON.poolExhausted,
-    message: `every block of ${names} belongs to a node; add an IPPool`,
+    message: `every block of ${names} belongs to a node or is reserved; add an IPPool`,
   };
 }
 
 /**
  * The block that has this address, when nobody owns a part of it.
  *
- * @returns `AddressOutside` when no pool has the address, `AddressElsewhere` when another node owns it.
+ * @returns `AddressOutside` when no pool has the address, `AddressReserved` when no pod is given it, `AddressElsewhere`
+ *          when another node owns it.
  */
 export function blockOfAddress(
   pools: readonly PoolState[],
@@ -77,12 +80,16 @@ export function blockOfAddress(
 ): BlockChoice | Problem {
   const ip = parseIp(address);
   const refuse = (reason: string, message: string): Problem => ({ path: 'metadata.annotations', reason, message });
-  for (const { name, uid, cidr, blockSize } of pools) {
+  for (const { name, uid, cidr, blockSize, reserved } of pools) {
     const range = parseCidr(cidr);
     if (ip === undefined || range === undefined || !containsAddress(range, ip)) continue;
     if (blocksOf(cidr, blockSize) === 0) continue;
     const size = sizeOf({ family: ip.family, length: blockSize });
     const block: Cidr = { family: ip.family, base: ip.value - (ip.value % size), length: blockSize };
+    if (ip.value === block.base || disjointRanges(reserved).some((part) => containsAddress(part, ip))) {
+      const message = `${address} is reserved, or the first of its block; choose another`;
+      return refuse(REASON.addressReserved, message);
+    }
     const owner = blocks.find(({ spec }) => {
       const taken = parseCidr(spec.cidr);
       return taken !== undefined && overlaps(taken, block);
@@ -114,24 +121,18 @@ function freeBlockOf(pool: PoolState, occupied: readonly Cidr[], nodeUid: string
   const start = BigInt(`0x${seed.slice(0, 16)}`) % count;
   const stride = (BigInt(`0x${seed.slice(16)}`) % count) | 1n;
   const size = sizeOf({ family, length: pool.blockSize });
+  const reserved = disjointRanges(pool.reserved);
+  const isUsedUp = (block: Cidr) => overlapsAny(reserved, block) && leasableIn(block, reserved) === 0;
   for (let step = 0n; step < count; step += 1n) {
     const index = (start + step * stride) % count;
     const block = { family, base: base + index * size, length: pool.blockSize };
-    if (!overlapsAny(occupied, block)) return block;
+    if (!overlapsAny(occupied, block) && !isUsedUp(block)) return block;
   }
   return undefined;
 }
 
-/** Sorted by address and made disjoint: of ranges within each other the widest stays. */
 function occupiedRanges(blocks: readonly Stored[], family: Family): readonly Cidr[] {
-  const ranges = blocks.flatMap(({ spec }) => parseCidr(spec.cidr) ?? []).filter((range) => range.family === family);
-  ranges.sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : a.length - b.length));
-  const widest: Cidr[] = [];
-  for (const range of ranges) {
-    const before = widest.at(-1);
-    if (before === undefined || range.base > lastAddress(before)) widest.push(range);
-  }
-  return widest;
+  return disjoint(blocks.flatMap(({ spec }) => parseCidr(spec.cidr) ?? []).filter((range) => range.family === family));
 }
 
 /** Binary search for the last range that begins at or before the block's end. */

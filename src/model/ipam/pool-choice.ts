@@ -30,7 +30,8 @@ export function isOpen({ metadata, spec, status }: IPPool): boolean {
 }
 
 export function poolStateOf({ metadata, spec }: IPPool): PoolState {
-  return { name: metadata.name, uid: metadata.uid ?? '', cidr: spec.cidr, blockSize: blockSizeOf(spec) };
+  const { cidr, reserved = [] } = spec;
+  return { name: metadata.name, uid: metadata.uid ?? '', cidr, blockSize: blockSizeOf(spec), reserved };
 }
 
 /** The pools that a node takes blocks of by itself, to have addresses ready: those for pods of any namespace. */

@@ -5,8 +5,8 @@ import { NO_LEASES, type LeasableBlock, type Lease, type LeaseState } from '../.
 
 /** 4 blocks of 3 addresses of each family for 3 machines: all is used, given back and used again within a few steps. */
 export const POOLS: Readonly<Record<Family, PoolState>> = {
-  4: { name: 'small', uid: 'pool-1', cidr: '10.0.0.0/28', blockSize: 30 },
-  6: { name: 'small6', uid: 'pool-2', cidr: 'fd00::/124', blockSize: 126 },
+  4: { name: 'small', uid: 'pool-1', cidr: '10.0.0.0/28', blockSize: 30, reserved: [] },
+  6: { name: 'small6', uid: 'pool-2', cidr: 'fd00::/124', blockSize: 126, reserved: [] },
 };
 export const RESERVED = ['10.0.0.9/32', 'fd00::a/127'];
 
