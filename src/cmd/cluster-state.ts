@@ -20,6 +20,7 @@ import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
 import { DesiredTable } from '../model/node/desired.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
+import { isSecond } from '../model/ipam/pool-choice.ts';
 import { createPolicyIndex } from '../model/policy/policy-index.ts';
 import type { Authority } from '../pki/authority.ts';
 import type { NodeReports, NodeRequests } from '../stream/operator-ports.ts';
@@ -75,6 +76,10 @@ export class ClusterState {
     this.#deps = deps;
     this.#onFlushed = onFlushed;
     this.leased = new LeasedAddresses((address) => poolHolding(stores.pools, address));
+    // What was leased before its pool was seen is counted once it is.
+    stores.pools.onChange((_key, before, after) => {
+      if (before === undefined || after === undefined || isSecond(before) !== isSecond(after)) this.recount();
+    });
     const wake = () => this.#wake();
     this.mesh = new MeshCompiler({ stores, table: this.table, trustDomain, proxyUid }, wake);
     this.#routed = deps.routesServices ? new RoutedServices({ ...stores, table: this.table }, wake) : undefined;
@@ -104,6 +109,12 @@ export class ClusterState {
     for (const [node, refs] of dirty) this.#inStep.changed(node, refs);
     this.#onFlushed(dirty);
     this.acknowledged.tell();
+  }
+
+  /** Counts anew what is leased of each pool. */
+  recount(): void {
+    this.leased.recount();
+    for (const { metadata } of this.#deps.stores.pools.list()) this.poolsLeased.tell(metadata.name);
   }
 
   /** Whether the table follows from all that the stores have. */
@@ -185,9 +196,9 @@ export class ClusterState {
 function poolHolding(pools: StoreReader<IPPool>, address: string): string | undefined {
   const value = parseIp(address);
   if (value === undefined) return undefined;
-  const pool = pools.list().find(({ spec }) => {
-    const range = parseCidr(spec.cidr);
-    return range !== undefined && containsAddress(range, value);
+  const holding = pools.list().find((pool) => {
+    const range = parseCidr(pool.spec.cidr);
+    return range !== undefined && containsAddress(range, value) && !isSecond(pool);
   });
-  return pool?.metadata.name;
+  return holding?.metadata.name;
 }

@@ -1,3 +1,4 @@
+import { runIpam } from '../controllers/ipam/run.ts';
 import { runIPPoolControllers } from '../controllers/ippool/run.ts';
 import { runHttpRouteStatus } from '../controllers/mesh/http-route-status.ts';
 import { runMeshStatus } from '../controllers/mesh/status.ts';
@@ -9,6 +10,7 @@ import type { KubeApi } from '../kube/client.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { DeadLease } from '../model/ipam/inspection.ts';
 import type { OperatorClient } from '../stream/operator-client.ts';
 import type { ReconcileObserver } from '../telemetry/metrics.ts';
 import type { ClusterState } from './cluster-state.ts';
@@ -43,6 +45,8 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
   const isSettled = () =>
     clock.monotonic() > settledMs || nodes.list().every(({ metadata }) => held.isConnected(metadata.name));
 
+  /** Monotonic, by uid of the IPBlock. */
+  const quarantinedSince = new Map<string, number>();
   const poolController = {
     ...common,
     ...{ events, pools, blocks },
@@ -52,6 +56,10 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
     onLeased: state.poolsLeased.listen,
     // A Node that was registered anew is not told of its old blocks; its pods may still run on their addresses.
     holderOf: (cidr: string) => held.holderOf(cidr) ?? (leased.isUsed(cidr) ? 'its former node' : undefined),
+    onQuarantine: (uid: string, sinceMs: number | undefined) => {
+      if (sinceMs === undefined) quarantinedSince.delete(uid);
+      else quarantinedSince.set(uid, sinceMs);
+    },
     onReconciled: reconciles.reconciled,
     onQueueDepth: reconciles.queued,
   };
@@ -91,13 +99,24 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
     connectedNodes: () => client.connectedNodes(),
     teardown: (node: string, force: boolean) => client.teardown(node, force),
   };
-  return (term) =>
-    Promise.all([
+  const ipam = {
+    ...{ ...common, pools, blocks, pods },
+    inspect: (node: string) => client.inspect(node),
+    repair: (node: string, leases: readonly DeadLease[]) => client.repair(node, leases),
+    recount: () => state.recount(),
+    quarantinedMs: () => new Map([...quarantinedSince].map(([uid, sinceMs]) => [uid, clock.monotonic() - sinceMs])),
+  };
+  return (term) => {
+    // A new term counts quarantine from the beginning.
+    quarantinedSince.clear();
+    return Promise.all([
       runIPPoolControllers(poolController, term),
       runNodeNetworks(nodeNetworks, term),
       runPolicyStatus(policyStatus, term),
       runMeshStatus(meshStatus, term),
       runHttpRouteStatus(httpRouteStatus, term),
       runUninstall(uninstall, term),
+      runIpam(ipam, term),
     ]);
+  };
 }

@@ -1,7 +1,7 @@
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
 import type { Node, Pod } from '../../api/kubernetes.ts';
-import { canonicalIp, type Cidr, containsAddress, type Ip, parseCidr, parseIp } from '../../lib/ip.ts';
+import { bitsOf, canonicalIp, formatCidr, parseCidr, parseIp, sizeOf } from '../../lib/ip.ts';
 import type { AttachmentInspection, NodeInspection } from './inspection.ts';
 
 /** Everything that is known of addresses at one moment: API objects, nodes' journals and kernels. */
@@ -43,20 +43,35 @@ export function podName({ metadata }: Pod): string {
   return `${metadata.namespace ?? ''}/${metadata.name}`;
 }
 
-/** Finds what holds an address; of several the first. Texts are read once. */
+/** What has an address, found in as many steps as there are prefix lengths. */
 export class RangeIndex<T> {
-  readonly #ranges: readonly { readonly range: Cidr; readonly item: T }[];
+  readonly #byLength = new Map<number, Map<string, T>>();
 
+  /** Of two items with the same range the later one counts. */
   constructor(items: readonly T[], cidrOf: (item: T) => string) {
-    this.#ranges = items.flatMap((item) => {
+    for (const item of items) {
       const range = parseCidr(cidrOf(item));
-      return range === undefined ? [] : [{ range, item }];
+      if (range === undefined) continue;
+      const ranges = this.#byLength.get(range.length) ?? new Map<string, T>();
+      ranges.set(formatCidr(range), item);
+      this.#byLength.set(range.length, ranges);
+    }
+  }
+
+  /** Of ranges within each other the narrowest first. */
+  all(address: string): readonly T[] {
+    const ip = parseIp(address);
+    if (ip === undefined) return [];
+    const lengths = [...this.#byLength].sort(([a], [b]) => b - a);
+    return lengths.flatMap(([length, ranges]) => {
+      if (length > bitsOf(ip.family)) return [];
+      const size = sizeOf({ family: ip.family, length });
+      const item = ranges.get(formatCidr({ family: ip.family, base: ip.value - (ip.value % size), length }));
+      return item === undefined ? [] : [item];
     });
   }
 
-  find(address: string | Ip): T | undefined {
-    const ip = typeof address === 'string' ? parseIp(address) : address;
-    if (ip === undefined) return undefined;
-    return this.#ranges.find(({ range }) => containsAddress(range, ip))?.item;
+  find(address: string): T | undefined {
+    return this.all(address)[0];
   }
 }

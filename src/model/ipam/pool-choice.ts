@@ -1,5 +1,6 @@
 import type { IPPool } from '../../api/generated/ippool.ts';
 import type { Namespace, Node, Pod } from '../../api/kubernetes.ts';
+import type { Condition } from '../../api/meta.ts';
 import { CONDITION, REASON } from '../../api/reasons.ts';
 import { canonicalIp, containsAddress, type Family, familyOf, parseCidr, parseIp } from '../../lib/ip.ts';
 import { matchesSelector } from '../labels.ts';
@@ -27,6 +28,13 @@ export function isOpen({ metadata, spec, status }: IPPool): boolean {
   return (
     isTrue(status?.conditions, CONDITION.ready) && spec.disabled !== true && metadata.deletionTimestamp === undefined
   );
+}
+
+/** Another pool had part of the range first: this one gives out nothing. */
+export function isSecond({ status }: IPPool): boolean {
+  const isSo = ({ type, status: is, reason }: Condition) =>
+    type === CONDITION.overlapping && is === 'True' && reason === REASON.overlaps;
+  return status?.conditions?.some(isSo) ?? false;
 }
 
 export function poolStateOf({ metadata, spec }: IPPool): PoolState {
