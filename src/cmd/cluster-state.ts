@@ -74,6 +74,8 @@ export class ClusterState {
   constructor(deps: ClusterStateDeps, onFlushed: (dirty: Dirty) => void) {
     const { stores, authority, trustDomain, proxyUid } = deps;
     this.#deps = deps;
+    // Nodes are told nothing of it.
+    const { serviceCidrs: _, ...compiled } = stores;
     this.#onFlushed = onFlushed;
     this.leased = new LeasedAddresses((address) => poolHolding(stores.pools, address));
     // What was leased before its pool was seen is counted once it is.
@@ -89,7 +91,7 @@ export class ClusterState {
         table: this.table,
         policies: this.policies,
         trust: { trustDomain, trustBundlePem: authority.rootCertificatePem },
-        progress: followProgress(stores as unknown as Readonly<Record<string, StoreReader<KubeObject>>>),
+        progress: followProgress(compiled as unknown as Readonly<Record<string, StoreReader<KubeObject>>>),
         meshOf: (pod) => this.mesh.meshOf(pod),
       },
       wake,
@@ -167,8 +169,8 @@ export class ClusterState {
     const { table, held, policies } = this;
     const { api, stores, authority, trustDomain, clock, log } = this.#deps;
     const onAcknowledged = this.acknowledged.listen;
-    const { pools, blocks, nodes, pods } = stores;
-    const claimer = new BlockClaimer({ api, pools, blocks, nodes, log });
+    const { pools, blocks, nodes, pods, serviceCidrs } = stores;
+    const claimer = new BlockClaimer({ api, pools, blocks, nodes, serviceCidrs, log });
     const forgetting = new Forgetting({ inStep: this.#inStep, pods, nodes, onAcknowledged }, clock);
     const announcing = new Announcing({ table, held, policies, onAcknowledged }, clock);
     return {

@@ -49,7 +49,7 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
   const quarantinedSince = new Map<string, number>();
   const poolController = {
     ...common,
-    ...{ events, pools, blocks },
+    ...{ events, pools, blocks, serviceCidrs: stores.serviceCidrs },
     status: status('weft-ippool'),
     apply: { api, fieldManager: 'weft-ippool' },
     allocatedIn: (pool: string) => leased.in(pool),

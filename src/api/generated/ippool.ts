@@ -70,7 +70,7 @@ export interface IPPoolStatus {
    */
   readonly blocks?: number;
   /**
-   * Ready: the range belongs to this pool alone. Overlapping: another pool had part of it first. Exhausted: no block is left for a further node.
+   * Ready: the range belongs to this pool alone. Overlapping: another pool, nodes or Services have part of it. Exhausted: no block is left for a further node.
    */
   readonly conditions?: readonly Condition[];
 }

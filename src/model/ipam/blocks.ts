@@ -13,6 +13,7 @@ import {
   sizeOf,
 } from '../../lib/ip.ts';
 import type { Problem } from '../problem.ts';
+import { type ForeignRange, foreignBlocks, overlapping } from './foreign-ranges.ts';
 import { blocksOf, disjoint, disjointRanges, leasableIn } from './capacity.ts';
 
 /** A pool that blocks may be taken from. */
@@ -43,6 +44,7 @@ type Stored = { readonly spec: { readonly cidr: string; readonly nodeName: strin
  *                were deleted and made anew with another block size.
  * @param nodeUid seeds the order in which blocks are tried: two operators choose the same block for the same node,
  *                and different ones for different nodes, mostly.
+ * @param foreign addresses that are not pods': the choice has none of them.
  * @returns `NoPool` or `PoolExhausted` when there is none.
  *
  * Cost: O(b log b) for b blocks, and one look for each occupied block on the way.
@@ -51,12 +53,14 @@ export function chooseBlock(
   pools: readonly PoolState[],
   blocks: readonly Stored[],
   nodeUid: string,
+  foreign: readonly ForeignRange[] = [],
 ): BlockChoice | Problem {
   const usable = [...pools].sort((a, b) => (a.name < b.name ? -1 : 1));
   if (usable.length === 0) return NO_POOL;
   const occupied = new Map(([4, 6] as const).map((family) => [family, occupiedRanges(blocks, family)]));
   for (const pool of usable) {
-    const block = freeBlockOf(pool, occupied.get(familyOf(pool.cidr)) ?? [], nodeUid);
+    const taken = { reserved: pool.reserved, whole: foreignBlocks(pool.cidr, pool.blockSize, foreign) };
+    const block = freeBlockOf(pool, occupied.get(familyOf(pool.cidr)) ?? [], nodeUid, taken);
     if (block !== undefined) return { cidr: formatCidr(block), pool: pool.name, poolUid: pool.uid };
   }
   const names = usable.map(({ name }) => `'${name}'`).join(', ');
@@ -77,6 +81,7 @@ export function blockOfAddress(
   pools: readonly PoolState[],
   blocks: readonly Stored[],
   address: string,
+  foreign: readonly ForeignRange[] = [],
 ): BlockChoice | Problem {
   const ip = parseIp(address);
   const refuse = (reason: string, message: string): Problem => ({ path: 'metadata.annotations', reason, message });
@@ -88,6 +93,12 @@ export function blockOfAddress(
     const block: Cidr = { family: ip.family, base: ip.value - (ip.value % size), length: blockSize };
     if (ip.value === block.base || disjointRanges(reserved).some((part) => containsAddress(part, ip))) {
       const message = `${address} is reserved, or the first of its block; choose another`;
+      return refuse(REASON.addressReserved, message);
+    }
+    const [other] = overlapping(formatCidr(block), foreign);
+    if (other !== undefined) {
+      const whose = other.of === 'node' ? `node '${other.name}'` : `Services (ServiceCIDR '${other.name}')`;
+      const message = `${address} is in block ${formatCidr(block)}, where ${whose} has ${other.cidr}; choose another`;
       return refuse(REASON.addressReserved, message);
     }
     const owner = blocks.find(({ spec }) => {
@@ -111,7 +122,12 @@ const NO_POOL: Problem = {
   message: 'there is no IPPool for this that is Ready and not disabled; create one',
 };
 
-function freeBlockOf(pool: PoolState, occupied: readonly Cidr[], nodeUid: string): Cidr | undefined {
+function freeBlockOf(
+  pool: PoolState,
+  occupied: readonly Cidr[],
+  nodeUid: string,
+  taken: { readonly reserved: readonly string[]; readonly whole: readonly string[] },
+): Cidr | undefined {
   const range = parseCidr(pool.cidr);
   if (range === undefined || blocksOf(pool.cidr, pool.blockSize) === 0) return undefined;
   const { family, base } = range;
@@ -121,7 +137,7 @@ function freeBlockOf(pool: PoolState, occupied: readonly Cidr[], nodeUid: string
   const start = BigInt(`0x${seed.slice(0, 16)}`) % count;
   const stride = (BigInt(`0x${seed.slice(16)}`) % count) | 1n;
   const size = sizeOf({ family, length: pool.blockSize });
-  const reserved = disjointRanges(pool.reserved);
+  const reserved = disjointRanges([...taken.reserved, ...taken.whole]);
   const isUsedUp = (block: Cidr) => overlapsAny(reserved, block) && leasableIn(block, reserved) === 0;
   for (let step = 0n; step < count; step += 1n) {
     const index = (start + step * stride) % count;

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Cidr, formatCidr, hostCidr, overlaps, parseCidr } from '../../../src/lib/ip.ts';
 import { blockOfAddress, chooseBlock, type BlockChoice, type PoolState } from '../../../src/model/ipam/blocks.ts';
+import type { ForeignRange } from '../../../src/model/ipam/foreign-ranges.ts';
 import { disjointRanges, leasableIn } from '../../../src/model/ipam/capacity.ts';
 
 const POOL: PoolState = { name: 'default', uid: 'p1', cidr: '10.0.0.0/24', blockSize: 26, reserved: [] };
@@ -100,6 +101,51 @@ describe('chooseBlock where addresses are reserved', () => {
           });
           const choice = chooseBlock([{ ...POOL, cidr: '10.0.0.0/22', blockSize: size, reserved }], [], uid);
           if ('cidr' in choice) expect(leasableIn(range(choice.cidr), disjointRanges(reserved))).toBeGreaterThan(0);
+        },
+      ),
+    );
+  });
+});
+
+describe('where nodes and Services have addresses', () => {
+  const foreign: ForeignRange[] = [
+    { cidr: '10.0.0.70/32', of: 'node', name: 'n1' },
+    { cidr: '10.0.0.128/25', of: 'services', name: 'kubernetes' },
+  ];
+
+  test('chooseBlock gives the blocks without such an address, and no other', () => {
+    expect(chosen(chooseBlock([POOL], [], 'node-a', foreign)).cidr).toBe('10.0.0.0/26');
+    expect(chooseBlock([POOL], [block('10.0.0.0/26')], 'node-a', foreign)).toMatchObject({ reason: 'PoolExhausted' });
+  });
+
+  test('a pool within a range of Services gives none', () => {
+    const all: ForeignRange = { cidr: '10.0.0.0/12', of: 'services', name: 'kubernetes' };
+    expect(chooseBlock([POOL], [], 'node-a', [all])).toMatchObject({ reason: 'PoolExhausted' });
+  });
+
+  test.each([
+    ['10.0.0.71', "node 'n1' has 10.0.0.70/32"],
+    ['10.0.0.200', "Services (ServiceCIDR 'kubernetes') has 10.0.0.128/25"],
+  ])('no block is claimed for %s in such a block, and the refusal says who has it', (address, why) => {
+    const refusal = blockOfAddress([POOL], [], address, foreign);
+    expect(refusal).toMatchObject({ reason: 'AddressReserved', message: expect.stringContaining(why) });
+  });
+
+  test('no block that is chosen has an address of theirs', () => {
+    const ranges = fc.tuple(fc.nat({ max: 1023 }), fc.integer({ min: 23, max: 32 })).map(([offset, length]) => {
+      const base = offset - (offset % 2 ** (32 - length));
+      return { cidr: `10.0.${base >>> 8}.${base & 255}/${length}`, of: 'services', name: 'x' } as const;
+    });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 22, max: 30 }),
+        fc.array(ranges, { maxLength: 12 }),
+        fc.string(),
+        (size, all, uid) => {
+          const choice = chooseBlock([{ ...POOL, cidr: '10.0.0.0/22', blockSize: size }], [], uid, all);
+          const isFree = (cidr: string) => all.every((other) => !overlaps(range(other.cidr), range(cidr)));
+          if ('cidr' in choice) expect(isFree(choice.cidr)).toBe(true);
+          else expect(all).not.toEqual([]);
         },
       ),
     );
