@@ -1,7 +1,7 @@
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
 import type { Node, Pod } from '../../api/kubernetes.ts';
-import { bitsOf, canonicalIp, formatCidr, parseCidr, parseIp, sizeOf } from '../../lib/ip.ts';
+import { canonicalIp, type Family, parseCidr, parseIp, sizeOf } from '../../lib/ip.ts';
 import type { AttachmentInspection, NodeInspection } from './inspection.ts';
 
 /** Everything that is known of addresses at one moment: API objects, nodes' journals and kernels. */
@@ -45,28 +45,37 @@ export function podName({ metadata }: Pod): string {
 
 /** What has an address, found in as many steps as there are prefix lengths. */
 export class RangeIndex<T> {
-  readonly #byLength = new Map<number, Map<string, T>>();
+  /** By family and size of the ranges, the narrowest first; within by first address. */
+  readonly #sizes: readonly {
+    readonly family: Family;
+    readonly size: bigint;
+    readonly ranges: ReadonlyMap<bigint, T>;
+  }[];
 
   /** Of two items with the same range the later one counts. */
   constructor(items: readonly T[], cidrOf: (item: T) => string) {
-    for (const item of items) {
+    const ranges = items.flatMap((item) => {
       const range = parseCidr(cidrOf(item));
-      if (range === undefined) continue;
-      const ranges = this.#byLength.get(range.length) ?? new Map<string, T>();
-      ranges.set(formatCidr(range), item);
-      this.#byLength.set(range.length, ranges);
-    }
+      return range === undefined ? [] : [{ range, item }];
+    });
+    const groups = Map.groupBy(ranges, ({ range }) => `${range.family}/${range.length}`);
+    this.#sizes = [...groups.values()]
+      .flatMap((group) => {
+        const [first] = group;
+        if (first === undefined) return [];
+        const { family } = first.range;
+        const entries = group.map(({ range, item }) => [range.base, item] as const);
+        return [{ family, size: sizeOf(first.range), ranges: new Map(entries) }];
+      })
+      .sort((a, b) => (a.size < b.size ? -1 : 1));
   }
 
   /** Of ranges within each other the narrowest first. */
   all(address: string): readonly T[] {
     const ip = parseIp(address);
     if (ip === undefined) return [];
-    const lengths = [...this.#byLength].sort(([a], [b]) => b - a);
-    return lengths.flatMap(([length, ranges]) => {
-      if (length > bitsOf(ip.family)) return [];
-      const size = sizeOf({ family: ip.family, length });
-      const item = ranges.get(formatCidr({ family: ip.family, base: ip.value - (ip.value % size), length }));
+    return this.#sizes.flatMap(({ family, size, ranges }) => {
+      const item = family === ip.family ? ranges.get(ip.value - (ip.value % size)) : undefined;
       return item === undefined ? [] : [item];
     });
   }

@@ -19,15 +19,18 @@ export function checkLeases(facts: AddressFacts): readonly Finding[] {
 
 interface PodIndex {
   readonly byUid: ReadonlyMap<string, Pod>;
-  /** `node address` → the pods that show the address there. */
-  readonly showing: ReadonlyMap<string, readonly Pod[]>;
+  /** `node address` → a pod that shows the address there. */
+  readonly showing: ReadonlyMap<string, Pod>;
 }
 
 function indexPods({ pods }: AddressFacts): PodIndex {
-  const shown = pods.flatMap((pod) => addressesOfPod(pod).map((address) => [placeOf(pod, address), pod] as const));
-  const groups = Map.groupBy(shown, ([place]) => place);
-  const showing = [...groups].map(([place, pairs]) => [place, pairs.map(([, pod]) => pod)] as const);
-  return { byUid: new Map(pods.map((pod) => [pod.metadata.uid ?? '', pod])), showing: new Map(showing) };
+  const showing = new Map<string, Pod>();
+  for (const pod of pods) {
+    for (const address of addressesOfPod(pod)) {
+      if (!showing.has(placeOf(pod, address))) showing.set(placeOf(pod, address), pod);
+    }
+  }
+  return { byUid: new Map(pods.map((pod) => [pod.metadata.uid ?? '', pod])), showing };
 }
 
 function placeOf({ spec }: Pod, address: string): string {
@@ -36,8 +39,9 @@ function placeOf({ spec }: Pod, address: string): string {
 
 /** By uid, or by what its status shows: a static pod's object is made anew under a pod that runs on. */
 function podOf({ byUid, showing }: PodIndex, node: string, { podUid, addresses }: AttachmentInspection) {
-  const byAddress = addresses.flatMap((address) => showing.get(`${node} ${address}`) ?? []);
-  return byUid.get(podUid) ?? byAddress[0];
+  const known = byUid.get(podUid);
+  if (known !== undefined) return known;
+  return addresses.map((address) => showing.get(`${node} ${address}`)).find((pod) => pod !== undefined);
 }
 
 function hasEnded(pod: Pod | undefined): boolean {
@@ -113,32 +117,45 @@ function checkPodsWithoutLease(facts: AddressFacts): Finding[] {
   });
 }
 
-/** Who says of an address that it is theirs: leases of nodes, and statuses of pods. */
+/** Who says of an address that it is theirs: leases of nodes, and statuses of pods. Nearly all addresses have one. */
 function checkHolders(facts: AddressFacts, index: PodIndex): Finding[] {
-  const holders = new Map<string, Map<string, string>>();
-  const note = (address: string, uid: string, text: string) => {
-    const known = holders.get(address) ?? new Map<string, string>();
-    holders.set(address, known.set(uid, known.get(uid) ?? text));
-  };
-  for (const { node, attachment } of allLeases(facts)) {
-    const pod = podOf(index, node, attachment);
-    const uid = pod?.metadata.uid ?? attachment.podUid;
-    const name = pod === undefined ? `pod uid ${uid}, which is gone,` : `pod ${podName(pod)}`;
-    for (const address of attachment.addresses) note(address, `${node} ${uid}`, `${name} on ${node}`);
-  }
-  for (const pod of facts.pods) {
-    const { nodeName = '' } = pod.spec;
-    const uid = `${nodeName} ${pod.metadata.uid ?? ''}`;
-    for (const address of addressesOfPod(pod)) note(address, uid, `pod ${podName(pod)} on ${nodeName}`);
-  }
-  return [...holders].flatMap(([subject, known]) => {
-    if (known.size < 2) return [];
-    const who = [...known.values()].sort();
+  const first = new Map<string, string>();
+  const contested = new Set<string>();
+  forEachHolder(facts, index, (address, holder) => {
+    const before = first.get(address);
+    if (before === undefined) first.set(address, holder);
+    else if (before !== holder) contested.add(address);
+  });
+  const holders = new Map([...contested].map((address) => [address, new Map<string, string>()]));
+  if (contested.size === 0) return [];
+  forEachHolder(facts, index, (address, holder, nameOf) => {
+    const known = holders.get(address);
+    if (known?.has(holder) === false) known.set(holder, nameOf());
+  });
+  return [...holders].map(([subject, known]) => {
+    const message = `held by ${[...known.values()].sort().join(' and by ')}`;
     const detail = [...known.keys()].sort().join(' ');
     const nextStep =
       'delete the pod that came later: kubectl get pods -A -o wide --sort-by=.metadata.creationTimestamp';
-    return [
-      finding({ kind: FINDING.heldTwice, subject, detail, message: `held by ${who.join(' and by ')}`, nextStep }),
-    ];
+    return finding({ kind: FINDING.heldTwice, subject, detail, message, nextStep });
   });
+}
+
+/** `holder`: a pod on a node, by uid. */
+function forEachHolder(
+  facts: AddressFacts,
+  index: PodIndex,
+  tell: (address: string, holder: string, nameOf: () => string) => void,
+): void {
+  for (const { node, attachment } of allLeases(facts)) {
+    const pod = podOf(index, node, attachment);
+    const uid = pod?.metadata.uid ?? attachment.podUid;
+    const nameOf = () => `${pod === undefined ? `pod uid ${uid}, which is gone,` : `pod ${podName(pod)}`} on ${node}`;
+    for (const address of attachment.addresses) tell(address, `${node} ${uid}`, nameOf);
+  }
+  for (const pod of facts.pods) {
+    const { nodeName = '' } = pod.spec;
+    const nameOf = () => `pod ${podName(pod)} on ${nodeName}`;
+    for (const address of addressesOfPod(pod)) tell(address, `${nodeName} ${pod.metadata.uid ?? ''}`, nameOf);
+  }
 }
