@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { CNI_ERROR } from '../src/agent/cni/request.ts';
 import { CONDITION, REASON } from '../src/api/reasons.ts';
+import { FINDING } from '../src/model/ipam/finding.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 
@@ -25,6 +26,10 @@ describe('the reference', () => {
   test('has a row for every condition and every reason', () => {
     const names = [...Object.values(CONDITION), ...Object.values(REASON)];
     expect(names.filter((name) => !cells.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  test('has a row for everything that weft ipam check finds', () => {
+    expect(Object.values(FINDING).filter((name) => !cells.includes(`\`${name}\``))).toEqual([]);
   });
 
   test('has a row for every CNI error, with its code and its name', () => {

@@ -95,6 +95,10 @@ for (const { node, address, token, leases } of agents) {
   const server = await startAgentServer({
     ...{ listen: `${address}:${port}`, nodeName: node, bootId: `boot of ${node}`, features: [], trustDomain, tls },
     ...{ token: async () => token, sink, teardown: async () => [], log },
+    addresses: {
+      inspect: () => Promise.reject(new Error('not here')),
+      repair: async () => ({ done: [], refused: [] }),
+    },
   });
   server.setLeases(leases);
   const versions = { agent: 'bench', kernel: 'bench' };

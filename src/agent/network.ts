@@ -8,7 +8,7 @@ import type { PodAttachment, PodDataplane } from './cni/attach.ts';
 import type { Netns } from './dataplane/netns.ts';
 import type { HostPortBinding, HostPorts } from './dataplane/nft/host-ports.ts';
 import type { NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-table.ts';
-import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
+import { listPodInterfaces, removeStrayRoutes } from './dataplane/pod-interfaces.ts';
 import { checkPod } from './dataplane/pod-link-check.ts';
 import { makePair, takeLoopback, unwirePod, wirePod } from './dataplane/pod-link.ts';
 import { applyIpv6Forwarding } from './dataplane/sysctl.ts';
@@ -119,6 +119,7 @@ export class NodeNetwork implements PodDataplane {
     const link = this.#linkOf(attachment);
     wirePod(host, link, isMade);
     if (resources.get('pod', attachment.podUid)?.hostPorts !== undefined) takeLoopback(host, link);
+    if (!isMade) removeStrayRoutes(host, attachment.hostInterface, attachment.addresses);
   }
 
   async shut(attachment: PodAttachment): Promise<void> {

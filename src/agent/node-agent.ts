@@ -3,10 +3,8 @@ import path from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ApplyError, HeldResource, NodeUpdate } from '../model/node/desired-update.ts';
-import type { NodeReportIr } from '../model/node/report.ts';
 import type { PodIr, ResourceKind } from '../model/node/ir.ts';
 import type { Lease } from '../model/ipam/lease-state.ts';
-import type { BlockAnswer, BlockRequest } from './block-requests.ts';
 import { UpdateApplier } from './apply-update.ts';
 import { speakerOf } from './bgp/node-speaker.ts';
 import type { BgpSpeaker } from './bgp/speaker.ts';
@@ -25,6 +23,8 @@ import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
 import { bindingOf, hostPortsOf, NodeNetwork, type PodMesh } from './network.ts';
 import { NodeBlocks } from './node-blocks.ts';
+import { NodeInspector } from './node-inspector.ts';
+import { LeaseTalk, type Operators } from './lease-talk.ts';
 import { findOtherProxy } from './other-proxy.ts';
 import { ServiceHealth } from './service-health.ts';
 import { SelfView } from './self-view.ts';
@@ -32,26 +32,6 @@ import { NodeServices, type ServiceMode } from './services.ts';
 import { NodeLeases, rebuiltLease } from './state/leases.ts';
 import { ResourceStore } from './state/resources.ts';
 import { Upkeep } from './upkeep.ts';
-
-interface PodAddresses {
-  readonly podUid: string;
-  readonly addresses: readonly string[];
-}
-
-/** The operators, as this agent needs them. `stream/` is them. */
-export interface Operators {
-  setLeases(leases: readonly PodAddresses[]): void;
-  requestBlock(request: BlockRequest): Promise<BlockAnswer>;
-  /** Empty when nobody owns the block now, else why it stays. */
-  giveBack(block: { readonly cidr: string; readonly uid: string }): Promise<string>;
-  /** Those of `addresses` that no node knows by their last holder any more. */
-  requestForgotten(addresses: readonly string[]): Promise<readonly string[]>;
-  /** Resolves when the nodes that need the pod's address know it; rejects when `signal` aborts. */
-  requestKnown(pod: PodAddresses, signal: AbortSignal): Promise<void>;
-  reportNode(report: NodeReportIr): void;
-  /** Whether one takes requests now. */
-  arePresent(): boolean;
-}
 
 export interface NodeAgentOptions {
   /** Of Weft, as it is shown to people. */
@@ -85,14 +65,13 @@ const COLLECT_EVERY_MS = 60_000;
 /** How often the kernel is looked at: what a stranger changed is put back within this. */
 const VERIFY_EVERY_MS = 5_000;
 const PATHS_EVERY_MS = 15_000;
-const FORGET_RETRY_MS = 1_000;
 const GIVE_BACK_EVERY_MS = 15_000;
-/** An ADD is not held up longer than this by nodes that are slow to learn of it. */
-const ANNOUNCE_PATIENCE_MS = 200;
 
 /** Everything that this node does, but for talking to operators: it goes on from what it was told last when they are away. */
 export class NodeAgent {
   readonly resources: ResourceStore;
+  /** What the node knows of addresses, for whoever asks. */
+  readonly addresses: NodeInspector;
   readonly #options: NodeAgentOptions;
   readonly #host = Netns.open();
   readonly #policy = new PolicyTable();
@@ -104,13 +83,13 @@ export class NodeAgent {
   readonly #waiter: PodWaiter;
   readonly #mesh: ReturnType<NodeAgentOptions['mesh']>;
   readonly #blocks: NodeBlocks;
+  readonly #leaseTalk: LeaseTalk;
   readonly #bgp: BgpSpeaker;
   readonly #services: NodeServices;
   #operators: Operators | undefined;
   #cni: CniServer | undefined;
   #fault: string | undefined = 'the agent is starting';
   #isServing = false;
-  #isAskingToForget = false;
   #isStopped = false;
   readonly #upkeep: Upkeep;
   readonly #self: SelfView;
@@ -124,6 +103,12 @@ export class NodeAgent {
     this.#mesh = options.mesh(this.resources);
     this.#blocks = new NodeBlocks({ resources: this.resources, office: () => this.#operators, clock, logger });
     this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () => this.#liveLeases());
+    this.#leaseTalk = new LeaseTalk({
+      leases: this.#leases,
+      operators: () => this.#operators,
+      clock,
+      isOver: () => this.#isStopped,
+    });
     const deps = { resources: this.resources, policy: this.#policy, logger };
     this.#network = new NodeNetwork({ ...deps, host: this.#host, hostPorts: this.#hostPorts, mesh: this.#mesh });
     this.#bgp = speakerOf(this.#host, options);
@@ -150,7 +135,7 @@ export class NodeAgent {
       dataplane: this.#network,
       broken: () => this.#fault,
       leasesChanged: () => this.#tellLeases(),
-      announced: (attachment) => this.#announced(attachment),
+      announced: (attachment) => this.#leaseTalk.announced(attachment),
       requestBlock: (wish) => this.#blocks.request(wish),
       clock,
       logger,
@@ -158,6 +143,13 @@ export class NodeAgent {
     this.#self = new SelfView({
       ...{ version: options.version, cniConfig: options.cni.config, host: this.#host, resources: this.resources },
       ...{ policy: this.#policy, services: this.#services, network: this.#network, bgp: this.#bgp, clock },
+    });
+    this.addresses = new NodeInspector({
+      leases: this.#leases,
+      blocks: () => this.#blocks.cidrs(),
+      links: () => listPodInterfaces(this.#host),
+      check: (attachment) => this.#network.check(attachment),
+      attacher: this.#attacher,
     });
     this.#upkeep = new Upkeep({
       policy: this.#policy,
@@ -308,42 +300,16 @@ export class NodeAgent {
   }
 
   #tellLeases(): void {
-    this.#operators?.setLeases(this.#leases.all().map(({ podUid, addresses }) => ({ podUid, addresses })));
+    this.#leaseTalk.tell();
     // The ADD or DEL that brought this about does not wait for what the next one may need.
     setImmediate(() => {
       this.#askForBlocks();
-      this.#askToForget();
+      this.#leaseTalk.askToForget();
     });
   }
 
   #tellNode(): void {
     this.#operators?.reportNode(this.#self.report({ serving: this.#isServing, faults: this.notReady() }));
-  }
-
-  /** The nodes whose policies name the pod have its address, or have had time enough. Never rejects. */
-  async #announced({ podUid, addresses }: PodAttachment): Promise<void> {
-    if (this.#operators?.arePresent() !== true) return;
-    const patience = new AbortController();
-    const cancel = this.#options.clock.after(ANNOUNCE_PATIENCE_MS, () => patience.abort());
-    await this.#operators.requestKnown({ podUid, addresses }, patience.signal).catch(() => undefined);
-    cancel();
-  }
-
-  /** A released address rests until every node has forgotten who had it; the journal keeps it resting over restarts. */
-  #askToForget(): void {
-    const { clock } = this.#options;
-    const addresses = this.#leases.unacknowledged();
-    if (this.#operators === undefined || this.#isAskingToForget || this.#isStopped || addresses.length === 0) return;
-    this.#isAskingToForget = true;
-    const again = () => {
-      this.#isAskingToForget = false;
-      this.#askToForget();
-    };
-    this.#operators
-      .requestForgotten(addresses)
-      .then((forgotten) => this.#leases.acknowledge(forgotten))
-      .catch(() => undefined)
-      .finally(() => clock.after(FORGET_RETRY_MS, again));
   }
 
   /** So that addresses are ready before pods come. */

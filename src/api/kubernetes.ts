@@ -67,6 +67,11 @@ export interface Node extends KubeObject {
   };
 }
 
+/** networking.k8s.io/v1: where Services get their addresses from. */
+export interface ServiceCIDR extends KubeObject {
+  readonly spec: { readonly cidrs?: readonly string[] };
+}
+
 export interface Service extends KubeObject {
   readonly spec: {
     readonly type?: string;

@@ -91,6 +91,9 @@ export const REASON = {
   overlaps: 'Overlaps',
   disabled: 'Disabled',
   deleting: 'Deleting',
+  /** Addresses of nodes, or of Services, are in the range: blocks with such are not given out. */
+  overlapsNodes: 'OverlapsNodes',
+  overlapsServices: 'OverlapsServices',
   noOverlap: 'NoOverlap',
   blocksFree: 'BlocksFree',
   noFreeBlock: 'NoFreeBlock',

@@ -1,5 +1,7 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import type { IpamAnswer, IpamAsk } from '../model/ipam/ask.ts';
 import { renderCheck } from './check.ts';
+import { renderIpam, renderIpamJson } from './ipam.ts';
 import { type ClusterView, renderStatus } from './status.ts';
 import { renderTable } from './table.ts';
 import { type RemovalReport, renderRemoval } from './uninstall.ts';
@@ -10,6 +12,8 @@ export interface CliPorts {
   readonly readFile: (path: string) => string;
   readonly print: (text: string) => void;
   readonly view: () => Promise<ClusterView>;
+  /** Asks the leading operator about addresses. */
+  readonly askIpam: (namespace: string, ask: IpamAsk) => Promise<IpamAnswer>;
   /** Asks the operators to take Weft off every node. */
   readonly remove: (request: { readonly namespace: string; readonly force: boolean }) => Promise<RemovalReport>;
 }
@@ -55,7 +59,40 @@ export function createProgram(ports: CliPorts, exit: (code: number) => void): Co
       ports.print(text);
       exit(isClean ? 0 : 1);
     });
+  addIpam(program, ports, exit);
   return program;
+}
+
+interface IpamOptions {
+  readonly namespace: string;
+  readonly output: 'table' | 'json';
+}
+
+function addIpam(program: Command, { print, askIpam }: CliPorts, exit: (code: number) => void): void {
+  const ask = async ({ namespace, output }: IpamOptions, what: IpamAsk) => {
+    const answer = await askIpam(namespace, what);
+    const { text, isWell } = output === 'json' ? renderIpamJson(answer) : renderIpam(answer);
+    print(text);
+    exit(isWell ? 0 : 1);
+  };
+  const common = (command: Command) =>
+    command
+      .option('-n, --namespace <name>', 'where Weft is installed', 'weft-system')
+      .addOption(new Option('-o, --output <form>', 'how it is shown').choices(['table', 'json']).default('table'));
+  const ipam = program.command('ipam').description('Addresses: who has which, and whether all agree on that.');
+  common(ipam.command('show [address]'))
+    .description('Pools and blocks with what is held, rests and is free; of one address: who has it.')
+    .action((address: string | undefined, options: IpamOptions) =>
+      ask(options, address === undefined ? { what: 'usage' } : { what: 'address', address }),
+    );
+  common(ipam.command('check'))
+    .description('Compares pools, blocks, pods and Nodes with the leases and the kernels of all nodes.')
+    .option('--fix', 'put right what can be; an address that something uses is never freed', false)
+    .addHelpText(
+      'after',
+      '\nExits with 1 when there are problems. Takes some seconds: only what two looks find counts.',
+    )
+    .action((options: IpamOptions & { fix: boolean }) => ask(options, { what: 'check', fix: options.fix }));
 }
 
 function validateFiles(files: readonly string[], { readFile, print }: CliPorts): number {

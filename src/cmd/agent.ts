@@ -85,6 +85,7 @@ await runUntilSignal(logger, async (signal) => {
       watermark: () => agent.resources.watermark,
     },
     teardown: (request) => agent.teardown(request),
+    addresses: agent.addresses,
     log: logger,
   });
   mesh.attach(server);

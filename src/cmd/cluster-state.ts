@@ -22,6 +22,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { PasswordOf } from '../model/bgp/peer-problem.ts';
 import { DesiredTable } from '../model/node/desired.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
+import { isSecond } from '../model/ipam/pool-choice.ts';
 import { createPolicyIndex } from '../model/policy/policy-index.ts';
 import type { Authority } from '../pki/authority.ts';
 import type { NodeReports, NodeRequests } from '../stream/operator-ports.ts';
@@ -78,8 +79,14 @@ export class ClusterState {
   constructor(deps: ClusterStateDeps, onFlushed: (dirty: Dirty) => void) {
     const { stores, authority, trustDomain, proxyUid, passwordOf } = deps;
     this.#deps = deps;
+    // Nodes are told nothing of it.
+    const { serviceCidrs: _, ...compiled } = stores;
     this.#onFlushed = onFlushed;
     this.leased = new LeasedAddresses((address) => poolHolding(stores.pools, address));
+    // What was leased before its pool was seen is counted once it is.
+    stores.pools.onChange((_key, before, after) => {
+      if (before === undefined || after === undefined || isSecond(before) !== isSecond(after)) this.recount();
+    });
     const wake = () => this.#wake();
     this.mesh = new MeshCompiler({ stores, table: this.table, trustDomain, proxyUid }, wake);
     this.bgp = new BgpCompiler({ stores, table: this.table, passwordOf }, wake);
@@ -90,7 +97,7 @@ export class ClusterState {
         table: this.table,
         policies: this.policies,
         trust: { trustDomain, trustBundlePem: authority.rootCertificatePem },
-        progress: followProgress(stores as unknown as Readonly<Record<string, StoreReader<KubeObject>>>),
+        progress: followProgress(compiled as unknown as Readonly<Record<string, StoreReader<KubeObject>>>),
         meshOf: (pod) => this.mesh.meshOf(pod),
       },
       wake,
@@ -117,6 +124,12 @@ export class ClusterState {
   passwordsChanged(): void {
     this.bgp.passwordsChanged();
     this.#wake();
+  }
+
+  /** Counts anew what is leased of each pool. */
+  recount(): void {
+    this.leased.recount();
+    for (const { metadata } of this.#deps.stores.pools.list()) this.poolsLeased.tell(metadata.name);
   }
 
   /** Whether the table follows from all that the stores have. */
@@ -169,8 +182,8 @@ export class ClusterState {
     const { table, held, policies } = this;
     const { api, stores, authority, trustDomain, clock, log } = this.#deps;
     const onAcknowledged = this.acknowledged.listen;
-    const { pools, blocks, nodes, pods } = stores;
-    const claimer = new BlockClaimer({ api, pools, blocks, nodes, log });
+    const { pools, blocks, nodes, pods, serviceCidrs } = stores;
+    const claimer = new BlockClaimer({ api, pools, blocks, nodes, serviceCidrs, log });
     const forgetting = new Forgetting({ inStep: this.#inStep, pods, nodes, onAcknowledged }, clock);
     const announcing = new Announcing({ table, held, policies, onAcknowledged }, clock);
     return {
@@ -198,9 +211,9 @@ export class ClusterState {
 function poolHolding(pools: StoreReader<IPPool>, address: string): string | undefined {
   const value = parseIp(address);
   if (value === undefined) return undefined;
-  const pool = pools.list().find(({ spec }) => {
-    const range = parseCidr(spec.cidr);
-    return range !== undefined && containsAddress(range, value);
+  const holding = pools.list().find((pool) => {
+    const range = parseCidr(pool.spec.cidr);
+    return range !== undefined && containsAddress(range, value) && !isSecond(pool);
   });
-  return pool?.metadata.name;
+  return holding?.metadata.name;
 }

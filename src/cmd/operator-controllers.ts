@@ -1,4 +1,5 @@
 import { runBgpPeerStatus } from '../controllers/bgp/peer-status.ts';
+import { runIpam } from '../controllers/ipam/run.ts';
 import { runIPPoolControllers } from '../controllers/ippool/run.ts';
 import { runHttpRouteStatus } from '../controllers/mesh/http-route-status.ts';
 import { runMeshStatus } from '../controllers/mesh/status.ts';
@@ -10,6 +11,7 @@ import type { KubeApi } from '../kube/client.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { DeadLease } from '../model/ipam/inspection.ts';
 import type { OperatorClient } from '../stream/operator-client.ts';
 import type { ReconcileObserver } from '../telemetry/metrics.ts';
 import type { ClusterState } from './cluster-state.ts';
@@ -44,15 +46,21 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
   const isSettled = () =>
     clock.monotonic() > settledMs || nodes.list().every(({ metadata }) => held.isConnected(metadata.name));
 
+  /** Monotonic, by uid of the IPBlock. */
+  const quarantinedSince = new Map<string, number>();
   const poolController = {
     ...common,
-    ...{ events, pools, blocks },
+    ...{ events, pools, blocks, serviceCidrs: stores.serviceCidrs },
     status: status('weft-ippool'),
     apply: { api, fieldManager: 'weft-ippool' },
     allocatedIn: (pool: string) => leased.in(pool),
     onLeased: state.poolsLeased.listen,
     // A Node that was registered anew is not told of its old blocks; its pods may still run on their addresses.
     holderOf: (cidr: string) => held.holderOf(cidr) ?? (leased.isUsed(cidr) ? 'its former node' : undefined),
+    onQuarantine: (uid: string, sinceMs: number | undefined) => {
+      if (sinceMs === undefined) quarantinedSince.delete(uid);
+      else quarantinedSince.set(uid, sinceMs);
+    },
     onReconciled: reconciles.reconciled,
     onQueueDepth: reconciles.queued,
   };
@@ -102,8 +110,17 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
     connectedNodes: () => client.connectedNodes(),
     teardown: (node: string, force: boolean) => client.teardown(node, force),
   };
-  return (term) =>
-    Promise.all([
+  const ipam = {
+    ...{ ...common, pools, blocks, pods },
+    inspect: (node: string) => client.inspect(node),
+    repair: (node: string, leases: readonly DeadLease[]) => client.repair(node, leases),
+    recount: () => state.recount(),
+    quarantinedMs: () => new Map([...quarantinedSince].map(([uid, sinceMs]) => [uid, clock.monotonic() - sinceMs])),
+  };
+  return (term) => {
+    // A new term counts quarantine from the beginning.
+    quarantinedSince.clear();
+    return Promise.all([
       runIPPoolControllers(poolController, term),
       runNodeNetworks(nodeNetworks, term),
       runPolicyStatus(policyStatus, term),
@@ -111,5 +128,7 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
       runHttpRouteStatus(httpRouteStatus, term),
       runBgpPeerStatus(bgpPeerStatus, term),
       runUninstall(uninstall, term),
+      runIpam(ipam, term),
     ]);
+  };
 }

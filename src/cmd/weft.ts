@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { KubeObject } from '../api/meta.ts';
 import { createProgram } from '../cli/program.ts';
 import type { ClusterView } from '../cli/status.ts';
+import { askOperator } from '../controllers/ipam/ask-operator.ts';
 import {
   parseUninstallResult,
   UNINSTALL_OBJECT,
@@ -20,6 +21,11 @@ const program = createProgram(
     print: (text) => console.log(text),
     view: readCluster,
     remove: askForRemoval,
+    askIpam: async (namespace, ask) => {
+      const api = new KubeClient(loadConnection({ from: 'default' }, systemClock), systemClock);
+      const question = { id: randomUUID(), ask };
+      return askOperator({ api, namespace, clock: systemClock }, question).finally(() => api.close());
+    },
   },
   (code) => {
     process.exitCode = code;

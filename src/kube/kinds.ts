@@ -14,6 +14,7 @@ import type {
   Node,
   Pod,
   Service,
+  ServiceCIDR,
 } from '../api/kubernetes.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { trimNode, trimPod } from './trim.ts';
@@ -58,6 +59,11 @@ export const KINDS = {
   namespace: kind<Namespace>('v1', 'Namespace', 'namespaces', CLUSTER),
   node: kind<Node>('v1', 'Node', 'nodes', { namespaced: false, trim: trimNode }),
   service: kind<Service>('v1', 'Service', 'services', NAMESPACED),
+  /** Of Kubernetes 1.33 and newer. */
+  serviceCidr: kind<ServiceCIDR>('networking.k8s.io/v1', 'ServiceCIDR', 'servicecidrs', {
+    namespaced: false,
+    optional: true,
+  }),
   configMap: kind<ConfigMap>('v1', 'ConfigMap', 'configmaps', NAMESPACED),
   secret: kind<Secret>('v1', 'Secret', 'secrets', NAMESPACED),
   endpointSlice: kind<EndpointSlice>('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices', NAMESPACED),

@@ -1,4 +1,5 @@
 import type { Logger } from '../lib/logger.ts';
+import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
 import type { AnyRef, ApplyError, HeldResource, NodeUpdate, Watermark } from '../model/node/desired-update.ts';
 import type { AgentTls } from './tls.ts';
 
@@ -17,7 +18,14 @@ export interface AgentServerOptions {
   readonly sink: NodeStateSink;
   /** Takes everything of Weft's off the node; what could not be taken off. */
   readonly teardown: (request: { readonly force: boolean }) => Promise<readonly string[]>;
+  readonly addresses: NodeAddresses;
   readonly log: Logger;
+}
+
+/** The node's account of its addresses, and what can be put right of it. */
+export interface NodeAddresses {
+  inspect(): Promise<NodeInspection>;
+  repair(leases: readonly DeadLease[]): Promise<NodeRepairs>;
 }
 
 /** What the node was told, and puts into force. */

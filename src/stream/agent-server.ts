@@ -3,8 +3,15 @@ import { refId, type AnyRef, type ApplyError, type NodeUpdate, type Watermark } 
 import type { NodeReportIr } from '../model/node/report.ts';
 import type { AgentServerOptions, LeaseIr } from './agent-ports.ts';
 import { AgentRequests } from './agent-requests.ts';
-import type { AgentMessage, OperatorHello, OperatorMessage, Update } from './generated/wire/weft/node/v1/node_pb.ts';
+import type {
+  AgentMessage,
+  OperatorHello,
+  OperatorMessage,
+  Repair,
+  Update,
+} from './generated/wire/weft/node/v1/node_pb.ts';
 import type { ProxyReportIr } from './operator-ports.ts';
+import { encodeInspection } from './inspection.ts';
 import { isResourceKind, parseUpdate } from './parse-update.ts';
 import { PrimaryElection } from './primary-election.ts';
 import { Reported } from './reported.ts';
@@ -158,9 +165,34 @@ export class AgentServer {
         send(call, { case: 'teardownResult', value: { id, errors: [...errors] } });
         break;
       }
+      // Neither holds up the updates that come behind it.
+      case 'inspect':
+        void this.#inspect(message.value.id).then((answer) => send(call, answer));
+        break;
+      case 'repair':
+        void this.#repair(message.value).then((answer) => send(call, answer));
+        break;
       default:
         // A newer operator's message that this agent does not know.
         break;
+    }
+  }
+
+  async #inspect(id: string): Promise<AgentPayload> {
+    try {
+      const body = encodeInspection(await this.#options.addresses.inspect());
+      return { case: 'inspectResult', value: { id, body } };
+    } catch (error) {
+      return { case: 'inspectResult', value: { id, problem: textOf(error) } };
+    }
+  }
+
+  async #repair({ id, leases }: Repair): Promise<AgentPayload> {
+    try {
+      const { done, refused } = await this.#options.addresses.repair(leases);
+      return { case: 'repairResult', value: { id, done: [...done], refused: [...refused] } };
+    } catch (error) {
+      return { case: 'repairResult', value: { id, refused: [textOf(error)] } };
     }
   }
 

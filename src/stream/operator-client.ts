@@ -1,3 +1,4 @@
+import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
 import type { AnyRef } from '../model/node/desired-update.ts';
 import { LeaseView } from './lease-view.ts';
 import { NodeConnection } from './operator-connection.ts';
@@ -49,16 +50,30 @@ export class OperatorClient {
   }
 
   /** Takes Weft off a node; the agent's complaints, none if all is gone. Rejects when the node cannot be reached. */
-  teardown(node: string, force: boolean): Promise<readonly string[]> {
-    const connection = this.#connections.get(node);
-    if (connection === undefined) return Promise.reject(new Error(`there is no node ${node}`));
-    return connection.teardown(force);
+  async teardown(node: string, force: boolean): Promise<readonly string[]> {
+    return this.#connectionTo(node).teardown(force);
+  }
+
+  /** What the node knows of addresses; a replica asks it beside whoever is primary. Rejects as `teardown`. */
+  async inspect(node: string): Promise<NodeInspection> {
+    return this.#connectionTo(node).inspect();
+  }
+
+  /** Takes back what nobody uses any more, and puts right what of pods' links is not. Rejects as `teardown`. */
+  async repair(node: string, leases: readonly DeadLease[]): Promise<NodeRepairs> {
+    return this.#connectionTo(node).repair(leases);
   }
 
   /** Resolves when every connection has ended. */
   async close(): Promise<void> {
     for (const [node, connection] of this.#connections) this.#hangUp(node, connection);
     await Promise.all(this.#closing);
+  }
+
+  #connectionTo(node: string): NodeConnection {
+    const connection = this.#connections.get(node);
+    if (connection === undefined) throw new Error(`there is no node ${node}`);
+    return connection;
   }
 
   #hangUp(node: string, connection: NodeConnection): void {

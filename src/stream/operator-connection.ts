@@ -1,7 +1,9 @@
 import { Client, status, type ClientDuplexStream } from '@grpc/grpc-js';
 import { backoffMs } from '../lib/backoff.ts';
 import { sleep } from '../lib/clock.ts';
+import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
 import type { AnyRef } from '../model/node/desired-update.ts';
+import { AgentQuestions } from './agent-questions.ts';
 import { encodeUpdate } from './encode-update.ts';
 import type { Ack, AgentHello, AgentMessage, Leases, OperatorMessage } from './generated/wire/weft/node/v1/node_pb.ts';
 import type { LeaseView } from './lease-view.ts';
@@ -37,10 +39,9 @@ export class NodeConnection {
   readonly #leases: LeaseView;
   readonly #stop = new AbortController();
   readonly #stopped: Promise<void>;
-  readonly #teardowns = new Map<string, PromiseWithResolvers<readonly string[]>>();
+  readonly #questions = new AgentQuestions();
   #session: Session | undefined;
   #failures = 0;
-  #teardownCount = 0;
   #cancelRetry: (() => void) | undefined;
 
   constructor(node: string, address: string, leases: LeaseView, options: OperatorClientOptions) {
@@ -67,14 +68,17 @@ export class NodeConnection {
 
   /** The agent's complaints, none if all is gone. Rejects when the node is not connected, or stops to be. */
   teardown(force: boolean): Promise<readonly string[]> {
-    const session = this.#session;
-    if (session === undefined) return Promise.reject(new Error(`node ${this.node} is not connected`));
-    this.#teardownCount += 1;
-    const id = String(this.#teardownCount);
-    const answer = Promise.withResolvers<readonly string[]>();
-    this.#teardowns.set(id, answer);
-    send(session.call, { case: 'teardown', value: { id, force } });
-    return answer.promise;
+    return this.#ask((send) => this.#questions.teardown(send, force));
+  }
+
+  /** What the node knows of addresses. As `teardown`. */
+  inspect(): Promise<NodeInspection> {
+    return this.#ask((send) => this.#questions.inspect(send));
+  }
+
+  /** As `teardown`. */
+  repair(leases: readonly DeadLease[]): Promise<NodeRepairs> {
+    return this.#ask((send) => this.#questions.repair(send, leases));
   }
 
   async close(): Promise<void> {
@@ -148,8 +152,7 @@ export class NodeConnection {
     this.#session = undefined;
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;
-    for (const answer of this.#teardowns.values()) answer.reject(new Error(`node ${this.node}: ${reason}`));
-    this.#teardowns.clear();
+    this.#questions.rejectAll(new Error(`node ${this.node}: ${reason}`));
     return wasReady;
   }
 
@@ -161,6 +164,7 @@ export class NodeConnection {
     if (session === undefined) throw new Error('the agent spoke before its hello');
     const { reports, requests } = this.#options;
     void answerNode(requests, this.node, received)?.then((answer) => send(call, answer));
+    this.#questions.answer(received);
     switch (message.case) {
       case 'primary': {
         const { primary, vacant, watermark } = message.value;
@@ -184,12 +188,8 @@ export class NodeConnection {
       case 'nodeReport':
         reports.node(this.node, parseNodeReport(message.value.body));
         break;
-      case 'teardownResult':
-        this.#teardowns.get(message.value.id)?.resolve(message.value.errors);
-        this.#teardowns.delete(message.value.id);
-        break;
       default:
-        // A request, or a newer agent's message that this operator does not know.
+        // A request, an answer, or a newer agent's message that this operator does not know.
         break;
     }
     this.#pump();
@@ -235,6 +235,12 @@ export class NodeConnection {
       this.#pump();
     });
     this.#failures += 1;
+  }
+
+  #ask<T>(question: (send: (payload: OperatorPayload) => void) => Promise<T>): Promise<T> {
+    const session = this.#session;
+    if (session === undefined) return Promise.reject(new Error(`node ${this.node} is not connected`));
+    return question((payload) => send(session.call, payload));
   }
 
   #takeLeases({ complete, pods }: Leases): void {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { IPBlock } from '../../src/api/generated/ipblock.ts';
 import type { IPPool } from '../../src/api/generated/ippool.ts';
-import type { Node } from '../../src/api/kubernetes.ts';
+import type { Node, ServiceCIDR } from '../../src/api/kubernetes.ts';
 import { BlockClaimer, type BlockRequest } from '../../src/controllers/ippool/claim.ts';
 import type { KubeApi } from '../../src/kube/client.ts';
 import { Store } from '../../src/kube/store.ts';
@@ -15,6 +15,8 @@ beforeEach(() => {
   const pools = new Store<IPPool>();
   const nodes = new Store<Node>();
   blocks = new Store();
+  const serviceCidrs = new Store<ServiceCIDR>();
+  serviceCidrs.replace([], '1');
   const status = {
     conditions: [{ type: 'Ready', status: 'True' as const, reason: 'x', message: '', lastTransitionTime: 't' }],
   };
@@ -25,7 +27,7 @@ beforeEach(() => {
   blocks.replace([block('10.0.0.0/26', 'four'), block('fd00::40/122', 'six')], '1');
   // Nothing here may come to ask the API server.
   const api = { request: () => Promise.reject(new Error('asked')) } as unknown as KubeApi;
-  claimer = new BlockClaimer({ api, pools, blocks, nodes, log: silentLog });
+  claimer = new BlockClaimer({ api, pools, blocks, nodes, serviceCidrs, log: silentLog });
 });
 
 function block(cidr: string, poolName: string, node = 'n1', nodeUid = 'u1'): IPBlock {
@@ -49,7 +51,7 @@ describe('a node that asks for a block gets one of its own that it does not know
 
   test.each<[string, Partial<BlockRequest>]>([
     ['when it knows all that it has', { known: ['10.0.0.0/26'] }],
-    ['when none has the address', { address: '10.0.0.64' }],
+    ['when none has the address', { address: '10.0.0.65' }],
   ])('and else a new one, %s', async (_, request) => {
     await expect(claim(request)).rejects.toThrow('asked');
   });

@@ -10,3 +10,16 @@ test('a range is used as long as any pod holds an address of it, of whichever fa
   leased.change(new Map([['u1', undefined]]));
   expect(leased.isUsed('10.42.1.0/26')).toBe(false);
 });
+
+test('what was leased before its pool was known is counted once it is, and nothing twice', () => {
+  let pool: string | undefined;
+  const leased = new LeasedAddresses(() => pool);
+  leased.change(new Map([['u1', ['10.42.1.7', '10.42.1.8']]]));
+  expect(leased.in('late')).toBe(0);
+  pool = 'late';
+  leased.recount();
+  leased.recount();
+  expect(leased.in('late')).toBe(2);
+  leased.change(new Map([['u1', undefined]]));
+  expect(leased.in('late')).toBe(0);
+});

@@ -118,7 +118,7 @@ describe("the operator's service account", () => {
   );
   const KINDS_READ = [
     ...['pods', 'namespaces', 'nodes', 'services', 'endpointslices.discovery.k8s.io'],
-    ...['networkpolicies.networking.k8s.io', ...CLUSTER_KINDS],
+    ...['networkpolicies.networking.k8s.io', 'servicecidrs.networking.k8s.io', ...CLUSTER_KINDS],
     ...['networkpolicies', 'meshservices', 'trafficsplits'].map((plural) => `${plural}.${WEFT}`),
   ];
 

@@ -1,9 +1,10 @@
 import { expect, test } from '@jest/globals';
 import type { IPBlock } from '../../src/api/generated/ipblock.ts';
+import type { ServiceCIDR } from '../../src/api/kubernetes.ts';
 import { collectionPath, KINDS, objectPath } from '../../src/kube/kinds.ts';
 import type { Family } from '../../src/lib/ip.ts';
 import { blockName } from '../../src/model/node/names.ts';
-import { kube, waitUntil } from './cluster.ts';
+import { create, kube, waitUntil } from './cluster.ts';
 import {
   api,
   becomes,
@@ -124,6 +125,28 @@ test('drops the finalizer of a pool whose last block is given back, and the pool
   await api.request('DELETE', objectPath(KINDS.ipBlock, { name: blockName(cidr) }));
   await waitUntil('the pool is free', async () => (await finalizers()).length === 0);
   expect((await poolNow('rested'))?.metadata.deletionTimestamp).toBeUndefined();
+});
+
+test('says whose addresses are in its range, stays in use, and gives out no block that has one', async () => {
+  const path = objectPath(KINDS.serviceCidr, { name: 'kubernetes' });
+  const { spec } = await api.request<ServiceCIDR>('GET', path);
+  const services = (spec.cidrs ?? []).find((cidr) => !cidr.includes(':')) ?? '';
+  const [network = ''] = services.split('/');
+  await makePool('meets-services', { cidr: `${network}/24` });
+  expect(await becomes('meets-services', 'Overlapping', 'True')).toContain(`Services 'kubernetes' (${services})`);
+  expect(await condition('meets-services', 'Overlapping')).toMatchObject({ reason: 'OverlapsServices' });
+  expect(await condition('meets-services', 'Ready')).toMatchObject({ status: 'True' });
+  expect(await condition('meets-services', 'Exhausted')).toMatchObject({ status: 'True' });
+  const asking = await makeNode('asking');
+  expect(await claimPatiently(0, asking)).toMatchObject({ reason: 'PoolExhausted' });
+
+  await makePool('meets-node', { cidr: '10.75.0.0/25' });
+  await becomes('meets-node', 'Ready', 'True');
+  const status = { addresses: [{ type: 'InternalIP', address: '10.75.0.70' }] };
+  await create(api, KINDS.node, { metadata: { name: 'within' }, status });
+  expect(await becomes('meets-node', 'Overlapping', 'True')).toContain("node 'within' (10.75.0.70/32)");
+  expect(cidrsOf([await claimPatiently(1, asking)])).toEqual(['10.75.0.0/26']);
+  await waitUntil('that was all of it', async () => (await condition('meets-node', 'Exhausted'))?.status === 'True');
 });
 
 test('gives out nothing of a disabled pool, and nothing for a node of another uid', async () => {

@@ -32,10 +32,11 @@ function startReplica(instance: string, namespace: string): BlockClaimer {
   const pools = follow(KINDS.ipPool);
   const blocks = follow(KINDS.ipBlock);
   const nodes = follow(KINDS.node);
+  const serviceCidrs = follow(KINDS.serviceCidr);
   const apply = { api, fieldManager: 'weft-ippool' };
   const controllers = runIPPoolControllers(
     {
-      ...{ ...common, pools, blocks, nodes, apply, namespace },
+      ...{ ...common, pools, blocks, nodes, serviceCidrs, apply, namespace },
       status: new StatusWriter({ ...apply, clock: systemClock }),
       events: new EventRecorder({ ...common, controller: 'weft.dev/operator', instance }),
       allocatedIn: () => 0,
@@ -45,7 +46,7 @@ function startReplica(instance: string, namespace: string): BlockClaimer {
     stop.signal,
   );
   running.push(controllers);
-  return new BlockClaimer({ api, pools, blocks, nodes, log: silentLog });
+  return new BlockClaimer({ api, pools, blocks, nodes, serviceCidrs, log: silentLog });
 }
 
 const claimers: BlockClaimer[] = [];

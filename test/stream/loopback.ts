@@ -9,6 +9,7 @@ import {
   type NodeUpdate,
   type Watermark,
 } from '../../src/model/node/desired-update.ts';
+import type { DeadLease, NodeInspection } from '../../src/model/ipam/inspection.ts';
 import type { NodeReportIr } from '../../src/model/node/report.ts';
 import { ensureAuthority, type Authority } from '../../src/pki/authority.ts';
 import { generateKey, issueCertificate, privateKeyPem } from '../../src/pki/certificate.ts';
@@ -177,6 +178,24 @@ const NO_REQUESTS: NodeRequests = {
   known: async () => undefined,
 };
 
+/** What the agent says of its addresses. */
+export const INSPECTION: NodeInspection = {
+  blocks: ['10.42.0.0/26'],
+  attachments: [
+    {
+      ...{ podUid: 'u1', containerId: 'c1', ifname: 'eth0', addresses: ['10.42.0.7'], hostInterface: 'weft1' },
+      ...{ isAlive: true, faults: ['weft1 is down'] },
+    },
+  ],
+  resting: [{ address: '10.42.0.8', lastPodUid: 'u0', restsForMs: 12, isAcknowledged: true }],
+  strayLinks: ['weft2'],
+  strayRoutes: ['10.42.0.9'],
+};
+
+function textOfLease({ containerId, ifname, podUid }: DeadLease): string {
+  return `${containerId} ${ifname} ${podUid}`;
+}
+
 /** One agent and any number of operator replicas, over real TLS on this machine. */
 export class Loopback {
   readonly sink: MemorySink;
@@ -207,6 +226,10 @@ export class Loopback {
       token: async () => GOOD_TOKEN,
       sink,
       teardown: async ({ force }) => (force ? [] : ['a pod runs']),
+      addresses: {
+        inspect: async () => INSPECTION,
+        repair: async (leases) => ({ done: leases.map(textOfLease), refused: ['the rest'] }),
+      },
       log,
     });
     return new Loopback(agent, authority, sink, log);

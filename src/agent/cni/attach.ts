@@ -131,6 +131,18 @@ export class Attacher {
     if (stale.length > 0) this.#deps.logger.info('stale attachments removed', { count: stale.length });
   }
 
+  /** As DEL, when the attachment's turn has come and `isDead` says that nothing uses it; the addresses released. */
+  async reap(attachment: Attachment, isDead: (found: PodAttachment) => boolean): Promise<readonly string[]> {
+    const { leases, dataplane } = this.#deps;
+    return this.#exclusive(attachment, async () => {
+      const found = leases.find(attachment);
+      if (found === undefined || !isDead(found)) return [];
+      await this.#delete(attachment);
+      await dataplane.unwire(found);
+      return found.addresses;
+    });
+  }
+
   /** Takes away links without a lease: those of a DEL that was answered before a crash. */
   async collectOrphans(): Promise<number> {
     const { leases, dataplane } = this.#deps;

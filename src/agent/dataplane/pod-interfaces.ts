@@ -1,8 +1,9 @@
 import { compareIps, hostCidr } from '../../lib/ip.ts';
 import { POD_INTERFACE_PREFIX } from '../../model/node/names.ts';
 import { listLinks } from './netlink/link.ts';
-import { listRoutes } from './netlink/route.ts';
+import { encodeRouteRemoval, listRoutes } from './netlink/route.ts';
 import type { Netns } from './netns.ts';
+import { applyRequests } from './reconcile-entries.ts';
 
 /** The host end of an attachment, as the kernel has it. */
 export interface PodInterface {
@@ -25,4 +26,14 @@ export function listPodInterfaces(host: Netns): PodInterface[] {
     .filter(({ name, kind }) => name.startsWith(POD_INTERFACE_PREFIX) && kind === 'veth')
     .map(({ name, index, mtu }) => ({ name, index, mtu, addresses: addresses.get(index) ?? [] }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Takes away what of our routes leads through a host end to other addresses than these. */
+export function removeStrayRoutes(host: Netns, hostInterface: string, addresses: readonly string[]): void {
+  const index = listLinks(host.rtnetlink).find(({ name }) => name === hostInterface)?.index;
+  const own = new Set(addresses.map(hostCidr));
+  const strays = listRoutes(host.rtnetlink, { ours: true }).filter(
+    ({ destination, interfaceIndex }) => index !== undefined && interfaceIndex === index && !own.has(destination),
+  );
+  applyRequests(host.rtnetlink, strays.map(encodeRouteRemoval), true);
 }

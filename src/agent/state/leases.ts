@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
 import type { Family } from '../../lib/ip.ts';
+import type { RestingAddress } from '../../model/ipam/inspection.ts';
 import {
   acknowledge,
   allocate,
@@ -122,6 +123,14 @@ export class NodeLeases implements LeaseBook {
   /** Resting addresses that some node may still know by their last holder. */
   unacknowledged(): readonly string[] {
     return unacknowledged(this.#state);
+  }
+
+  /** Addresses that nobody holds and somebody has held. */
+  resting(): readonly RestingAddress[] {
+    return [...this.#state.resting].map(([address, { lastHolder, releasedAtMs, acknowledged }]) => {
+      const [lastPodUid = ''] = lastHolder.split('|');
+      return { address, lastPodUid, restsForMs: this.#clock.now() - releasedAtMs, isAcknowledged: acknowledged };
+    });
   }
 
   acknowledge(addresses: readonly string[]): void {

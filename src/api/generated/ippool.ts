@@ -62,7 +62,7 @@ export interface IPPoolSpec {
  */
 export interface IPPoolStatus {
   /**
-   * Addresses that pods can get, which is all but the first of each block.
+   * Addresses that pods can get, which is all but the reserved and the first of each block.
    */
   readonly capacity?: number;
   /**
@@ -74,7 +74,7 @@ export interface IPPoolStatus {
    */
   readonly blocks?: number;
   /**
-   * Ready: the range belongs to this pool alone. Overlapping: another pool had part of it first. Exhausted: no block is left for a further node.
+   * Ready: the range belongs to this pool alone. Overlapping: another pool, nodes or Services have part of it. Exhausted: no block is left for a further node.
    */
   readonly conditions?: readonly Condition[];
 }

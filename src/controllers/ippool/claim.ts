@@ -1,6 +1,6 @@
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
-import type { Node } from '../../api/kubernetes.ts';
+import type { Node, ServiceCIDR } from '../../api/kubernetes.ts';
 import { REASON } from '../../api/reasons.ts';
 import type { KubeApi } from '../../kube/client.ts';
 import { isConflict, isNotFound } from '../../kube/errors.ts';
@@ -9,6 +9,7 @@ import type { StoreReader } from '../../kube/store.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { containsAddress, type Family, familyOf, parseCidr, parseIp } from '../../lib/ip.ts';
 import { type BlockChoice, blockOfAddress, chooseBlock, type PoolState } from '../../model/ipam/blocks.ts';
+import { foreignRanges } from '../../model/ipam/foreign-ranges.ts';
 import { isOpen, poolsForNode, poolStateOf } from '../../model/ipam/pool-choice.ts';
 import { blockName } from '../../model/node/names.ts';
 import type { Problem } from '../../model/problem.ts';
@@ -31,6 +32,7 @@ export interface BlockClaimerDeps {
   readonly pools: StoreReader<IPPool>;
   readonly blocks: StoreReader<IPBlock>;
   readonly nodes: StoreReader<Node>;
+  readonly serviceCidrs: StoreReader<ServiceCIDR>;
   readonly log: Logger;
   /** A node that asks for more has lost its count or its mind; 64 blocks of /26 are 4096 addresses. */
   readonly maxBlocksPerNode?: number;
@@ -69,9 +71,9 @@ export class BlockClaimer {
   }
 
   async #claim(request: BlockRequest, signal: AbortSignal): Promise<IPBlock | Problem> {
-    const { pools, blocks, nodes, log, maxBlocksPerNode } = this.#deps;
+    const { pools, blocks, nodes, serviceCidrs, log, maxBlocksPerNode } = this.#deps;
     const { nodeName, nodeUid, known, address } = request;
-    if (!pools.isSynced || !blocks.isSynced || !nodes.isSynced) return NOT_SYNCED;
+    if (![pools, blocks, nodes, serviceCidrs].every(({ isSynced }) => isSynced)) return NOT_SYNCED;
     const node = nodes.get(nodeName);
     if (node?.metadata.uid !== nodeUid) return nodeUnknown(nodeName, nodeUid);
 
@@ -84,12 +86,15 @@ export class BlockClaimer {
     if (owned !== undefined) return owned;
     if (own.length >= maxBlocksPerNode) return tooManyBlocks(nodeName, own.length);
 
+    const taken = foreignRanges(nodes.list(), serviceCidrs.list());
     // The store may lag behind: what a try has met is added to what it says.
     const met: IPBlock[] = [];
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const all = [...blocks.list(), ...met];
       const choice =
-        address === undefined ? chooseBlock(candidates, all, nodeUid) : blockOfAddress(candidates, all, address);
+        address === undefined
+          ? chooseBlock(candidates, all, nodeUid, taken)
+          : blockOfAddress(candidates, all, address, taken);
       if (!('cidr' in choice)) return choice;
       const block = blockOf(choice, { nodeName, nodeUid });
       const stored = await this.#create(block, signal);
@@ -151,7 +156,7 @@ function hasAddress(cidr: string, address: string): boolean {
 const NOT_SYNCED: Problem = {
   path: 'nodeUid',
   reason: REASON.notSynced,
-  message: 'the operator has not read all pools, blocks and nodes yet; ask again in a moment',
+  message: 'the operator has not read all pools, blocks, nodes and ranges of Services yet; ask again in a moment',
 };
 
 function nodeUnknown(nodeName: string, nodeUid: string): Problem {

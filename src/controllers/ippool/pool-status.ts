@@ -2,7 +2,8 @@ import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
 import { CONDITION, REASON } from '../../api/reasons.ts';
 import { parseCidr } from '../../lib/ip.ts';
-import { blockSizeOf, blocksOf, leasableAddresses } from '../../model/ipam/capacity.ts';
+import { blockSizeOf, leasableAddresses, usableBlocks } from '../../model/ipam/capacity.ts';
+import { type ForeignRange, foreignBlocks, overlapping } from '../../model/ipam/foreign-ranges.ts';
 import type { DesiredCondition } from '../../model/status/conditions.ts';
 import type { PoolRange } from './ranges.ts';
 
@@ -14,6 +15,8 @@ export interface PoolFacts {
   readonly allocated: number;
   /** Pools that had the range first; empty: it is reserved for this pool. */
   readonly conflicts: readonly PoolRange[];
+  /** Addresses of Nodes and Services within the range. */
+  readonly foreign: readonly ForeignRange[];
 }
 
 export interface PoolStatus {
@@ -27,7 +30,7 @@ export interface PoolStatus {
 /** The pool's status: pure, so the same facts give the same conditions. */
 export function poolStatus(pool: IPPool, facts: PoolFacts): PoolStatus {
   return {
-    capacity: leasableAddresses(pool.spec.cidr, blockSizeOf(pool.spec)),
+    capacity: leasableAddresses(pool.spec),
     allocated: facts.allocated,
     blocks: facts.blocks.length,
     conditions: [readyCondition(pool, facts), overlappingCondition(facts), exhaustedCondition(pool, facts)],
@@ -57,19 +60,38 @@ function readyCondition(pool: IPPool, { blocks, conflicts }: PoolFacts): Desired
   return { type, status: 'True', reason: REASON.reserved, message: 'the range belongs to this pool alone' };
 }
 
-function overlappingCondition({ conflicts }: PoolFacts): DesiredCondition {
+function overlappingCondition({ conflicts, foreign }: PoolFacts): DesiredCondition {
   const type = CONDITION.overlapping;
   if (conflicts.length > 0)
     return { type, status: 'True', reason: REASON.overlaps, message: overlapMessage(conflicts) };
-  return { type, status: 'False', reason: REASON.noOverlap, message: 'no other pool has an address of this range' };
+  if (foreign.length > 0) {
+    const reason = foreign.some((one) => one.of === 'services') ? REASON.overlapsServices : REASON.overlapsNodes;
+    return { type, status: 'True', reason, message: foreignMessage(foreign) };
+  }
+  const message = 'no other pool, node or Service has an address of this range';
+  return { type, status: 'False', reason: REASON.noOverlap, message };
 }
 
-function exhaustedCondition(pool: IPPool, { blocks }: PoolFacts): DesiredCondition {
+function exhaustedCondition(pool: IPPool, { blocks, foreign }: PoolFacts): DesiredCondition {
   const type = CONDITION.exhausted;
-  const capacity = blocksOf(pool.spec.cidr, blockSizeOf(pool.spec));
-  const message = `${blocks.length} of ${capacity} blocks belong to nodes`;
-  if (blocks.length < capacity) return { type, status: 'False', reason: REASON.blocksFree, message };
+  const { cidr, reserved = [] } = pool.spec;
+  const lost = foreignBlocks(cidr, blockSizeOf(pool.spec), foreign);
+  const capacity = usableBlocks({ ...pool.spec, reserved: [...reserved, ...lost] });
+  const owned = blocks.filter(({ spec }) => overlapping(spec.cidr, foreign).length === 0).length;
+  const message = `${owned} of ${capacity} blocks belong to nodes`;
+  if (owned < capacity) return { type, status: 'False', reason: REASON.blocksFree, message };
   return { type, status: 'True', reason: REASON.noFreeBlock, message: `${message}; add a pool for more nodes` };
+}
+
+/** Who else has addresses of the range, and what becomes of that. */
+export function foreignMessage(foreign: readonly ForeignRange[]): string {
+  const whose = foreign.map(
+    ({ cidr, of, name }) => `${of === 'node' ? `node '${name}'` : `Services '${name}'`} (${cidr})`,
+  );
+  return (
+    `the range has addresses of ${listOf(whose.sort())}; blocks with such an address are not given out, and blocks ` +
+    'that are must be emptied: move the pods to another pool, and disable this one'
+  );
 }
 
 function overlapMessage(conflicts: readonly PoolRange[]): string {

@@ -22,6 +22,8 @@ export interface QuarantineDeps {
   readonly log: Logger;
   /** The node whose agent still reports this block as its own; a machine can outlive its Node object. */
   readonly holderOf: (cidr: string) => string | undefined;
+  /** Told by the block's uid when its rest begins (monotonic), and with undefined when it ends. */
+  readonly onQuarantine?: (uid: string, sinceMs: number | undefined) => void;
 }
 
 /**
@@ -45,26 +47,32 @@ export class QuarantineReconciler implements Reconciler {
     const { uid = '' } = block.metadata;
     const { nodeName, nodeUid, cidr } = block.spec;
     if (nodes.get(nodeName)?.metadata.uid === nodeUid) {
-      this.#sinceMs.delete(uid);
+      this.#end(uid);
       return DONE;
     }
     const holder = holderOf(cidr);
     if (holder !== undefined) {
-      this.#sinceMs.delete(uid);
+      this.#end(uid);
       events.record(KINDS.ipBlock, block, stillHeld(holder));
       return { requeueAfterMs: QUARANTINE_MS / 10 };
     }
     const sinceMs = this.#sinceMs.get(uid) ?? clock.monotonic();
     if (!this.#sinceMs.has(uid)) {
       this.#sinceMs.set(uid, sinceMs);
+      this.#deps.onQuarantine?.(uid, sinceMs);
       events.record(KINDS.ipBlock, block, quarantined(nodeName));
     }
     const leftMs = sinceMs + QUARANTINE_MS - clock.monotonic();
     // Looked at again within the rest, so that an agent that comes back with the block is noticed.
     if (leftMs > 0) return { requeueAfterMs: Math.min(leftMs, QUARANTINE_MS / 10) };
     await this.#delete(block, signal);
-    this.#sinceMs.delete(uid);
+    this.#end(uid);
     return DONE;
+  }
+
+  #end(uid: string): void {
+    this.#sinceMs.delete(uid);
+    this.#deps.onQuarantine?.(uid, undefined);
   }
 
   /** Asks the API server itself for the Node first: a store may lag. The delete carries uid and resourceVersion. */

@@ -1,5 +1,6 @@
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
+import type { Node, ServiceCIDR } from '../../api/kubernetes.ts';
 import { REASON } from '../../api/reasons.ts';
 import { applyObject, type ApplyOptions, type StatusWriter } from '../../kube/apply.ts';
 import type { KubeApi } from '../../kube/client.ts';
@@ -10,8 +11,9 @@ import { KINDS, objectPath } from '../../kube/kinds.ts';
 import { compareAndSwapConfigMap } from '../../kube/registry.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import { parseCidr } from '../../lib/ip.ts';
+import { foreignRanges, overlapping } from '../../model/ipam/foreign-ranges.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { poolStatus } from './pool-status.ts';
+import { foreignMessage, poolStatus } from './pool-status.ts';
 import { type PoolRange, parseRanges, renderRanges, reserveRange, withoutRanges } from './ranges.ts';
 
 /** Keeps a pool while blocks of it exist. */
@@ -25,6 +27,8 @@ export interface PoolReconcilerDeps {
   readonly api: KubeApi;
   readonly pools: StoreReader<IPPool>;
   readonly blocks: StoreReader<IPBlock>;
+  readonly nodes: StoreReader<Node>;
+  readonly serviceCidrs: StoreReader<ServiceCIDR>;
   readonly status: StatusWriter;
   readonly apply: ApplyOptions;
   readonly events: EventRecorder;
@@ -48,7 +52,7 @@ export class PoolReconciler implements Reconciler {
 
   /** @throws KubeError when something cannot be written; Error when the registry object cannot be read. */
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
-    const { pools, blocks, events, status, allocatedIn } = this.#deps;
+    const { pools, blocks, nodes, serviceCidrs, events, status, allocatedIn } = this.#deps;
     const pool = pools.get(key);
     if (pool === undefined) {
       await this.#releaseDead([key], signal);
@@ -61,8 +65,10 @@ export class PoolReconciler implements Reconciler {
     if (isDeleting) events.record(KINDS.ipPool, pool, inUse(own));
 
     const conflicts = isDeleting ? [] : await this.#reserve(pool, signal);
-    for (const other of conflicts) events.record(KINDS.ipPool, pool, overlapping(other));
-    const desired = poolStatus(pool, { blocks: own, allocated: allocatedIn(key), conflicts });
+    for (const other of conflicts) events.record(KINDS.ipPool, pool, meetsPool(other));
+    const foreign = overlapping(pool.spec.cidr, foreignRanges(nodes.list(), serviceCidrs.list()));
+    if (foreign.length > 0) events.record(KINDS.ipPool, pool, meetsOthers(foreignMessage(foreign)));
+    const desired = poolStatus(pool, { blocks: own, allocated: allocatedIn(key), conflicts, foreign });
     const written = await status.write(KINDS.ipPool, settled, desired, signal);
     return 'requeueAfterMs' in written ? written : { requeueAfterMs: REFRESH_MS };
   }
@@ -149,7 +155,11 @@ function inUse(blocks: readonly IPBlock[]) {
   return { type: 'Normal', reason: REASON.poolInUse, action: 'Delete', message } as const;
 }
 
-function overlapping({ name, cidr }: PoolRange) {
+function meetsOthers(message: string) {
+  return { type: 'Warning', reason: REASON.poolOverlaps, action: 'Reserve', message } as const;
+}
+
+function meetsPool({ name, cidr }: PoolRange) {
   const message = `the range overlaps with that of pool '${name}' (${cidr}), which was first`;
   return { type: 'Warning', reason: REASON.poolOverlaps, action: 'Reserve', message } as const;
 }

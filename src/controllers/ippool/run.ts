@@ -14,7 +14,7 @@ export interface IPPoolControllerDeps extends PoolReconcilerDeps, QuarantineDeps
 
 /** Runs the reconcilers of pools and of their blocks while this replica leads; resolves when both have stopped. */
 export async function runIPPoolControllers(deps: IPPoolControllerDeps, signal: AbortSignal): Promise<void> {
-  const { pools, blocks, nodes, clock, log, onReconciled } = deps;
+  const { pools, blocks, nodes, serviceCidrs, clock, log, onReconciled } = deps;
   const poolQueue = queueOf(deps, 'ippool');
   const blockQueue = queueOf(deps, 'ipblock-quarantine');
   const enqueuePools = () => {
@@ -36,13 +36,16 @@ export async function runIPPoolControllers(deps: IPPoolControllerDeps, signal: A
       if (pool !== undefined) poolQueue.add(pool);
     }),
     nodes.onChange((_key, before, after) => {
-      if (before === undefined || after === undefined) enqueueBlocks();
+      if (before !== undefined && after !== undefined) return;
+      enqueueBlocks();
+      enqueuePools();
     }),
+    serviceCidrs.onChange(() => enqueuePools()),
   ];
   enqueuePools();
   enqueueBlocks();
   const observer = onReconciled === undefined ? {} : { onReconciled };
-  const common = { stores: [pools, blocks, nodes], clock, log, ...observer };
+  const common = { stores: [pools, blocks, nodes, serviceCidrs], clock, log, ...observer };
   try {
     await Promise.all([
       runController({ ...common, name: 'ippool', reconciler: new PoolReconciler(deps), queue: poolQueue }, signal),

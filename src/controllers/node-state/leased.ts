@@ -23,6 +23,12 @@ export class LeasedAddresses {
     return pools;
   }
 
+  /** Counts from the beginning: pools may have come since, or gone. */
+  recount(): void {
+    this.#perPool.clear();
+    for (const address of [...this.#byUid.values()].flat()) this.#count(address, 1, new Set());
+  }
+
   /** Pods that hold addresses. */
   get count(): number {
     return this.#byUid.size;

@@ -12,6 +12,7 @@ import {
   sizeOf,
 } from '../../lib/ip.ts';
 import type { Problem } from '../problem.ts';
+import { leasableIn } from './capacity.ts';
 import type { LeaseEntry } from './lease-journal.ts';
 import {
   applyEntry,
@@ -140,7 +141,7 @@ export function needsBlock(state: LeaseState, family: Family, nowMs: number): bo
 export function freeAddresses(state: LeaseState, family: Family, nowMs: number): number {
   const ranges = state.blocks.filter(({ range }) => range.family === family);
   const isOurs = (address: string) => isLeasable(ranges, address);
-  const leasable = ranges.reduce((sum, block) => sum + leasableIn(block), 0);
+  const leasable = ranges.reduce((sum, block) => sum + leasableIn(block.range, block.reservedRanges), 0);
   const leased = [...state.leases.values()].filter(({ address }) => isOurs(address)).length;
   const tired = [...state.resting].filter(([address, rest]) => !mayReuse(rest, nowMs) && isOurs(address)).length;
   return leasable - leased - tired;
@@ -278,15 +279,6 @@ function rangesOf(blocks: readonly LeasableBlock[]): BlockRange[] {
     const reserved = block.reserved.flatMap((cidr) => parseCidr(cidr) ?? []);
     return [{ ...block, range, reservedRanges: reserved.filter((part) => overlaps(part, range)) }];
   });
-}
-
-/** Exact while reserved prefixes do not overlap each other, as the CRD demands. */
-function leasableIn({ range, reservedRanges }: BlockRange): number {
-  const taken = reservedRanges.reduce((sum, part) => sum + Math.min(Number(sizeOf(part)), Number(sizeOf(range))), 0);
-  const firstIsReserved = reservedRanges.some((part) =>
-    containsAddress(part, { family: range.family, value: range.base }),
-  );
-  return Math.max(0, Number(sizeOf(range)) - taken - (firstIsReserved ? 0 : 1));
 }
 
 /** Whether one of `blocks` may give the address. */

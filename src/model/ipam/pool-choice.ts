@@ -1,5 +1,6 @@
 import type { IPPool } from '../../api/generated/ippool.ts';
 import type { Namespace, Node, Pod } from '../../api/kubernetes.ts';
+import type { Condition } from '../../api/meta.ts';
 import { CONDITION, REASON } from '../../api/reasons.ts';
 import { canonicalIp, containsAddress, type Family, familyOf, parseCidr, parseIp } from '../../lib/ip.ts';
 import { matchesSelector } from '../labels.ts';
@@ -29,8 +30,16 @@ export function isOpen({ metadata, spec, status }: IPPool): boolean {
   );
 }
 
+/** Another pool had part of the range first: this one gives out nothing. */
+export function isSecond({ status }: IPPool): boolean {
+  const isSo = ({ type, status: is, reason }: Condition) =>
+    type === CONDITION.overlapping && is === 'True' && reason === REASON.overlaps;
+  return status?.conditions?.some(isSo) ?? false;
+}
+
 export function poolStateOf({ metadata, spec }: IPPool): PoolState {
-  return { name: metadata.name, uid: metadata.uid ?? '', cidr: spec.cidr, blockSize: blockSizeOf(spec) };
+  const { cidr, reserved = [] } = spec;
+  return { name: metadata.name, uid: metadata.uid ?? '', cidr, blockSize: blockSizeOf(spec), reserved };
 }
 
 /** The pools that a node takes blocks of by itself, to have addresses ready: those for pods of any namespace. */

@@ -151,3 +151,34 @@ describe('DEL', () => {
     expect(log).toEqual(['shut', 'unwire']);
   });
 });
+
+describe('a lease that is taken back on request', () => {
+  test('is judged when the ADD of its attachment is over, and not by what was so before', async () => {
+    const agent = attacher();
+    known.resolve();
+    const adding = agent.handle(ADD, new AbortController().signal);
+    const judged: string[] = [];
+    const reaped = agent.reap(ADD, ({ podUid }) => {
+      judged.push(podUid);
+      return false;
+    });
+    await settle();
+    expect(judged).toEqual([]);
+    written.resolve();
+    await adding;
+    expect(await reaped).toEqual([]);
+    expect(judged).toEqual(['u1']);
+    expect(log).not.toContain('release');
+  });
+
+  test('goes as by DEL when nothing uses it: closed first, then released, then without a link', async () => {
+    const agent = attacher();
+    written.resolve();
+    known.resolve();
+    await agent.handle(ADD, new AbortController().signal);
+    log = [];
+    expect(await agent.reap(ADD, () => true)).toEqual(ATTACHMENT.addresses);
+    expect(log).toEqual(['shut', 'release', 'tell', 'unwire']);
+    expect(await agent.reap(ADD, () => true)).toEqual([]);
+  });
+});

@@ -2,9 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Cidr, formatCidr, hostCidr, overlaps, parseCidr } from '../../../src/lib/ip.ts';
 import { blockOfAddress, chooseBlock, type BlockChoice, type PoolState } from '../../../src/model/ipam/blocks.ts';
-import { blockSizeOf, blocksOf, leasableAddresses } from '../../../src/model/ipam/capacity.ts';
+import type { ForeignRange } from '../../../src/model/ipam/foreign-ranges.ts';
+import { disjointRanges, leasableIn } from '../../../src/model/ipam/capacity.ts';
 
-const POOL: PoolState = { name: 'default', uid: 'p1', cidr: '10.0.0.0/24', blockSize: 26 };
+const POOL: PoolState = { name: 'default', uid: 'p1', cidr: '10.0.0.0/24', blockSize: 26, reserved: [] };
 
 function block(cidr: string) {
   return { spec: { cidr, nodeName: 'node-b' } };
@@ -76,8 +77,83 @@ describe('chooseBlock', () => {
   });
 });
 
+describe('chooseBlock where addresses are reserved', () => {
+  test('gives no block that is reserved whole, in one piece or in many, and every other one', () => {
+    const reserved = ['10.0.0.0/26', '10.0.0.64/27', '10.0.0.96/28', '10.0.0.112/28', '10.0.0.130/32'];
+    const pool = { ...POOL, reserved };
+    const taken: string[] = [];
+    for (let count = 0; count < 2; count += 1) taken.push(chosen(chooseBlock([pool], taken.map(block), 'node-a')).cidr);
+    expect([...taken].sort()).toEqual(['10.0.0.128/26', '10.0.0.192/26']);
+    expect(chooseBlock([pool], taken.map(block), 'node-a')).toMatchObject({ reason: 'PoolExhausted' });
+  });
+
+  test('always gives one of which an address can be leased', () => {
+    const part = fc.tuple(fc.nat({ max: 1023 }), fc.integer({ min: 24, max: 32 }));
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 24, max: 30 }),
+        fc.array(part, { maxLength: 30 }),
+        fc.string(),
+        (size, parts, uid) => {
+          const reserved = parts.map(([offset, length]) => {
+            const base = offset - (offset % 2 ** (32 - length));
+            return `10.0.${base >>> 8}.${base & 255}/${length}`;
+          });
+          const choice = chooseBlock([{ ...POOL, cidr: '10.0.0.0/22', blockSize: size, reserved }], [], uid);
+          if ('cidr' in choice) expect(leasableIn(range(choice.cidr), disjointRanges(reserved))).toBeGreaterThan(0);
+        },
+      ),
+    );
+  });
+});
+
+describe('where nodes and Services have addresses', () => {
+  const foreign: ForeignRange[] = [
+    { cidr: '10.0.0.70/32', of: 'node', name: 'n1' },
+    { cidr: '10.0.0.128/25', of: 'services', name: 'kubernetes' },
+  ];
+
+  test('chooseBlock gives the blocks without such an address, and no other', () => {
+    expect(chosen(chooseBlock([POOL], [], 'node-a', foreign)).cidr).toBe('10.0.0.0/26');
+    expect(chooseBlock([POOL], [block('10.0.0.0/26')], 'node-a', foreign)).toMatchObject({ reason: 'PoolExhausted' });
+  });
+
+  test('a pool within a range of Services gives none', () => {
+    const all: ForeignRange = { cidr: '10.0.0.0/12', of: 'services', name: 'kubernetes' };
+    expect(chooseBlock([POOL], [], 'node-a', [all])).toMatchObject({ reason: 'PoolExhausted' });
+  });
+
+  test.each([
+    ['10.0.0.71', "node 'n1' has 10.0.0.70/32"],
+    ['10.0.0.200', "Services (ServiceCIDR 'kubernetes') has 10.0.0.128/25"],
+  ])('no block is claimed for %s in such a block, and the refusal says who has it', (address, why) => {
+    const refusal = blockOfAddress([POOL], [], address, foreign);
+    expect(refusal).toMatchObject({ reason: 'AddressReserved', message: expect.stringContaining(why) });
+  });
+
+  test('no block that is chosen has an address of theirs', () => {
+    const ranges = fc.tuple(fc.nat({ max: 1023 }), fc.integer({ min: 23, max: 32 })).map(([offset, length]) => {
+      const base = offset - (offset % 2 ** (32 - length));
+      return { cidr: `10.0.${base >>> 8}.${base & 255}/${length}`, of: 'services', name: 'x' } as const;
+    });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 22, max: 30 }),
+        fc.array(ranges, { maxLength: 12 }),
+        fc.string(),
+        (size, all, uid) => {
+          const choice = chooseBlock([{ ...POOL, cidr: '10.0.0.0/22', blockSize: size }], [], uid, all);
+          const isFree = (cidr: string) => all.every((other) => !overlaps(range(other.cidr), range(cidr)));
+          if ('cidr' in choice) expect(isFree(choice.cidr)).toBe(true);
+          else expect(all).not.toEqual([]);
+        },
+      ),
+    );
+  });
+});
+
 describe('chooseBlock for IPv6', () => {
-  const WIDE: PoolState = { name: 'six', uid: 'p6', cidr: 'fd00:10:244::/48', blockSize: 122 };
+  const WIDE: PoolState = { name: 'six', uid: 'p6', cidr: 'fd00:10:244::/48', blockSize: 122, reserved: [] };
 
   test('cuts a pool of 2^74 blocks where nodes begin, and goes on when that is taken', () => {
     const nodes = Array.from({ length: 50 }, (_, index) => `node-${index}`);
@@ -104,11 +180,11 @@ describe('chooseBlock for IPv6', () => {
 });
 
 describe('blockOfAddress', () => {
-  const SIX: PoolState = { name: 'six', uid: 'p6', cidr: 'fd00::/64', blockSize: 122 };
+  const SIX: PoolState = { name: 'six', uid: 'p6', cidr: 'fd00::/64', blockSize: 122, reserved: [] };
   const pools = [POOL, SIX];
 
   test.each([
-    ['10.0.0.0', { cidr: '10.0.0.0/26', pool: 'default', poolUid: 'p1' }],
+    ['10.0.0.1', { cidr: '10.0.0.0/26', pool: 'default', poolUid: 'p1' }],
     ['10.0.0.77', { cidr: '10.0.0.64/26', pool: 'default', poolUid: 'p1' }],
     ['10.0.0.255', { cidr: '10.0.0.192/26', pool: 'default', poolUid: 'p1' }],
     ['fd00::1:7f', { cidr: 'fd00::1:40/122', pool: 'six', poolUid: 'p6' }],
@@ -125,7 +201,12 @@ describe('blockOfAddress', () => {
           ? { ...SIX, cidr: 'fd00::/104', blockSize: blockSize + 96 }
           : { ...POOL, cidr: '10.0.0.0/16', blockSize };
         const address = isSix ? `fd00::${(high * 256 + low).toString(16)}` : `10.0.${high}.${low}`;
-        const { cidr } = chosen(blockOfAddress([pool], [], address));
+        const answer = blockOfAddress([pool], [], address);
+        if (!('cidr' in answer)) {
+          expect(answer).toMatchObject({ reason: 'AddressReserved' });
+          return;
+        }
+        const { cidr } = answer;
         expect(range(cidr).length).toBe(pool.blockSize);
         expect(overlaps(range(cidr), range(hostCidr(address)))).toBe(true);
       }),
@@ -141,6 +222,15 @@ describe('blockOfAddress', () => {
   });
 
   test.each([
+    ['the first of its block', '10.0.0.64'],
+    ['reserved', '10.0.0.77'],
+    ['reserved with many others', '10.0.0.200'],
+  ])('of an address that is %s is none, before a block is claimed for it', (_, address) => {
+    const pool = { ...POOL, reserved: ['10.0.0.77/32', '10.0.0.192/26'] };
+    expect(blockOfAddress([pool], [], address)).toMatchObject({ reason: 'AddressReserved' });
+  });
+
+  test.each([
     ['the same block', '10.0.0.64/26'],
     ['a smaller one of an older pool, without the address', '10.0.0.112/28'],
     ['a larger one', '10.0.0.0/24'],
@@ -153,30 +243,5 @@ describe('blockOfAddress', () => {
   test('beside blocks of others, and of the other family, is free', () => {
     const others = [block('10.0.0.0/26'), block('10.0.0.128/25'), block('fd00::/64')];
     expect(blockOfAddress(pools, others, '10.0.0.77')).toMatchObject({ cidr: '10.0.0.64/26' });
-  });
-});
-
-describe('leasableAddresses', () => {
-  test('counts all but the first address of each block', () => {
-    expect(leasableAddresses('10.0.0.0/24', 26)).toBe(4 * 63);
-    expect(leasableAddresses('10.0.0.0/26', 26)).toBe(63);
-    expect(leasableAddresses('10.0.0.0/28', 26)).toBe(0);
-    expect(leasableAddresses('nonsense', 26)).toBe(0);
-    expect(leasableAddresses('fd00::/120', 122)).toBe(4 * 63);
-  });
-
-  test('ends where numbers are not exact any more, as statuses show integers', () => {
-    expect(leasableAddresses('fd00::/48', 122)).toBe(Number.MAX_SAFE_INTEGER);
-    expect(blocksOf('fd00::/48', 122)).toBe(Number.MAX_SAFE_INTEGER);
-    expect(blocksOf('fd00::/64', 122)).toBe(Number.MAX_SAFE_INTEGER);
-    expect(blocksOf('fd00::/72', 122)).toBe(2 ** 50);
-  });
-
-  test.each([
-    [{ cidr: '10.0.0.0/16' }, 26],
-    [{ cidr: 'fd00::/64' }, 122],
-    [{ cidr: 'fd00::/64', blockSize: 120 }, 120],
-  ])('of %j has blocks of /%d', (spec, expected) => {
-    expect(blockSizeOf(spec)).toBe(expected);
   });
 });

@@ -3,12 +3,12 @@ import type { PoolState } from '../../../src/model/ipam/blocks.ts';
 import type { LeaseEntry } from '../../../src/model/ipam/lease-journal.ts';
 import { NO_LEASES, type LeasableBlock, type Lease, type LeaseState } from '../../../src/model/ipam/lease-state.ts';
 
+export const RESERVED = ['10.0.0.9/32', 'fd00::a/127'];
 /** 4 blocks of 3 addresses of each family for 3 machines: all is used, given back and used again within a few steps. */
 export const POOLS: Readonly<Record<Family, PoolState>> = {
-  4: { name: 'small', uid: 'pool-1', cidr: '10.0.0.0/28', blockSize: 30 },
-  6: { name: 'small6', uid: 'pool-2', cidr: 'fd00::/124', blockSize: 126 },
+  4: { name: 'small', uid: 'pool-1', cidr: '10.0.0.0/28', blockSize: 30, reserved: RESERVED.slice(0, 1) },
+  6: { name: 'small6', uid: 'pool-2', cidr: 'fd00::/124', blockSize: 126, reserved: RESERVED.slice(1) },
 };
-export const RESERVED = ['10.0.0.9/32', 'fd00::a/127'];
 
 /** What a pod may be told to have; `fixed` in part in blocks of one machine, reserved, or the first of a block. */
 export interface Wish {

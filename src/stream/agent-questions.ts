@@ -1,0 +1,71 @@
+import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
+import { Asked } from './asked.ts';
+import type { AgentMessage } from './generated/wire/weft/node/v1/node_pb.ts';
+import { parseInspection } from './inspection.ts';
+import type { OperatorPayload } from './wire.ts';
+
+/** What an operator asks of one agent, and the answers it waits for. */
+export class AgentQuestions {
+  readonly #teardowns = new Asked<readonly string[]>();
+  readonly #inspections = new Asked<NodeInspection | Error>();
+  readonly #repairs = new Asked<NodeRepairs>();
+  #count = 0;
+
+  /** The agent's complaints, none if all is gone. */
+  teardown(send: (payload: OperatorPayload) => void, force: boolean): Promise<readonly string[]> {
+    const id = this.#nextId();
+    return this.#teardowns.ask(id, () => send({ case: 'teardown', value: { id, force } }));
+  }
+
+  /** Rejects when the agent could not look. */
+  async inspect(send: (payload: OperatorPayload) => void): Promise<NodeInspection> {
+    const id = this.#nextId();
+    const answer = await this.#inspections.ask(id, () => send({ case: 'inspect', value: { id } }));
+    if (answer instanceof Error) throw answer;
+    return answer;
+  }
+
+  repair(send: (payload: OperatorPayload) => void, leases: readonly DeadLease[]): Promise<NodeRepairs> {
+    const id = this.#nextId();
+    const value = { id, leases: leases.map(({ containerId, ifname, podUid }) => ({ containerId, ifname, podUid })) };
+    return this.#repairs.ask(id, () => send({ case: 'repair', value }));
+  }
+
+  /** Takes what is an answer. */
+  answer({ message }: AgentMessage): void {
+    switch (message.case) {
+      case 'teardownResult':
+        this.#teardowns.answer(message.value.id, message.value.errors);
+        break;
+      case 'inspectResult': {
+        const { id, body, problem } = message.value;
+        this.#inspections.answer(id, problem === '' ? parsed(body) : new Error(problem));
+        break;
+      }
+      case 'repairResult': {
+        const { id, done, refused } = message.value;
+        this.#repairs.answer(id, { done, refused });
+        break;
+      }
+      default:
+        break;
+    }
+  }
+
+  rejectAll(error: Error): void {
+    for (const asked of [this.#teardowns, this.#inspections, this.#repairs]) asked.rejectAll(error);
+  }
+
+  #nextId(): string {
+    this.#count += 1;
+    return String(this.#count);
+  }
+}
+
+function parsed(body: Uint8Array): NodeInspection | Error {
+  try {
+    return parseInspection(body);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}

@@ -1,0 +1,42 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { DesiredTable } from '../../src/model/node/desired.ts';
+import { parseInspection } from '../../src/stream/inspection.ts';
+import { INSPECTION, Loopback, NODE, until } from './loopback.ts';
+
+let net: Loopback;
+
+beforeEach(async () => {
+  net = await Loopback.start();
+});
+
+afterEach(async () => {
+  await net.stop();
+});
+
+test('any replica hears what a node knows of addresses, and what it put right', async () => {
+  const replicas = [net.replica(new DesiredTable()), net.replica(new DesiredTable())];
+  await until(() => net.agent.replicas === 2, 'both are connected');
+  const dead = { containerId: 'c1', ifname: 'eth0', podUid: 'u1' };
+  for (const { client } of replicas) {
+    expect(await client.inspect(NODE)).toEqual(INSPECTION);
+    expect(await client.repair(NODE, [dead])).toEqual({ done: ['c1 eth0 u1'], refused: ['the rest'] });
+  }
+});
+
+test('of a node that is away there is an error that names it, and no empty account', async () => {
+  const replica = net.replica(new DesiredTable());
+  await until(() => net.agent.replicas === 1, 'it is connected');
+  const asked = [replica.client.inspect('n7'), replica.client.repair('n7', [])];
+  for (const answer of asked) await expect(answer).rejects.toThrow('there is no node n7');
+  await net.agent.close();
+  await expect(replica.client.inspect(NODE)).rejects.toThrow(NODE);
+});
+
+test.each([
+  ['a list that is missing', { ...INSPECTION, resting: undefined }],
+  ['an address that is none', { ...INSPECTION, blocks: [7] }],
+  ['a lease that is none', { ...INSPECTION, attachments: ['weft1'] }],
+])('an account with %s is refused as a whole', (_, account) => {
+  const body = new TextEncoder().encode(JSON.stringify(account));
+  expect(() => parseInspection(body)).toThrow('unexpected');
+});
