@@ -1,4 +1,4 @@
-// Tiers: `unit` is pure and takes seconds; the others need root and the lab's programs and run one at a time.
+// Tiers: `unit` is pure and takes seconds; the others need root and the lab's programs.
 const shared = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],

@@ -25,7 +25,8 @@ if (only !== 'unit') {
 for (const tier of only === undefined ? TIERS : [only]) {
   console.error(`\n━━ ${tier}`);
   const started = performance.now();
-  const inBand = tier === 'unit' ? [] : ['--runInBand'];
+  // Namespaces of the data plane's tests are each one's own; the other two share an API server.
+  const workers = { unit: [], kube: ['--runInBand'], dataplane: ['--maxWorkers=2'], cluster: ['--runInBand'] }[tier];
   const { status } = spawnSync(
     'node',
     [
@@ -34,7 +35,7 @@ for (const tier of only === undefined ? TIERS : [only]) {
       'node_modules/.bin/jest',
       '--selectProjects',
       tier,
-      ...inBand,
+      ...workers,
       ...rest,
     ],
     { stdio: 'inherit', env: { ...process.env, PATH: `${BIN}:${process.env['PATH'] ?? ''}` } },
