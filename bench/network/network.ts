@@ -98,6 +98,6 @@ function exchangeRow(what: string, { candidate, baseline, ratio, noise }: Compar
 }
 
 const NOTES: readonly string[] = [
-  'Weft: links, tunnel, policy table (pods known, no policy) and service table as the agent makes them, in network namespaces. Baseline: the same topology and MTU made with `ip` and `bridge`: routed veth pairs, one VXLAN device a node, no firewall and no connection tracking at all.',
+  'Weft: links, tunnel, policy table (pods known, no policy) and service table as the agent makes them, in network namespaces. Baseline: the same topology and MTU made with `ip`: routed veth pairs, one VXLAN device a node, no firewall and no connection tracking at all.',
   'Nodes are namespaces on one machine, joined by a bridge. TCP stream: iperf3, one stream of 1 s each time, as the receiver counts. Request and response: one byte each way over one connection (bench/network/exchange.c), half a second each time.',
 ];

@@ -1,5 +1,4 @@
 import path from 'node:path';
-import { run } from '../../lab/setup/shell.ts';
 import { PolicyTable } from '../../src/agent/dataplane/nft/policy-table.ts';
 import { ServiceTable } from '../../src/agent/dataplane/nft/services/service-table.ts';
 import { wirePod } from '../../src/agent/dataplane/pod-link.ts';
@@ -76,7 +75,7 @@ function placeOf({
   return { netnsPath, address };
 }
 
-/** The same by hand: routed veth pairs and a VXLAN device, with `ip` and `bridge`, and no firewall at all. */
+/** The same by hand: routed veth pairs and a VXLAN device, with `ip`, and no firewall at all. */
 export async function plainSide(): Promise<Side> {
   const lab = new NetnsLab();
   const fabric = lab.add('plain');
@@ -91,12 +90,11 @@ export async function plainSide(): Promise<Side> {
     lab.ip(node.path, 'link', 'set', 'eth0', 'mtu', String(UNDERLAY_MTU), 'up');
     lab.ip(node.path, 'address', 'add', `192.0.2.${own}/24`, 'dev', 'eth0');
     applySysctls(node, FORWARDING);
-    const tunnel = ['type', 'vxlan', 'id', '77', 'dstport', '4789', 'local', `192.0.2.${own}`, 'nolearning'];
+    const ends = ['local', `192.0.2.${own}`, 'remote', `192.0.2.${other}`];
+    const tunnel = ['type', 'vxlan', 'id', '77', 'dstport', '4789', ...ends, 'nolearning'];
     lab.ip(node.path, 'link', 'add', 'tunnel', 'address', tunnelMac(own), ...tunnel);
     lab.ip(node.path, 'link', 'set', 'tunnel', 'mtu', String(UNDERLAY_MTU - TUNNEL_BYTES), 'up');
     lab.ip(node.path, 'address', 'add', `10.42.${own}.0/32`, 'dev', 'tunnel');
-    const entry = ['fdb', 'append', tunnelMac(other), 'dev', 'tunnel', 'dst', `192.0.2.${other}`];
-    await run('nsenter', [`--net=${node.path}`, 'bridge', ...entry]);
     const neighbour = ['lladdr', tunnelMac(other), 'dev', 'tunnel', 'nud', 'permanent'];
     lab.ip(node.path, 'neighbour', 'add', `10.42.${other}.0`, ...neighbour);
     lab.ip(node.path, 'route', 'add', `10.42.${other}.0/26`, 'via', `10.42.${other}.0`, 'dev', 'tunnel', 'onlink');

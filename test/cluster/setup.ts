@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { startCluster } from '../../lab/cluster/cluster.ts';
+import { startCluster, stopCluster } from '../../lab/cluster/cluster.ts';
 import { kubeconfigOf, TEST_CLUSTER } from '../../lab/cluster/config.ts';
 import { installGatewayApi } from '../../lab/cluster/gateway-api.ts';
 import { installWeft, waitForNetwork } from '../../lab/cluster/install.ts';
@@ -11,9 +11,15 @@ import { applyManifests } from './cluster.ts';
  */
 export default async function setup(): Promise<void> {
   if (process.env['WEFT_KEEP_CLUSTER'] === '1' && existsSync(kubeconfigOf(TEST_CLUSTER))) return;
-  await startCluster(TEST_CLUSTER);
-  await installGatewayApi(TEST_CLUSTER);
-  await installWeft(TEST_CLUSTER);
-  await applyManifests('pool.yaml');
-  await waitForNetwork(TEST_CLUSTER);
+  try {
+    await startCluster(TEST_CLUSTER);
+    await installGatewayApi(TEST_CLUSTER);
+    await installWeft(TEST_CLUSTER);
+    await applyManifests('pool.yaml');
+    await waitForNetwork(TEST_CLUSTER);
+  } catch (error) {
+    // Jest calls no teardown after a setup that failed.
+    if (process.env['WEFT_KEEP_CLUSTER'] !== '1') await stopCluster(TEST_CLUSTER);
+    throw error;
+  }
 }
