@@ -64,7 +64,7 @@ export interface NodeAgentObserver {
 const COLLECT_EVERY_MS = 60_000;
 /** How often the kernel is looked at: what a stranger changed is put back within this. */
 const VERIFY_EVERY_MS = 5_000;
-const PATHS_EVERY_MS = 15_000;
+const PATHS_EVERY_MS = 5_000;
 const GIVE_BACK_EVERY_MS = 15_000;
 
 /** Everything that this node does, but for talking to operators: it goes on from what it was told last when they are away. */

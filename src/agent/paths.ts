@@ -15,6 +15,8 @@ export interface PathsDeps {
 const SMALL_BYTES = { 4: 576, 6: 1280 } as const;
 const TIMEOUT_MS = 1_000;
 const AT_ONCE = 16;
+/** Ways that are tried at each call; with more, some calls are left out, so that large clusters send no more. */
+const WAYS_A_CALL = 300;
 /** Looks in a row that must fail before it is said: nodes restart. */
 const LOOKS_BEFORE_FAULT = 2;
 
@@ -28,6 +30,7 @@ export class Paths {
   readonly #failing = new Map<string, { readonly fault: PathFault; readonly looks: number }>();
 
   #hasLooked = false;
+  #callsLeftOut = 0;
 
   constructor(deps: PathsDeps) {
     this.#deps = deps;
@@ -40,13 +43,16 @@ export class Paths {
     return known.map(({ fault }) => fault).sort((a, b) => a.node.localeCompare(b.node) || a.family - b.family);
   }
 
-  /** One look at all nodes, some at a time. */
+  /** One look at all nodes, some at a time; for every few seconds. */
   async look(): Promise<void> {
     const { resources, podMtu } = this.#deps;
     const [own, mtu] = [resources.get('node', 'self'), podMtu()];
     if (own === undefined || mtu === undefined) return;
     const peers = [...resources.all('peer')].map(([, peer]) => peer);
     const ways = peers.flatMap((peer) => waysTo(peer, own));
+    this.#callsLeftOut += 1;
+    if (this.#callsLeftOut * WAYS_A_CALL < ways.length) return;
+    this.#callsLeftOut = 0;
     const keys = new Set(ways.map(keyOf));
     for (const key of this.#failing.keys()) if (!keys.has(key)) this.#failing.delete(key);
     const work = async () => {

@@ -59,6 +59,19 @@ test('a fault is said when two looks in a row find it, by family, and is over wi
   expect(own.faults).toEqual([{ node: 'b', family: 6, what: 'Unreachable', bytes: MTU }]);
 });
 
+test('with a thousand nodes three calls of four are left out', async () => {
+  for (let index = 0; index < 1_000; index += 1) {
+    const address = `10.43.${index >> 8}.${index & 255}`;
+    addPeer(`n${index}`, address);
+    largest.set(address, MTU);
+  }
+  const own = paths();
+  for (let call = 1; call < 4; call += 1) await own.look();
+  expect(own.faults).toBeUndefined();
+  await own.look();
+  expect(own.faults).toEqual([]);
+});
+
 test('a node that is gone is no fault', async () => {
   addPeer('b', '10.42.1.0');
   const own = paths();
