@@ -6,11 +6,13 @@ import type { NodeIr, PeerIr, PodIr } from '../model/node/ir.ts';
 import { VXLAN_PORT, VXLAN_VNI, tunnelMacOf } from '../model/node/names.ts';
 import type { PodAttachment, PodDataplane } from './cni/attach.ts';
 import type { Netns } from './dataplane/netns.ts';
+import type { HostPortTable } from './dataplane/nft/host-ports/table.ts';
 import type { NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { checkPod } from './dataplane/pod-link-check.ts';
+import { localnetSysctl } from './dataplane/host-port-loopback.ts';
 import { unwirePod, wirePod } from './dataplane/pod-link.ts';
-import { applyIpv6Forwarding } from './dataplane/sysctl.ts';
+import { applyIpv6Forwarding, applySysctls } from './dataplane/sysctl.ts';
 import { findUnderlay, podMtuOf, tunnelMtuOf } from './dataplane/underlay.ts';
 import { applyOwnBlocks, applyVxlan } from './dataplane/vxlan.ts';
 import type { ResourceStore } from './state/resources.ts';
@@ -27,6 +29,7 @@ const SMALLEST_MTU = 1450;
 export interface NodeNetworkDeps {
   readonly host: Netns;
   readonly policy: PolicyTable;
+  readonly hostPorts: HostPortTable;
   readonly resources: ResourceStore;
   readonly mesh: PodMesh;
   readonly logger: Logger;
@@ -97,15 +100,18 @@ export class NodeNetwork implements PodDataplane {
 
   async guard(pod: PodIr, attachment: PodAttachment): Promise<void> {
     await this.#deps.policy.apply({ pods: { bind: [bindingOf(pod, attachment)] } });
+    if (attachment.wiring?.hostPorts !== undefined) await this.#deps.hostPorts.add(attachment);
     this.#deps.mesh.open(pod, attachment);
   }
 
   wire(attachment: PodAttachment): void {
     wirePod(this.#deps.host, this.#linkOf(attachment));
+    if (attachment.wiring?.hostPorts !== undefined) applySysctls(this.#deps.host, localnetSysctl(attachment));
   }
 
   async shut(attachment: PodAttachment): Promise<void> {
     this.#deps.mesh.close(attachment);
+    await this.#deps.hostPorts.remove(attachment);
     await this.#deps.policy.apply({ pods: { unbind: [attachment.hostInterface] } });
   }
 
@@ -132,12 +138,12 @@ export class NodeNetwork implements PodDataplane {
   }
 
   check(attachment: PodAttachment): readonly string[] {
-    return checkPod(this.#deps.host, this.#linkOf(attachment));
+    return [...checkPod(this.#deps.host, this.#linkOf(attachment)), ...this.#deps.hostPorts.faults(attachment)];
   }
 
-  #linkOf({ podUid, netns, ifname, hostInterface, addresses }: PodAttachment) {
+  #linkOf({ podUid, netns, ifname, hostInterface, addresses, wiring }: PodAttachment) {
     const bandwidth = this.#deps.resources.get('pod', podUid)?.bandwidth;
-    const limits = typeof bandwidth === 'object' ? bandwidth : {};
+    const limits = { ...wiring?.limits, ...(typeof bandwidth === 'object' ? bandwidth : {}) };
     return { ...limits, netnsPath: netns, ifname, hostInterface, addresses, mtu: this.#mtu ?? SMALLEST_MTU };
   }
 

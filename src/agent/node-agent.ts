@@ -16,6 +16,7 @@ import { type CniObserver, type CniServer, serveCni } from './cni/server.ts';
 import { removeAll } from './dataplane/leftovers.ts';
 import { Netns } from './dataplane/netns.ts';
 import type { RuleCounter } from './dataplane/nft/inspect.ts';
+import { HostPortTable } from './dataplane/nft/host-ports/table.ts';
 import { PolicyTable } from './dataplane/nft/policy-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
@@ -84,6 +85,7 @@ export class NodeAgent {
   readonly #options: NodeAgentOptions;
   readonly #host = Netns.open();
   readonly #policy = new PolicyTable();
+  readonly #hostPorts = new HostPortTable();
   readonly #leases: NodeLeases;
   readonly #network: NodeNetwork;
   readonly #applier: UpdateApplier;
@@ -109,7 +111,7 @@ export class NodeAgent {
     this.#blocks = new NodeBlocks({ resources: this.resources, office: () => this.#operators, clock, logger });
     this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () => this.#liveLeases());
     const deps = { resources: this.resources, policy: this.#policy, logger };
-    this.#network = new NodeNetwork({ ...deps, host: this.#host, mesh: this.#mesh });
+    this.#network = new NodeNetwork({ ...deps, hostPorts: this.#hostPorts, host: this.#host, mesh: this.#mesh });
     this.#applier = new UpdateApplier({
       ...deps,
       leases: this.#leases,
@@ -138,6 +140,7 @@ export class NodeAgent {
     const { cni, programs, runFolder, observer, clock, logger } = this.#options;
     applySysctls(this.#host, FORWARDING);
     await this.#policy.open();
+    await this.#hostPorts.reset(this.#leases.all());
     await this.#restore();
     installPrograms(cni, programs);
     await doPendingDeletes(path.join(this.#options.stateFolder, 'pending-del'), this.#attacher.handle, logger);
@@ -191,6 +194,7 @@ export class NodeAgent {
     for (const attachment of this.#leases.all()) this.#mesh.close(attachment);
     this.#operators?.setLeases([]);
     await removeAll(this.#host);
+    await this.#hostPorts.discard();
     await this.#policy.remove();
     this.resources.discard();
     rmSync(path.join(this.#options.stateFolder, 'leases.journal'), { force: true });
@@ -304,9 +308,11 @@ export class NodeAgent {
 
   /** The journal is lost: what runs is asked. */
   #liveLeases(): Lease[] {
-    return listPodInterfaces(this.#host).flatMap(({ name, addresses }) =>
-      addresses.map((address) => rebuiltLease(name, address)),
-    );
+    const ports = this.#hostPorts.read();
+    return listPodInterfaces(this.#host).flatMap(({ name, addresses }) => {
+      const hostPorts = addresses.flatMap((address) => ports.get(address) ?? []);
+      return addresses.map((address) => rebuiltLease(name, address, hostPorts));
+    });
   }
 
   /** Pods whose leases were rebuilt get their policy back; until then their interfaces are closed. */
@@ -337,6 +343,10 @@ export class NodeAgent {
     for (; this.#repairsTold < this.#policy.repairs; this.#repairsTold += 1) {
       logger.warn('the policy table was changed by somebody else; it was put back');
       observer.repaired('policy table');
+    }
+    if (await this.#hostPorts.repair()) {
+      logger.warn('the table of host ports was changed by somebody else; it was put back');
+      observer.repaired('host ports');
     }
     if ((await this.#network.applyNode()).length > 0) observer.repaired('node network');
     const links = await this.#attacher.repair();

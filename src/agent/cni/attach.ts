@@ -3,7 +3,9 @@ import type { Clock } from '../../lib/clock.ts';
 import { type Family, hostCidr } from '../../lib/ip.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { PodIr } from '../../model/node/ir.ts';
+import { hostPortProblem } from '../../model/node/host-ports.ts';
 import { hostInterfaceName } from '../../model/node/names.ts';
+import type { PodWiring } from '../../model/node/pod-wiring.ts';
 import type { NoAddress } from '../../model/ipam/lease.ts';
 import type { PodWaiter } from './pods.ts';
 import { type Attachment, CNI_ERROR, CniError, type CniRequest } from './request.ts';
@@ -16,6 +18,8 @@ export interface PodAttachment extends Attachment {
   readonly hostInterface: string;
   /** One or both families, IPv4 first. */
   readonly addresses: readonly string[];
+  /** Absent: a plain routed link. */
+  readonly wiring?: PodWiring;
 }
 
 export interface Allocation {
@@ -31,6 +35,7 @@ export interface LeaseWish extends Attachment {
   readonly pools: readonly string[];
   readonly families: readonly Family[];
   readonly fixed: readonly string[];
+  readonly wiring?: PodWiring;
 }
 
 /** Addresses of this node. */
@@ -173,7 +178,12 @@ export class Attacher {
     if (typeof pod.bandwidth === 'string') {
       throw new CniError(CNI_ERROR.annotationRefused, `pod ${name} can have no such limit: ${pod.bandwidth}`);
     }
-    const wish = { containerId, ifname, netns, podUid: pod.uid, ...pod.addressing };
+    const { wiring } = request;
+    const wish = {
+      ...{ containerId, ifname, netns, podUid: pod.uid, ...pod.addressing },
+      ...(wiring === undefined ? {} : { wiring }),
+    };
+    this.#requireHostPorts(name, wish);
     const leased = await this.#lease(wish, deadline, signal);
     const { attachment } = leased;
     let announced: Promise<void>;
@@ -192,6 +202,14 @@ export class Attacher {
     }
     await announced;
     return encodeAddResult(attachment);
+  }
+
+  #requireHostPorts(name: string, { podUid, families, wiring }: LeaseWish): void {
+    if (wiring?.hostPorts === undefined) return;
+    const others = this.#deps.leases.all().filter((attachment) => attachment.podUid !== podUid);
+    const held = others.flatMap((attachment) => attachment.wiring?.hostPorts ?? []);
+    const problem = hostPortProblem(wiring.hostPorts, families, held);
+    if (problem !== undefined) throw new CniError(CNI_ERROR.hostPortRefused, `pod ${name}: ${problem}`);
   }
 
   async #lease(wish: LeaseWish, deadline: number, signal: AbortSignal): Promise<Allocation> {

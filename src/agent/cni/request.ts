@@ -1,3 +1,6 @@
+import { isPlain, type PodWiring } from '../../model/node/pod-wiring.ts';
+import { parseRuntimeConfig } from './runtime-config.ts';
+
 /** CNI specification 1.1: what a runtime says to a plugin, as the shim passes it on. */
 
 export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS';
@@ -15,6 +18,8 @@ export interface CniRequest {
   readonly validAttachments: readonly Attachment[];
   /** The `prevResult` of CHECK: what ADD answered. */
   readonly previousAddresses: readonly string[];
+  /** What the runtime asks for beside an address; absent: nothing. */
+  readonly wiring?: PodWiring;
 }
 
 /** From CNI_ARGS, as kubelet's runtimes set them. */
@@ -45,6 +50,7 @@ export const CNI_ERROR = {
   wiringFailed: 101,
   checkFailed: 102,
   annotationRefused: 103,
+  hostPortRefused: 104,
 } as const;
 
 /** A refusal that reaches the runtime, and through it the pod's events. */
@@ -105,6 +111,8 @@ export function parseCniRequest(text: string): CniRequest {
   if (command === 'ADD' && pod === undefined) {
     throw new CniError(CNI_ERROR.invalidEnvironment, 'CNI_ARGS must hold K8S_POD_NAMESPACE and K8S_POD_NAME');
   }
+  const wiring = command === 'ADD' ? parseRuntimeConfig(config['runtimeConfig']) : {};
+  if (typeof wiring === 'string') throw new CniError(CNI_ERROR.invalidConfig, wiring);
   return {
     command,
     cniVersion,
@@ -114,6 +122,7 @@ export function parseCniRequest(text: string): CniRequest {
     pod,
     validAttachments: attachmentsOf(config),
     previousAddresses: addressesOf(config),
+    ...(isPlain(wiring) ? {} : { wiring }),
   };
 }
 

@@ -22,6 +22,8 @@ export interface Flow {
   readonly destination: string;
   /** Whom it was opened to. */
   readonly dialled: string;
+  /** As it was dialled; 0 when the protocol has none. */
+  readonly dialledPort: number;
   readonly protocol: PolicyPacket['protocol'];
   /** Of the destination, after translation; 0 when the protocol has none. */
   readonly port: number;
@@ -43,6 +45,7 @@ const CTA_IP_V6_SRC = 3;
 const CTA_IP_V6_DST = 4;
 const CTA_PROTO_NUM = 1;
 const CTA_PROTO_SRC_PORT = 2;
+const CTA_PROTO_DST_PORT = 3;
 const CTA_FILTER_ORIG_FLAGS = 1;
 const CTA_FILTER_REPLY_FLAGS = 2;
 const CTA_FILTER_F_IP_SRC = 1;
@@ -157,5 +160,7 @@ export function parseFlow(body: Buffer): Flow | undefined {
   }
   const protocol = PROTOCOLS[proto.get(CTA_PROTO_NUM)?.[0] ?? 0] ?? 'other';
   const port = protocol === 'other' ? 0 : (proto.get(CTA_PROTO_SRC_PORT)?.readUInt16BE() ?? 0);
-  return { source, destination, dialled, protocol, port, identity };
+  const first = parseAttributes(parseAttributes(orig).get(CTA_TUPLE_PROTO) ?? Buffer.alloc(0));
+  const dialledPort = protocol === 'other' ? 0 : (first.get(CTA_PROTO_DST_PORT)?.readUInt16BE() ?? 0);
+  return { source, destination, dialled, dialledPort, protocol, port, identity };
 }

@@ -117,6 +117,7 @@ describe('a connection is forbidden', () => {
     source,
     destination,
     dialled: destination,
+    dialledPort: 80,
     protocol: 'TCP',
     port: 80,
     identity: [],

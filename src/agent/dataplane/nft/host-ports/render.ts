@@ -1,0 +1,60 @@
+import { POD_INTERFACE_PREFIX } from '../../../../model/node/names.ts';
+import type { NftLine } from '../libnftables.ts';
+import type { PortElement } from './elements.ts';
+
+export const HOST_PORT_TABLE = 'weft_hostports';
+const TABLE = `inet ${HOST_PORT_TABLE}`;
+const PODS = `"${POD_INTERFACE_PREFIX}*"`;
+
+/**
+ * Ports of the node that lead to pods, by map: a packet's cost does not grow with their number. Whoever dials keeps
+ * its address, and policy sees it, and the pod as the destination; but for a pod that dials itself and the node that
+ * dials over its loopback, which would wait for an answer from elsewhere: those come from an address of the node.
+ *
+ * So that the node's loopback may leave by a pod's interface, that has `route_localnet` (`localnetSysctl`), which would
+ * let the pod in to what listens there only: the guard keeps it out.
+ */
+const CHAINS: Readonly<Record<string, readonly string[]>> = {
+  translate: [
+    'dnat ip to ip daddr . meta l4proto . th dport map @bound4',
+    'dnat ip to meta l4proto . th dport map @any4',
+    'dnat ip6 to ip6 daddr . meta l4proto . th dport map @bound6',
+    'dnat ip6 to meta l4proto . th dport map @any6',
+  ],
+  'guard { type filter hook prerouting priority raw; policy accept; }': [
+    `iifname ${PODS} ip daddr 127.0.0.0/8 counter drop comment "a pod to the node's loopback"`,
+  ],
+  'inbound { type nat hook prerouting priority dstnat; policy accept; }': ['fib daddr type local jump translate'],
+  // NF_IP_PRI_NAT_DST; nft knows its name on the prerouting hook only. ::1 cannot leave the node at all.
+  'outbound { type nat hook output priority -100; policy accept; }': [
+    'ip6 daddr ::1 return',
+    'fib daddr type local jump translate',
+  ],
+  'postrouting { type nat hook postrouting priority srcnat; policy accept; }': [
+    'ct status dnat ip saddr . ip daddr @hairpin4 masquerade',
+    'ct status dnat ip6 saddr . ip6 daddr @hairpin6 masquerade',
+    `ct status dnat ip saddr 127.0.0.0/8 oifname ${PODS} masquerade`,
+  ],
+};
+
+const SETS = ([4, 6] as const).flatMap((family) => [
+  `add map ${TABLE} any${family} { type inet_proto . inet_service : ipv${family}_addr . inet_service; }`,
+  `add map ${TABLE} bound${family} { type ipv${family}_addr . inet_proto . inet_service : ipv${family}_addr . inet_service; }`,
+  `add set ${TABLE} hairpin${family} { type ipv${family}_addr . ipv${family}_addr; }`,
+]);
+
+/** The whole table in one transaction, whatever there is. */
+export function renderHostPorts(elements: readonly PortElement[]): NftLine[] {
+  const names = Object.keys(CHAINS);
+  const lines = [
+    ...[`add table ${TABLE}`, `delete table ${TABLE}`, `add table ${TABLE}`],
+    ...SETS,
+    ...names.map((name) => `add chain ${TABLE} ${name}`),
+    ...names.flatMap((name) => (CHAINS[name] ?? []).map((rule) => `add rule ${TABLE} ${name.split(' ')[0]} ${rule}`)),
+  ];
+  return [...lines.map((text) => ({ text })), ...elementLines('add', elements)];
+}
+
+export function elementLines(action: 'add' | 'delete', elements: readonly PortElement[]): NftLine[] {
+  return elements.map(({ set, text }) => ({ text: `${action} element ${TABLE} ${set} { ${text} }` }));
+}

@@ -1,0 +1,35 @@
+import type { BandwidthIr } from './ir.ts';
+import { type HostPort, parseHostPorts } from './host-ports.ts';
+
+/** What an attachment is beside its addresses; as it was asked for at ADD, for as long as it lives. */
+export interface PodWiring {
+  readonly hostPorts?: readonly HostPort[];
+  /** The container runtime's limits; the pod's annotations go before them. */
+  readonly limits?: BandwidthIr;
+}
+
+/** A plain routed link: nothing is written down. */
+export function isPlain(wiring: PodWiring): boolean {
+  return Object.keys(wiring).length === 0;
+}
+
+/** As read back from the journal; what is not understood is left out. */
+export function parsePodWiring(value: unknown): PodWiring | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const fields = value as Readonly<Record<string, unknown>>;
+  const hostPorts = fields['hostPorts'] === undefined ? '' : parseHostPorts(fields['hostPorts']);
+  const limits = parseLimits(fields['limits']);
+  return {
+    ...(typeof hostPorts === 'string' ? {} : { hostPorts }),
+    ...(limits === undefined ? {} : { limits }),
+  };
+}
+
+function parseLimits(value: unknown): BandwidthIr | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { ingressBitsPerSecond, egressBitsPerSecond } = value as Readonly<Record<string, unknown>>;
+  return {
+    ...(typeof ingressBitsPerSecond === 'number' ? { ingressBitsPerSecond } : {}),
+    ...(typeof egressBitsPerSecond === 'number' ? { egressBitsPerSecond } : {}),
+  };
+}
