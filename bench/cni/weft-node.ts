@@ -30,13 +30,15 @@ export type AnyResourceRef = readonly [kind: ResourceKind, key: string];
 /** A node in a network namespace of its own, with a network device, a real agent and the real shim. */
 export class WeftNode {
   readonly netnsPath: string;
-  readonly #child: ChildProcess;
+  #child: ChildProcess;
+  readonly #folder: string;
   readonly #shim: string;
   #seq = 0;
 
-  private constructor(netnsPath: string, child: ChildProcess, shim: string) {
+  private constructor(netnsPath: string, folder: string, shim: string) {
     this.netnsPath = netnsPath;
-    this.#child = child;
+    this.#folder = folder;
+    this.#child = startAgent(netnsPath, folder, shim);
     this.#shim = shim;
   }
 
@@ -49,9 +51,7 @@ export class WeftNode {
     lab.ip(netnsPath, 'link', 'set', 'eth0', 'up');
     lab.ip(netnsPath, 'address', 'add', `${address}/24`, 'dev', 'eth0');
     const shim = buildShim(folder);
-    const host = [process.execPath, path.join(import.meta.dirname, 'agent-host.ts'), folder, shim];
-    const child = spawn('nsenter', [`--net=${netnsPath}`, ...host], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    const node = new WeftNode(netnsPath, child, shim);
+    const node = new WeftNode(netnsPath, folder, shim);
     await node.#answer();
     return node;
   }
@@ -109,6 +109,13 @@ export class WeftNode {
     await ended;
   }
 
+  /** The agent ends; another one goes on from what is on disk. */
+  async restart(): Promise<void> {
+    await this.stop();
+    this.#child = startAgent(this.netnsPath, this.#folder, this.#shim);
+    await this.#answer();
+  }
+
   #answer(): Promise<AgentAnswer> {
     return new Promise((resolve, reject) => {
       const ended = (code: number | null) => reject(new Error(`the agent of ${this.netnsPath} ended with ${code}`));
@@ -119,6 +126,11 @@ export class WeftNode {
       });
     });
   }
+}
+
+function startAgent(netnsPath: string, folder: string, shim: string): ChildProcess {
+  const host = [process.execPath, path.join(import.meta.dirname, 'agent-host.ts'), folder, shim];
+  return spawn('nsenter', [`--net=${netnsPath}`, ...host], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 }
 
 /** As scripts/build.ts does, but for this node's socket. */
