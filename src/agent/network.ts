@@ -7,7 +7,7 @@ import { VXLAN_PORT, VXLAN_VNI, tunnelMacOf } from '../model/node/names.ts';
 import type { PodAttachment, PodDataplane } from './cni/attach.ts';
 import type { Netns } from './dataplane/netns.ts';
 import type { HostPortTable } from './dataplane/nft/host-ports/table.ts';
-import type { NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-table.ts';
+import type { NatExemption, NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { checkPod } from './dataplane/pod-link-check.ts';
 import { localnetSysctl } from './dataplane/host-port-loopback.ts';
@@ -94,6 +94,7 @@ export class NodeNetwork implements PodDataplane {
         .filter(({ natOutgoing }) => natOutgoing)
         .map(({ cidr }) => cidr)
         .sort(),
+      natExempt: this.#natExempt(),
       ownBlocks: this.#ownBlocks(),
     };
   }
@@ -145,6 +146,14 @@ export class NodeNetwork implements PodDataplane {
     const bandwidth = this.#deps.resources.get('pod', podUid)?.bandwidth;
     const limits = { ...wiring?.limits, ...(typeof bandwidth === 'object' ? bandwidth : {}) };
     return { ...limits, netnsPath: netns, ifname, hostInterface, addresses, mtu: this.#mtu ?? SMALLEST_MTU };
+  }
+
+  #natExempt(): readonly NatExemption[] {
+    const { resources } = this.#deps;
+    return [...resources.all('block')].flatMap(([cidr, { pool }]) => {
+      const destinations = resources.get('pool', pool)?.natOutgoingExcept ?? [];
+      return destinations.length === 0 ? [] : [{ block: cidr, destinations }];
+    });
   }
 
   /** Pools of IPv6, or blocks that are left of such. */

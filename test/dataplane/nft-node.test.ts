@@ -6,11 +6,14 @@ import {
   bound,
   chain,
   FACTS,
+  FACTS6,
   type LabPod,
   type NftLab,
   NODE_ADDRESS,
+  NODE_ADDRESS6,
   openNftLab,
   OUTSIDE_ADDRESS,
+  OUTSIDE_ADDRESS6,
   SERVER_PORT,
   heard,
 } from './nft-lab.ts';
@@ -67,6 +70,39 @@ describe('who a pod says it is', () => {
     expect(await a.traffic.talk(pod)).toBe(`you are ${a.address};`);
     await table.apply({ facts: FACTS });
     expect(await a.traffic.talk(await a.traffic.dial(OUTSIDE_ADDRESS, SERVER_PORT))).toBe(`you are ${a.address};`);
+  });
+});
+
+describe('a pool with natOutgoing and exemptions', () => {
+  const natCidrs = ['10.42.0.0/16', 'fd00:42::/64'];
+  const facts = { ...FACTS6, natCidrs };
+  const exempt = (...destinations: string[]) => ({
+    ...facts,
+    natExempt: ['10.42.1.0/26', 'fd00:42::100/122'].map((block) => ({ block, destinations })),
+  });
+  const seen = async () => [
+    await a.traffic.answerOf(OUTSIDE_ADDRESS, SERVER_PORT),
+    await a.traffic.answerOf(OUTSIDE_ADDRESS6, SERVER_PORT),
+  ];
+  const masked = [`you are ${NODE_ADDRESS};`, `you are ${NODE_ADDRESS6};`];
+
+  test('masks towards all destinations but those, each family by its own, and follows a change', async () => {
+    await table.reset(facts, ALL_BOUND());
+    expect(await seen()).toEqual(masked);
+    await table.apply({ facts: exempt('192.0.2.0/24', '192.0.0.0/8', '2001:db8::/32') });
+    expect(await seen()).toEqual([`you are ${a.address};`, `you are ${a.address6};`]);
+    await table.apply({ facts: exempt('198.51.100.0/24', '2001:db8::/32') });
+    expect(await seen()).toEqual([masked[0], `you are ${a.address6};`]);
+    await table.reset(exempt('192.0.2.9/32', '0.0.0.0/0'), ALL_BOUND());
+    expect(await seen()).toEqual([`you are ${a.address};`, masked[1]]);
+    await table.apply({ facts });
+    expect(await seen()).toEqual(masked);
+    expect(table.repairs).toBe(0);
+  });
+
+  test('masks for other blocks than the exempted', async () => {
+    await table.reset({ ...facts, natExempt: [{ block: '10.42.2.0/26', destinations: ['0.0.0.0/0'] }] }, ALL_BOUND());
+    expect(await seen()).toEqual(masked);
   });
 });
 

@@ -39,6 +39,7 @@ export const GOOD: Readonly<Record<string, Good>> = {
       namespaceSelector: selector,
       reserved: ['10.244.0.0/28', '10.244.255.0/24'],
       natOutgoing: false,
+      natOutgoingExcept: ['192.168.0.0/16', '203.0.113.7/32'],
       disabled: true,
     },
     status: { capacity: 64_512, allocated: 7, blocks: 3, conditions: conditions('Ready') },

@@ -58,6 +58,8 @@ const POOL_CIDR =
 const BLOCK_CIDR = 'spec.cidr must be a prefix without host bits in its shortest form, for example 10.244.0.0/26';
 const RESERVED_CIDR = 'spec.reserved must have prefixes without host bits, for example 10.244.0.0/28';
 const RESERVED_WITHIN = 'each of spec.reserved must be a range within spec.cidr';
+const NAT_EXCEPT_CIDR = 'spec.natOutgoingExcept must have prefixes without host bits, for example 192.168.0.0/16';
+const NAT_EXCEPT_FAMILY = 'each of spec.natOutgoingExcept must be of the family of spec.cidr';
 const BLOCK_SIZE = 'spec.blockSize must be 20 to 30 for IPv4, 116 to 126 for IPv6';
 const BLOCK_NAME = "metadata.name must be spec.cidr with '.', ':' and '/' replaced by '-', for example 10-244-0-0-26";
 const MANUAL =
@@ -111,6 +113,15 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
       ['fd00:10:244::/56'],
       ['10.244.0.0/28'],
     ]),
+    ...wrong(pool, ['spec', 'natOutgoingExcept', 0], 'spec.natOutgoingExcept[0]', NAT_EXCEPT_CIDR, [
+      ...NO_RANGES,
+      ...LONG_WRITTEN,
+    ]),
+    ...wrong(pool, ['spec', 'natOutgoingExcept'], 'spec', NAT_EXCEPT_FAMILY, [
+      ['2001:db8::/32'],
+      ['10.0.0.0/8', '::/0'],
+    ]),
+    ...wrong(pool6, ['spec', 'natOutgoingExcept'], 'spec', NAT_EXCEPT_FAMILY, [['10.0.0.0/8']]),
     ...wrong(pool, ['spec', 'assignment'], 'spec', MANUAL, ['Manual']),
     ...['nodeSelector', 'namespaceSelector'].flatMap((name) =>
       selector(pool, ['spec', name], `spec.${name}`, POOL_VALUES),

@@ -49,6 +49,10 @@ export interface IPPoolSpec {
    */
   readonly natOutgoing?: boolean;
   /**
+   * Destinations towards which pods of the pool keep their own address although natOutgoing is true, for example 192.168.0.0/16. Of the family of cidr. The network there must know the way to the pool.
+   */
+  readonly natOutgoingExcept?: readonly string[];
+  /**
    * Whether the pool gives out no new blocks and no new addresses. Pods keep the addresses they hold.
    */
   readonly disabled?: boolean;

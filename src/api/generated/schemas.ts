@@ -243,6 +243,15 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
             "type": "boolean",
             "default": true
           },
+          "natOutgoingExcept": {
+            "type": "array",
+            "maxItems": 64,
+            "items": {
+              "type": "string",
+              "minLength": 5,
+              "maxLength": 43
+            }
+          },
           "disabled": {
             "type": "boolean",
             "default": false

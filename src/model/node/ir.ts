@@ -63,6 +63,8 @@ export interface PoolIr {
   readonly cidr: string;
   readonly encapsulation: Encapsulation;
   readonly natOutgoing: boolean;
+  /** Destinations that are not masqueraded towards; absent: none. */
+  readonly natOutgoingExcept?: readonly string[];
   readonly disabled: boolean;
   /** Prefixes that nobody is given. */
   readonly reserved: readonly string[];

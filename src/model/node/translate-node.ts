@@ -57,12 +57,14 @@ export function translatePeer(node: Node, blocks: readonly IPBlock[]): PeerIr | 
 }
 
 export function translatePool({ metadata, spec }: IPPool): PoolIr {
+  const except = [...(spec.natOutgoingExcept ?? [])].sort();
   return {
     name: metadata.name,
     uid: metadata.uid ?? '',
     cidr: spec.cidr,
     encapsulation: spec.encapsulation ?? 'VXLAN',
     natOutgoing: spec.natOutgoing ?? true,
+    ...(except.length === 0 ? {} : { natOutgoingExcept: except }),
     disabled: spec.disabled === true || metadata.deletionTimestamp !== undefined,
     reserved: [...(spec.reserved ?? [])].sort(),
     isCommon: spec.assignment !== 'Manual' && spec.namespaceSelector === undefined,

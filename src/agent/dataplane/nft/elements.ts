@@ -13,6 +13,8 @@ export interface SetElement {
   readonly key: Buffer;
   /** Of an interval set: the first address behind the interval. */
   readonly isEnd?: boolean;
+  /** Of a set of pairs of prefixes: the last pair. */
+  readonly keyEnd?: Buffer;
   readonly verdict?: Verdict;
 }
 
@@ -27,6 +29,7 @@ const NFTA_LIST_ELEM = 1;
 const NFTA_SET_ELEM_KEY = 1;
 const NFTA_SET_ELEM_DATA = 2;
 const NFTA_SET_ELEM_FLAGS = 3;
+const NFTA_SET_ELEM_KEY_END = 10;
 const NFTA_DATA_VALUE = 1;
 const NFTA_DATA_VERDICT = 2;
 const NFTA_VERDICT_CODE = 1;
@@ -51,6 +54,19 @@ export function cidrElements(cidr: string): SetElement[] {
   const next = lastAddress(parsed) + 1n;
   const isLast = next >> BigInt(bitsOf(family)) !== 0n;
   return isLast ? [start] : [start, { key: bytesOfIp({ family, value: next }), isEnd: true }];
+}
+
+/** Of a set of two prefixes of one family, of type `ipv4_addr . ipv4_addr` with intervals. @throws RangeError. */
+export function cidrPairElement(source: string, destination: string): SetElement {
+  const ranges = [source, destination].map((cidr) => {
+    const parsed = parseCidr(cidr);
+    if (parsed === undefined) throw new RangeError(`'${cidr}' is no prefix`);
+    return parsed;
+  });
+  return {
+    key: Buffer.concat(ranges.map(({ family, base }) => bytesOfIp({ family, value: base }))),
+    keyEnd: Buffer.concat(ranges.map((of) => bytesOfIp({ family: of.family, value: lastAddress(of) }))),
+  };
 }
 
 export function interfaceElement(name: string, verdict?: Verdict): SetElement {
@@ -91,7 +107,12 @@ export function elementMessages(
 function encodeElements(elements: readonly SetElement[]): Buffer {
   const verdicts = elements.map(({ verdict }) => (verdict === undefined ? undefined : encodeVerdict(verdict)));
   const sizes = elements.map(
-    ({ key, isEnd }, index) => 12 + key.length + (isEnd === true ? 8 : 0) + (verdicts[index]?.length ?? 0),
+    ({ key, keyEnd, isEnd }, index) =>
+      12 +
+      key.length +
+      (keyEnd === undefined ? 0 : 8 + keyEnd.length) +
+      (isEnd === true ? 8 : 0) +
+      (verdicts[index]?.length ?? 0),
   );
   const out = Buffer.alloc(sizes.reduce((sum, size) => sum + size, 0));
   let at = 0;
@@ -100,11 +121,16 @@ function encodeElements(elements: readonly SetElement[]): Buffer {
     out.writeUInt16LE(type, at + 2);
     at += 4;
   };
-  for (const [index, { key, isEnd }] of elements.entries()) {
+  for (const [index, { key, keyEnd, isEnd }] of elements.entries()) {
     head(sizes[index] ?? 0, NFTA_LIST_ELEM | NLA_F_NESTED);
     head(8 + key.length, NFTA_SET_ELEM_KEY | NLA_F_NESTED);
     head(4 + key.length, NFTA_DATA_VALUE);
     at += key.copy(out, at);
+    if (keyEnd !== undefined) {
+      head(8 + keyEnd.length, NFTA_SET_ELEM_KEY_END | NLA_F_NESTED);
+      head(4 + keyEnd.length, NFTA_DATA_VALUE);
+      at += keyEnd.copy(out, at);
+    }
     if (isEnd === true) {
       head(8, NFTA_SET_ELEM_FLAGS);
       at = out.writeUInt32BE(NFT_SET_ELEM_INTERVAL_END, at);

@@ -4,12 +4,13 @@ import {
   type SetElement,
   addressElement,
   cidrElements,
+  cidrPairElement,
   interfaceAddressElement,
   interfaceElement,
   type Verdict,
 } from './elements.ts';
 import { chainName, checkedAddress, checkedCidr } from './names.ts';
-import type { NodeFacts, PodBinding } from './policy-state.ts';
+import type { NatExemption, NodeFacts, PodBinding } from './policy-state.ts';
 import { type FixedSet, twinOf } from './render-table.ts';
 
 /** One element of one of the table's fixed sets, in both languages the kernel is told in. */
@@ -29,6 +30,7 @@ export function factElements(facts: NodeFacts): FixedElement[] {
     ...prefixes('own_blocks', 'ownBlocks', facts.ownBlocks),
     ...prefixes('pod_cidrs', 'podCidrs', facts.podCidrs),
     ...prefixes('nat_cidrs', 'natCidrs', facts.natCidrs),
+    ...(facts.natExempt ?? []).flatMap(exemptions),
   ];
   return elements.flatMap((element) => ofFamilies(element, facts.hasIpv6));
 }
@@ -82,8 +84,21 @@ function addresses(set: FixedElement['set'], field: string, values: readonly str
 
 /** Coalesced: intervals must not overlap. */
 function prefixes(set: FixedElement['set'], field: string, values: readonly string[]): FamilyElement[] {
-  const cidrs = values.flatMap((value) => parseCidr(checkedCidr(value, { kind: 'facts', key: field })) ?? []);
-  return formatCidrs(coalesceCidrs(cidrs)).map((text) => {
+  return disjoint(field, values).map((text) => {
     return { set, family: familyOf(text), text, encoded: cidrElements(text) };
   });
+}
+
+function exemptions({ block, destinations }: NatExemption): FamilyElement[] {
+  const source = checkedCidr(block, { kind: 'facts', key: 'natExempt' });
+  return disjoint('natExempt', destinations).flatMap((destination) => {
+    if (familyOf(source) !== familyOf(destination)) return [];
+    const [text, encoded] = [`${source} . ${destination}`, [cidrPairElement(source, destination)]];
+    return [{ set: 'nat_exempt', family: familyOf(source), text, encoded } as const];
+  });
+}
+
+function disjoint(field: string, values: readonly string[]): readonly string[] {
+  const cidrs = values.flatMap((value) => parseCidr(checkedCidr(value, { kind: 'facts', key: field })) ?? []);
+  return formatCidrs(coalesceCidrs(cidrs));
 }

@@ -9,6 +9,12 @@ export interface PodBinding {
   readonly egressChain?: string;
 }
 
+/** Prefixes of one family. Blocks do not overlap; destinations may. */
+export interface NatExemption {
+  readonly block: string;
+  readonly destinations: readonly string[];
+}
+
 export interface NodeFacts {
   /** The node's underlay address. */
   readonly localAddress: string;
@@ -21,6 +27,8 @@ export interface NodeFacts {
   readonly podCidrs: readonly string[];
   /** Of pools with natOutgoing: what is masqueraded when it dials out. */
   readonly natCidrs: readonly string[];
+  /** From this block of the node's to there nothing is masqueraded; absent: no exemptions. */
+  readonly natExempt?: readonly NatExemption[];
   /** This node's: a decapsulated packet must not claim a source in them. */
   readonly ownBlocks: readonly string[];
 }

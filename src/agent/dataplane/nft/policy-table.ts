@@ -15,7 +15,7 @@ import { familiesOf } from './render-table.ts';
 import { openShortcut, shutShortcut } from './shortcut.ts';
 
 export type { ForeignChain, RuleCounter } from './inspect.ts';
-export type { NodeFacts, PodBinding, PolicyChange, PolicyState } from './policy-state.ts';
+export type { NatExemption, NodeFacts, PodBinding, PolicyChange, PolicyState } from './policy-state.ts';
 
 /**
  * The node's one nftables table, `inet weft`. Changes are made one after the other, in the order they were asked for.

@@ -22,6 +22,7 @@ const ADDRESS_SETS = {
   own_blocks: 'set { type ipv4_addr; flags interval; }',
   pod_cidrs: 'set { type ipv4_addr; flags interval; }',
   nat_cidrs: 'set { type ipv4_addr; flags interval; }',
+  nat_exempt: 'set { type ipv4_addr . ipv4_addr; flags interval; }',
 } as const;
 
 type AddressSet = keyof typeof ADDRESS_SETS;
@@ -46,7 +47,7 @@ function renderSets(hasIpv6: boolean): string[] {
     ...Object.entries(INTERFACE_SETS).map(([name, type]) => line(name, type)),
     ...Object.entries(ADDRESS_SETS).flatMap(([name, type]) => [
       line(name, type),
-      ...(hasIpv6 ? [line(`${name}6`, type.replace('ipv4', 'ipv6'))] : []),
+      ...(hasIpv6 ? [line(`${name}6`, type.replaceAll('ipv4', 'ipv6'))] : []),
     ]),
   ];
 }
@@ -130,6 +131,8 @@ export function renderTable({ vxlanPort, hasIpv6 }: NodeFacts): NftLine[] {
       midStream,
     ],
     'postrouting { type nat hook postrouting priority srcnat; policy accept; }': [
+      'ip saddr . ip daddr @nat_exempt return',
+      ...withIpv6('ip6 saddr . ip6 daddr @nat_exempt6 return'),
       `ip saddr @nat_cidrs ip daddr != @pod_cidrs oifname != ${PODS} oifname != ${TUNNEL} counter masquerade`,
       ...withIpv6(
         `ip6 saddr @nat_cidrs6 ip6 daddr != @pod_cidrs6 oifname != ${PODS} oifname != ${TUNNEL} counter masquerade`,
