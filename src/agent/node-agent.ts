@@ -194,7 +194,7 @@ export class NodeAgent {
     for (const attachment of this.#leases.all()) this.#mesh.close(attachment);
     this.#operators?.setLeases([]);
     await removeAll(this.#host);
-    await this.#hostPorts.discard();
+    await this.#hostPorts.reset([]);
     await this.#policy.remove();
     this.resources.discard();
     rmSync(path.join(this.#options.stateFolder, 'leases.journal'), { force: true });

@@ -54,7 +54,7 @@ beforeEach(async () => {
   await policy.reset(FACTS6, policyOf([]));
 });
 afterEach(async () => {
-  await table.discard();
+  await table.reset([]);
   await policy.remove();
   await table.close();
   await policy.close();
@@ -134,7 +134,7 @@ describe('policy', () => {
     await a.traffic.sendUdp('127.0.0.1', 7100, 'unguarded');
     await table.add(holder(a, WEB));
     await a.traffic.sendUdp('127.0.0.1', 7100, 'guarded');
-    await table.discard();
+    await table.reset([]);
     await a.traffic.sendUdp('127.0.0.1', 7100, 'unguarded again');
     const said = ['unguarded', 'unguarded again'].map((text) => `${a.address}: ${text}`);
     expect(await heard(lab.nodeTraffic, 7100, 2)).toEqual(said);

@@ -50,10 +50,12 @@ const FAMILIES = { [NFPROTO_IPV4]: 'ip', [NFPROTO_INET]: 'inet' } as const;
 export class Inspector {
   readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
   readonly #name: string;
+  readonly #family: number;
 
-  /** @param name of a table of family inet. */
-  constructor(name = TABLE) {
+  /** @param name of a table of that family. */
+  constructor(name = TABLE, family = NFPROTO_INET) {
     this.#name = name;
+    this.#family = family;
   }
 
   /** Goes up by one with each transaction of anybody in this network namespace. */
@@ -79,7 +81,7 @@ export class Inspector {
   fingerprint(): string | undefined {
     const table = this.#table();
     if (table === undefined) return undefined;
-    const chains = this.#dump(NFT_MSG_GETCHAIN, NFPROTO_INET, NFTA_CHAIN.table).map(({ attributes: of }) =>
+    const chains = this.#dump(NFT_MSG_GETCHAIN, this.#family, NFTA_CHAIN.table).map(({ attributes: of }) =>
       [NFTA_CHAIN.handle, NFTA_CHAIN.use].map((type) => of.get(type)?.toString('hex')).join(':'),
     );
     const about = [NFTA_TABLE.handle, NFTA_TABLE.use].map((type) => table.get(type)?.toString('hex'));
@@ -89,9 +91,9 @@ export class Inspector {
   #table(): ReadonlyMap<number, Buffer> | undefined {
     try {
       const { body } = this.#socket.get({
-        what: `read nftables table inet ${this.#name}`,
+        what: `read nftables table ${this.#name}`,
         type: NFT_MSG_GETTABLE,
-        header: nfgenmsg(NFPROTO_INET),
+        header: nfgenmsg(this.#family),
         attributes: [[NFTA_TABLE.name, text(this.#name)]],
       });
       return parseAttributes(body, 4);

@@ -1,7 +1,7 @@
 import { familyOf } from '../../../../lib/ip.ts';
 import type { HostPort } from '../../../../model/node/host-ports.ts';
 import type { PodWiring } from '../../../../model/node/pod-wiring.ts';
-import { NftError } from '../nft-error.ts';
+import type { TableElement } from '../element-table.ts';
 import { checkedAddress } from '../names.ts';
 
 /** An attachment, as far as ports of the node lead to it. */
@@ -13,27 +13,18 @@ export interface PortHolder {
   readonly wiring?: PodWiring;
 }
 
-/** One element of one of the table's maps and sets. */
-export interface PortElement {
-  readonly set: (typeof PORT_SETS)[number];
-  /** As nft writes it with numeric protocols; equal text is equal content. */
-  readonly text: string;
-}
-
-export const PORT_SETS = ['any4', 'bound4', 'hairpin4', 'any6', 'bound6', 'hairpin6'] as const;
-
 const NUMBERS: Readonly<Record<HostPort['protocol'], number>> = { TCP: 6, UDP: 17, SCTP: 132 };
 
 /** @throws NftError `BadName` for what is no address. */
-export function elementsOf({ addresses, hostInterface, wiring }: PortHolder): PortElement[] {
+export function elementsOf({ addresses, hostInterface, wiring }: PortHolder): TableElement[] {
   const ports = wiring?.hostPorts ?? [];
   return addresses.flatMap((address) => {
     const family = familyOf(checkedAddress(address, { kind: 'pod', key: hostInterface }));
     const mapped = ports.filter(({ hostIp }) => hostIp === undefined || familyOf(hostIp) === family);
     if (mapped.length === 0) return [];
     return [
-      { set: `hairpin${family}`, text: `${address} . ${address}` } as const,
-      ...mapped.map(({ protocol, hostIp, hostPort, containerPort }): PortElement => {
+      { set: `hairpin${family}`, text: `${address} . ${address}` },
+      ...mapped.map(({ protocol, hostIp, hostPort, containerPort }): TableElement => {
         const [key, target] = [`${NUMBERS[protocol]} . ${hostPort}`, `${address} . ${containerPort}`];
         return hostIp === undefined
           ? { set: `any${family}`, text: `${key} : ${target}` }
@@ -44,7 +35,7 @@ export function elementsOf({ addresses, hostInterface, wiring }: PortHolder): Po
 }
 
 /** The port that an element of a map says, and the address it leads to; undefined for other elements. */
-export function portOf({ set, text }: PortElement): { readonly address: string; readonly port: HostPort } | undefined {
+export function portOf({ set, text }: TableElement): { readonly address: string; readonly port: HostPort } | undefined {
   const match = /^(?:(\S+) \. )?(\d+) \. (\d+) : (\S+) \. (\d+)$/.exec(text);
   const protocol = Object.entries(NUMBERS).find(([, number]) => String(number) === match?.[2])?.[0];
   if (match === null || protocol === undefined) return undefined;
@@ -53,15 +44,4 @@ export function portOf({ set, text }: PortElement): { readonly address: string; 
   const plain = { hostPort: Number(hostPort), containerPort: Number(containerPort) };
   const named = protocol as HostPort['protocol'];
   return { address, port: { protocol: named, ...plain, ...(hostIp === undefined ? {} : { hostIp }) } };
-}
-
-/** From what nft prints of a table. */
-export function parseElements(listing: string): PortElement[] {
-  const found: PortElement[] = [];
-  for (const [, set, text] of listing.matchAll(/(?:map|set) (\w+) \{[^{}]*elements = \{([^{}]*)\}/g)) {
-    const known = PORT_SETS.find((name) => name === set);
-    if (known === undefined) throw new NftError('Refused', `there is an unknown set '${set}' in inet weft_hostports`);
-    for (const element of (text ?? '').split(',')) found.push({ set: known, text: element.trim() });
-  }
-  return found;
 }
