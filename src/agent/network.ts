@@ -6,10 +6,12 @@ import type { NodeIr, PeerIr, PodIr } from '../model/node/ir.ts';
 import { VXLAN_PORT, VXLAN_VNI, tunnelMacOf } from '../model/node/names.ts';
 import type { PodAttachment, PodDataplane } from './cni/attach.ts';
 import type { Netns } from './dataplane/netns.ts';
+import type { BridgeGuard } from './dataplane/nft/bridge-guard.ts';
 import type { HostPortTable } from './dataplane/nft/host-ports/table.ts';
 import type { NatExemption, NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { checkPod } from './dataplane/pod-link-check.ts';
+import { isBridged, leaveBridge, tidyBridges } from './dataplane/bridge.ts';
 import { localnetSysctl } from './dataplane/host-port-loopback.ts';
 import { unwirePod, wirePod } from './dataplane/pod-link.ts';
 import { applyIpv6Forwarding, applySysctls } from './dataplane/sysctl.ts';
@@ -30,6 +32,7 @@ export interface NodeNetworkDeps {
   readonly host: Netns;
   readonly policy: PolicyTable;
   readonly hostPorts: HostPortTable;
+  readonly bridges: BridgeGuard;
   readonly resources: ResourceStore;
   readonly mesh: PodMesh;
   readonly logger: Logger;
@@ -101,18 +104,25 @@ export class NodeNetwork implements PodDataplane {
 
   async guard(pod: PodIr, attachment: PodAttachment): Promise<void> {
     await this.#deps.policy.apply({ pods: { bind: [bindingOf(pod, attachment)] } });
+    if (bridgeOf(attachment) !== undefined) await this.#deps.bridges.add(attachment);
     if (attachment.wiring?.hostPorts !== undefined) await this.#deps.hostPorts.add(attachment);
     this.#deps.mesh.open(pod, attachment);
   }
 
   wire(attachment: PodAttachment): void {
     wirePod(this.#deps.host, this.#linkOf(attachment));
-    if (attachment.wiring?.hostPorts !== undefined) applySysctls(this.#deps.host, localnetSysctl(attachment));
+    if (attachment.wiring?.hostPorts !== undefined)
+      applySysctls(this.#deps.host, localnetSysctl(bridgeOf(attachment) ?? attachment.hostInterface));
   }
 
   async shut(attachment: PodAttachment): Promise<void> {
     this.#deps.mesh.close(attachment);
     await this.#deps.hostPorts.remove(attachment);
+    if (bridgeOf(attachment) !== undefined) {
+      const link = this.#linkOf(attachment);
+      if (isBridged(link)) leaveBridge(this.#deps.host, link);
+      await this.#deps.bridges.remove(attachment);
+    }
     await this.#deps.policy.apply({ pods: { unbind: [attachment.hostInterface] } });
   }
 
@@ -126,14 +136,23 @@ export class NodeNetwork implements PodDataplane {
     return links.map(({ name }) => ({ hostInterface: name }));
   }
 
+  /** What was left of pods that are gone. */
+  tidy(attachments: readonly PodAttachment[]): readonly string[] {
+    return tidyBridges(this.#deps.host, new Set(attachments.flatMap(({ addresses }) => addresses)));
+  }
+
   unwired(attachments: readonly PodAttachment[]): readonly PodAttachment[] {
-    const textOf = (addresses: readonly string[], mtu: number) => `${addresses.join()} mtu ${mtu}`;
+    const textOf = (addresses: readonly string[], mtu: number, bridge = '') =>
+      `${addresses.join()} mtu ${mtu} ${bridge}`;
     const interfaces = listPodInterfaces(this.#deps.host);
-    const present = new Map(interfaces.map(({ name, addresses, mtu }) => [name, textOf(addresses, mtu)]));
+    const present = new Map(
+      interfaces.map(({ name, addresses, mtu, bridge }) => [name, textOf(addresses, mtu, bridge)]),
+    );
     return attachments.filter((attachment) => {
       const { mtu } = this.#linkOf(attachment);
       return (
-        present.get(attachment.hostInterface) !== textOf(attachment.addresses, mtu) && existsSync(attachment.netns)
+        present.get(attachment.hostInterface) !== textOf(attachment.addresses, mtu, bridgeOf(attachment)) &&
+        existsSync(attachment.netns)
       );
     });
   }
@@ -145,7 +164,9 @@ export class NodeNetwork implements PodDataplane {
   #linkOf({ podUid, netns, ifname, hostInterface, addresses, wiring }: PodAttachment) {
     const bandwidth = this.#deps.resources.get('pod', podUid)?.bandwidth;
     const limits = { ...wiring?.limits, ...(typeof bandwidth === 'object' ? bandwidth : {}) };
-    return { ...limits, netnsPath: netns, ifname, hostInterface, addresses, mtu: this.#mtu ?? SMALLEST_MTU };
+    const bridge = wiring?.link?.bridge;
+    const behind = bridge === undefined ? {} : { bridge };
+    return { ...limits, ...behind, netnsPath: netns, ifname, hostInterface, addresses, mtu: this.#mtu ?? SMALLEST_MTU };
   }
 
   #natExempt(): readonly NatExemption[] {
@@ -172,11 +193,18 @@ export class NodeNetwork implements PodDataplane {
 }
 
 /** What the policy table must know of an attached pod. */
-export function bindingOf(pod: PodIr, { hostInterface, addresses }: PodAttachment): PodBinding {
+export function bindingOf(pod: PodIr, attachment: PodAttachment): PodBinding {
+  const { hostInterface, addresses } = attachment;
+  const bridge = bridgeOf(attachment);
   return {
     hostInterface,
     addresses,
+    ...(bridge === undefined ? {} : { bridge }),
     ...(pod.ingressChain === undefined ? {} : { ingressChain: pod.ingressChain }),
     ...(pod.egressChain === undefined ? {} : { egressChain: pod.egressChain }),
   };
+}
+
+function bridgeOf({ wiring }: PodAttachment): string | undefined {
+  return wiring?.link?.bridge;
 }

@@ -4,7 +4,9 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ApplyError, HeldResource, NodeUpdate } from '../model/node/desired-update.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
+import { distinctPorts } from '../model/node/host-ports.ts';
 import type { PodIr, ResourceKind } from '../model/node/ir.ts';
+import type { PodWiring } from '../model/node/pod-wiring.ts';
 import type { Lease } from '../model/ipam/lease-state.ts';
 import type { BlockAnswer, BlockRequest } from './block-requests.ts';
 import { UpdateApplier } from './apply-update.ts';
@@ -16,6 +18,7 @@ import { type CniObserver, type CniServer, serveCni } from './cni/server.ts';
 import { removeAll } from './dataplane/leftovers.ts';
 import { Netns } from './dataplane/netns.ts';
 import type { RuleCounter } from './dataplane/nft/inspect.ts';
+import { BridgeGuard } from './dataplane/nft/bridge-guard.ts';
 import { HostPortTable } from './dataplane/nft/host-ports/table.ts';
 import { PolicyTable } from './dataplane/nft/policy-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
@@ -86,6 +89,7 @@ export class NodeAgent {
   readonly #host = Netns.open();
   readonly #policy = new PolicyTable();
   readonly #hostPorts = new HostPortTable();
+  readonly #bridges = new BridgeGuard();
   readonly #leases: NodeLeases;
   readonly #network: NodeNetwork;
   readonly #applier: UpdateApplier;
@@ -110,8 +114,9 @@ export class NodeAgent {
     this.#mesh = options.mesh(this.resources);
     this.#blocks = new NodeBlocks({ resources: this.resources, office: () => this.#operators, clock, logger });
     this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () => this.#liveLeases());
+    const [hostPorts, bridges] = [this.#hostPorts, this.#bridges];
     const deps = { resources: this.resources, policy: this.#policy, logger };
-    this.#network = new NodeNetwork({ ...deps, hostPorts: this.#hostPorts, host: this.#host, mesh: this.#mesh });
+    this.#network = new NodeNetwork({ ...deps, hostPorts, bridges, host: this.#host, mesh: this.#mesh });
     this.#applier = new UpdateApplier({
       ...deps,
       leases: this.#leases,
@@ -141,6 +146,7 @@ export class NodeAgent {
     applySysctls(this.#host, FORWARDING);
     await this.#policy.open();
     await this.#hostPorts.reset(this.#leases.all());
+    await this.#bridges.reset(this.#leases.all().filter(({ wiring }) => wiring?.link !== undefined));
     await this.#restore();
     installPrograms(cni, programs);
     await doPendingDeletes(path.join(this.#options.stateFolder, 'pending-del'), this.#attacher.handle, logger);
@@ -195,6 +201,7 @@ export class NodeAgent {
     this.#operators?.setLeases([]);
     await removeAll(this.#host);
     await this.#hostPorts.reset([]);
+    await this.#bridges.reset([]);
     await this.#policy.remove();
     this.resources.discard();
     rmSync(path.join(this.#options.stateFolder, 'leases.journal'), { force: true });
@@ -309,9 +316,13 @@ export class NodeAgent {
   /** The journal is lost: what runs is asked. */
   #liveLeases(): Lease[] {
     const ports = this.#hostPorts.read();
-    return listPodInterfaces(this.#host).flatMap(({ name, addresses }) => {
-      const hostPorts = addresses.flatMap((address) => ports.get(address) ?? []);
-      return addresses.map((address) => rebuiltLease(name, address, hostPorts));
+    return listPodInterfaces(this.#host).flatMap(({ name, addresses, bridge }) => {
+      const hostPorts = distinctPorts(addresses.flatMap((address) => ports.get(address) ?? []));
+      const wiring: PodWiring = {
+        ...(hostPorts.length === 0 ? {} : { hostPorts }),
+        ...(bridge === undefined ? {} : { link: { kind: 'Bridge', bridge } }),
+      };
+      return addresses.map((address) => rebuiltLease(name, address, wiring));
     });
   }
 
@@ -332,6 +343,7 @@ export class NodeAgent {
     const valid = this.#leases.all().filter(({ netns }) => netns === '' || existsSync(netns));
     if (valid.length < this.#leases.all().length) await this.#attacher.collect(valid);
     const orphans = await this.#attacher.collectOrphans();
+    this.#network.tidy(this.#leases.all());
     if (orphans > 0) this.#options.logger.info('links without a lease removed', { count: orphans });
   }
 
@@ -344,9 +356,13 @@ export class NodeAgent {
       logger.warn('the policy table was changed by somebody else; it was put back');
       observer.repaired('policy table');
     }
-    if (await this.#hostPorts.repair()) {
-      logger.warn('the table of host ports was changed by somebody else; it was put back');
-      observer.repaired('host ports');
+    for (const [what, table] of [
+      ['host ports', this.#hostPorts],
+      ['bridge guard', this.#bridges],
+    ] as const) {
+      if (!(await table.repair())) continue;
+      logger.warn('a table was changed by somebody else; it was put back', { table: what });
+      observer.repaired(what);
     }
     if ((await this.#network.applyNode()).length > 0) observer.repaired('node network');
     const links = await this.#attacher.repair();

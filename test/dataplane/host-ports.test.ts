@@ -45,7 +45,7 @@ function policyOf(pods: Parameters<typeof bound>[1][], chains: ReadonlyMap<strin
 beforeAll(async () => {
   lab = await openNftLab();
   [a, b] = lab.pods;
-  for (const pod of lab.pods) applySysctls(lab.node, localnetSysctl(pod));
+  for (const pod of lab.pods) applySysctls(lab.node, localnetSysctl(pod.hostInterface));
 }, 60_000);
 afterAll(() => lab.close());
 beforeEach(async () => {

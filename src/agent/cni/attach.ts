@@ -5,7 +5,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { PodIr } from '../../model/node/ir.ts';
 import { hostPortProblem } from '../../model/node/host-ports.ts';
 import { hostInterfaceName } from '../../model/node/names.ts';
-import type { PodWiring } from '../../model/node/pod-wiring.ts';
+import { isPlain, type PodWiring } from '../../model/node/pod-wiring.ts';
 import type { NoAddress } from '../../model/ipam/lease.ts';
 import type { PodWaiter } from './pods.ts';
 import { type Attachment, CNI_ERROR, CniError, type CniRequest } from './request.ts';
@@ -178,10 +178,11 @@ export class Attacher {
     if (typeof pod.bandwidth === 'string') {
       throw new CniError(CNI_ERROR.annotationRefused, `pod ${name} can have no such limit: ${pod.bandwidth}`);
     }
-    const { wiring } = request;
+    const { link, ...addressing } = pod.addressing;
+    const wiring: PodWiring = { ...request.wiring, ...(link === undefined ? {} : { link }) };
     const wish = {
-      ...{ containerId, ifname, netns, podUid: pod.uid, ...pod.addressing },
-      ...(wiring === undefined ? {} : { wiring }),
+      ...{ containerId, ifname, netns, podUid: pod.uid, ...addressing },
+      ...(isPlain(wiring) ? {} : { wiring }),
     };
     this.#requireHostPorts(name, wish);
     const leased = await this.#lease(wish, deadline, signal);

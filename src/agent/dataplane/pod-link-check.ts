@@ -1,6 +1,6 @@
 import { hostCidr } from '../../lib/ip.ts';
 import { listAddresses } from './netlink/address.ts';
-import type { Link } from './netlink/link.ts';
+import { findLink, type Link } from './netlink/link.ts';
 import { listNeighbours, type Neighbour, neighbourText } from './netlink/neighbour.ts';
 import { listRoutes, type Route, routeText } from './netlink/route.ts';
 import { Netns, NetnsError } from './netns.ts';
@@ -29,6 +29,10 @@ export function checkPod(host: Netns, pod: PodLink): string[] {
     const pair = findPair(host, inside, pod);
     if (pair === undefined) return [`the pod's ${pod.ifname} and the node's ${pod.hostInterface} are not a pair`];
     const { hostEnd, podEnd } = pair;
+    const way = pod.bridge === undefined ? hostEnd : findLink(host.rtnetlink, pod.bridge);
+    if (way === undefined || (way !== hostEnd && hostEnd.masterIndex !== way.index)) {
+      return [`${hostEnd.name} is no port of ${pod.bridge}`];
+    }
     return [
       ...linkFaults(podEnd, pod.mtu, podMac(pod)),
       ...linkFaults(hostEnd, pod.mtu, HOST_END_MAC),
@@ -36,9 +40,9 @@ export function checkPod(host: Netns, pod: PodLink): string[] {
       ...rateLimitFaults(inside.rtnetlink, podEnd, pod.egressBitsPerSecond),
       ...rateLimitFaults(host.rtnetlink, hostEnd, pod.ingressBitsPerSecond),
       ...routeFaults('the pod', inside, podEnd, podRoutes(pod, podEnd.index)),
-      ...routeFaults('the node', host, hostEnd, hostRoutes(pod, hostEnd.index)),
+      ...routeFaults('the node', host, way, hostRoutes(pod, way.index)),
       ...neighbourFaults('the pod', inside, podEnd, podNeighbours(pod, podEnd.index)),
-      ...neighbourFaults('the node', host, hostEnd, hostNeighbours(pod, hostEnd.index)),
+      ...neighbourFaults('the node', host, way, hostNeighbours(pod, way.index)),
     ];
   } finally {
     inside.close();

@@ -1,4 +1,5 @@
 import { familyOf } from '../../lib/ip.ts';
+import { isBridged, joinBridge } from './bridge.ts';
 import { correctAddresses, listAddresses } from './netlink/address.ts';
 import { encodeAttributes, macBytes, text, u32 } from './netlink/codec.ts';
 import { IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_NET_NS_FD, VETH_INFO_PEER } from './netlink/constants.ts';
@@ -141,8 +142,9 @@ function writeHostSide(host: Netns, hostEnd: Link, pod: PodLink, isNew: boolean)
   correctRateLimit(host.rtnetlink, hostEnd, pod.ingressBitsPerSecond, isNew);
   applySysctls(host, hostEndSysctls(pod));
   correctLink(host.rtnetlink, hostEnd, { up: true });
-  for (const neighbour of hostNeighbours(pod, hostEnd.index)) host.rtnetlink.request(encodeNeighbour(neighbour));
-  for (const route of hostRoutes(pod, hostEnd.index)) host.rtnetlink.request(encodeRoute(route));
+  const { index } = isBridged(pod) ? joinBridge(host, hostEnd, pod) : hostEnd;
+  for (const neighbour of hostNeighbours(pod, index)) host.rtnetlink.request(encodeNeighbour(neighbour));
+  for (const route of hostRoutes(pod, index)) host.rtnetlink.request(encodeRoute(route));
 }
 
 function deleteIfThere(host: Netns, hostInterface: string): void {

@@ -23,8 +23,8 @@ import {
   type Lease,
   type LeaseState,
 } from '../../model/ipam/lease-state.ts';
-import { type HostPort, hostPortText } from '../../model/node/host-ports.ts';
 import { hostInterfaceName, POD_INTERFACE_PREFIX } from '../../model/node/names.ts';
+import { isPlain, type PodWiring } from '../../model/node/pod-wiring.ts';
 import type { Allocation, LeaseBook, LeaseWish, PodAttachment } from '../cni/attach.ts';
 import type { Attachment } from '../cni/request.ts';
 import { Journal } from './journal.ts';
@@ -152,10 +152,9 @@ export class NodeLeases implements LeaseBook {
 }
 
 /** A lease as a live interface shows it: whose it is has to be found out. */
-export function rebuiltLease(hostInterface: string, address: string, hostPorts: readonly HostPort[] = []): Lease {
-  const ports = new Map(hostPorts.map((port) => [hostPortText(port), port]));
-  const wiring = ports.size === 0 ? {} : { wiring: { hostPorts: [...ports.values()] } };
-  return { podUid: `${UNKNOWN_POD}${hostInterface}`, ifname: 'eth0', containerId: hostInterface, address, ...wiring };
+export function rebuiltLease(hostInterface: string, address: string, wiring: PodWiring = {}): Lease {
+  const lease = { podUid: `${UNKNOWN_POD}${hostInterface}`, ifname: 'eth0', containerId: hostInterface, address };
+  return isPlain(wiring) ? lease : { ...lease, wiring };
 }
 
 /** @param leases of one attachment, at least one. */

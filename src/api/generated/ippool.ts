@@ -45,6 +45,10 @@ export interface IPPoolSpec {
    */
   readonly reserved?: readonly string[];
   /**
+   * How pods of the pool are linked to their node. Routed: a link for each, without anything between. Bridge: by ports of a bridge of the node, which hands everything to the node, so that policies hold as with Routed; pods hear no broadcasts of each other. A pod that may use pools of both gets Routed, unless its annotation weft.dev/pod-network says the other. Pods keep the link that they were made with.
+   */
+  readonly podNetwork?: 'Routed' | 'Bridge';
+  /**
    * Whether traffic from the pool to addresses outside of every pool gets the node's address as its source. Without it, the network around the cluster must route the pool.
    */
   readonly natOutgoing?: boolean;

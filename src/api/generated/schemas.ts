@@ -239,6 +239,14 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               "maxLength": 43
             }
           },
+          "podNetwork": {
+            "type": "string",
+            "enum": [
+              "Routed",
+              "Bridge"
+            ],
+            "default": "Routed"
+          },
           "natOutgoing": {
             "type": "boolean",
             "default": true

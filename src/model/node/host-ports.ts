@@ -14,6 +14,11 @@ export function hostPortText({ protocol, hostIp, hostPort }: HostPort): string {
   return `${protocol} ${hostIp === undefined ? '*' : familyOf(hostIp) === 6 ? `[${hostIp}]` : hostIp}:${hostPort}`;
 }
 
+/** Without repetitions: a port of every address is found once a family. */
+export function distinctPorts(ports: readonly HostPort[]): readonly HostPort[] {
+  return [...new Map(ports.map((port) => [hostPortText(port), port])).values()];
+}
+
 /** Whether one packet could be meant for both. */
 export function collide(a: HostPort, b: HostPort): boolean {
   const isSameAddress = a.hostIp === undefined || b.hostIp === undefined || a.hostIp === b.hostIp;

@@ -158,6 +158,15 @@ export interface PodAddressingIr {
   readonly families: readonly Family[];
   /** Addresses that it must have. */
   readonly fixed: readonly string[];
+  /** Absent: routed. */
+  readonly link?: PodLinkIr;
+}
+
+/** How a pod is linked, when it is not routed. */
+export interface PodLinkIr {
+  readonly kind: 'Bridge';
+  /** The bridge's name on each node. */
+  readonly bridge: string;
 }
 
 export type TlsMode = 'Permissive' | 'Strict';

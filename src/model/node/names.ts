@@ -2,6 +2,8 @@ import { shortHash } from '../../lib/hash.ts';
 
 /** Interfaces whose name starts so are pods' host ends: the policy table drops those it does not know. */
 export const POD_INTERFACE_PREFIX = 'weft';
+/** Of the bridges of pools with `podNetwork: Bridge`; no host end is called so. */
+export const BRIDGE_PREFIX = 'weft-br';
 export const VXLAN_INTERFACE = 'vxlan.weft';
 /** IANA's VXLAN port (RFC 7348); VNI 1 is Flannel's, 4096 Calico's. */
 export const VXLAN_PORT = 4789;
@@ -20,4 +22,9 @@ export function hostInterfaceName(containerId: string, ifname: string): string {
 /** A locally administered unicast MAC that every node can compute from the Node's UID. */
 export function tunnelMacOf(nodeUid: string): string {
   return `0a:${shortHash(`tunnel/${nodeUid}`, 10).match(/../g)?.join(':') ?? ''}`;
+}
+
+/** At most 15 characters: the kernel's limit. */
+export function bridgeName(pool: string): string {
+  return `${BRIDGE_PREFIX}${shortHash(pool, 8)}`;
 }

@@ -1,4 +1,4 @@
-import type { BandwidthIr } from './ir.ts';
+import type { BandwidthIr, PodLinkIr } from './ir.ts';
 import { type HostPort, parseHostPorts } from './host-ports.ts';
 
 /** What an attachment is beside its addresses; as it was asked for at ADD, for as long as it lives. */
@@ -6,6 +6,8 @@ export interface PodWiring {
   readonly hostPorts?: readonly HostPort[];
   /** The container runtime's limits; the pod's annotations go before them. */
   readonly limits?: BandwidthIr;
+  /** Absent: routed. */
+  readonly link?: PodLinkIr;
 }
 
 /** A plain routed link: nothing is written down. */
@@ -18,10 +20,12 @@ export function parsePodWiring(value: unknown): PodWiring | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const fields = value as Readonly<Record<string, unknown>>;
   const hostPorts = fields['hostPorts'] === undefined ? '' : parseHostPorts(fields['hostPorts']);
+  const link = parseLink(fields['link']);
   const limits = parseLimits(fields['limits']);
   return {
     ...(typeof hostPorts === 'string' ? {} : { hostPorts }),
     ...(limits === undefined ? {} : { limits }),
+    ...(link === undefined ? {} : { link }),
   };
 }
 
@@ -32,4 +36,10 @@ function parseLimits(value: unknown): BandwidthIr | undefined {
     ...(typeof ingressBitsPerSecond === 'number' ? { ingressBitsPerSecond } : {}),
     ...(typeof egressBitsPerSecond === 'number' ? { egressBitsPerSecond } : {}),
   };
+}
+
+function parseLink(value: unknown): PodLinkIr | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { kind, bridge } = value as Readonly<Record<string, unknown>>;
+  return kind === 'Bridge' && typeof bridge === 'string' ? { kind, bridge } : undefined;
 }

@@ -1,9 +1,10 @@
 import type { Family } from '../../../lib/ip.ts';
-import { POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../../model/node/names.ts';
+import { BRIDGE_PREFIX, POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../../model/node/names.ts';
 import type { NftLine } from './libnftables.ts';
 import type { NodeFacts } from './policy-state.ts';
 
 const PODS = `"${POD_INTERFACE_PREFIX}*"`;
+const BRIDGES = `"${BRIDGE_PREFIX}*"`;
 const TUNNEL = `"${VXLAN_INTERFACE}"`;
 
 /** Sets and maps that every table has, with their types. */
@@ -16,6 +17,9 @@ const INTERFACE_SETS = {
 /** With IPv6, each has a twin whose name ends in 6, and whose type is ipv6_addr. */
 const ADDRESS_SETS = {
   pod_addresses: 'set { type ifname . ipv4_addr; }',
+  bridged_out: 'map { type ipv4_addr : verdict; }',
+  bridged_in: 'map { type ipv4_addr : verdict; }',
+  bridged_self: 'set { type ipv4_addr . ipv4_addr; }',
   recheck: 'set { type ipv4_addr; }',
   vxlan_peers: 'set { type ipv4_addr; }',
   node_addresses: 'set { type ipv4_addr; }',
@@ -109,8 +113,10 @@ export function renderTable({ vxlanPort, hasIpv6 }: NodeFacts): NftLine[] {
       'ct state invalid counter drop comment "invalid"',
       midStream,
       ...withoutIpv6(`oifname ${PODS} meta nfproto ipv6 counter drop comment "pods have no IPv6"`),
-      'iifname . ip daddr @pod_addresses accept',
-      ...withIpv6('iifname . ip6 daddr @pod_addresses6 accept'),
+      `iifname != ${BRIDGES} iifname . ip daddr @pod_addresses accept`,
+      ...withIpv6(`iifname != ${BRIDGES} iifname . ip6 daddr @pod_addresses6 accept`),
+      `iifname ${BRIDGES} ip saddr . ip daddr @bridged_self accept`,
+      ...withIpv6(`iifname ${BRIDGES} ip6 saddr . ip6 daddr @bridged_self6 accept`),
       `iifname ${PODS} jump from_pod`,
       `oifname ${PODS} jump to_pod`,
     ],
@@ -127,7 +133,12 @@ export function renderTable({ vxlanPort, hasIpv6 }: NodeFacts): NftLine[] {
     'output { type filter hook output priority filter; policy accept; }': [
       `oifname != ${PODS} return`,
       ...withoutIpv6('meta nfproto ipv6 drop'),
-      'oifname != @pod_interfaces counter drop comment "interface not known yet"',
+      `oifname ${BRIDGES} icmp type redirect drop`,
+      `oifname != ${BRIDGES} oifname != @pod_interfaces counter drop comment "interface not known yet"`,
+      `oifname ${BRIDGES} meta nfproto ipv4 oifname . ip daddr != @pod_addresses counter drop comment "interface not known yet"`,
+      ...withIpv6(
+        `oifname ${BRIDGES} meta nfproto ipv6 oifname . ip6 daddr != @pod_addresses6 counter drop comment "interface not known yet"`,
+      ),
       midStream,
     ],
     'postrouting { type nat hook postrouting priority srcnat; policy accept; }': [
@@ -138,8 +149,18 @@ export function renderTable({ vxlanPort, hasIpv6 }: NodeFacts): NftLine[] {
         `ip6 saddr @nat_cidrs6 ip6 daddr != @pod_cidrs6 oifname != ${PODS} oifname != ${TUNNEL} counter masquerade`,
       ),
     ],
-    from_pod: ['iifname vmap @pods_out', 'counter drop comment "interface not known yet"'],
-    to_pod: ['oifname vmap @pods_in', 'counter drop comment "interface not known yet"'],
+    from_pod: [
+      'iifname vmap @pods_out',
+      `iifname ${BRIDGES} ip saddr vmap @bridged_out`,
+      ...withIpv6(`iifname ${BRIDGES} ip6 saddr vmap @bridged_out6`),
+      'counter drop comment "interface not known yet"',
+    ],
+    to_pod: [
+      'oifname vmap @pods_in',
+      `oifname ${BRIDGES} ip daddr vmap @bridged_in`,
+      ...withIpv6(`oifname ${BRIDGES} ip6 daddr vmap @bridged_in6`),
+      'counter drop comment "interface not known yet"',
+    ],
     established: [...ESTABLISHED, ...withIpv6(...ESTABLISHED_IPV6), 'accept'],
     shortcut: [],
   };
