@@ -8,9 +8,9 @@ import type { ResourceStore } from './state/resources.ts';
 
 export interface UpdateApplierDeps {
   readonly resources: ResourceStore;
-  readonly leases: LeaseBook;
-  readonly policy: PolicyTable;
-  readonly network: NodeNetwork;
+  readonly leases: Pick<LeaseBook, 'all'>;
+  readonly policy: Pick<PolicyTable, 'apply'>;
+  readonly network: Pick<NodeNetwork, 'applyNode'>;
   /** Resources that others act upon: services, endpoints, pods; called after they are stored. */
   readonly changed: (kinds: ReadonlySet<ResourceKind>) => void;
   readonly logger: Logger;

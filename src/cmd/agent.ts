@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { RuleCounter } from '../agent/dataplane/nft/inspect.ts';
-import { NodeAgent } from '../agent/node-agent.ts';
+import { ChainedAgent } from '../agent/chained/agent.ts';
+import { NodeAgent, type NodeAgentOptions } from '../agent/node-agent.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Secret } from '../lib/secret.ts';
 import { generateKey, issueCertificate, privateKeyPem } from '../pki/certificate.ts';
@@ -29,6 +30,7 @@ const config = {
   streamPort: environment.port('WEFT_STREAM_PORT'),
   healthPort: environment.port('WEFT_HEALTH_PORT'),
   logLevel: environment.choice('WEFT_LOG_LEVEL', LOG_LEVELS),
+  isChained: environment.choice('WEFT_CNI_CHAINED', ['false', 'true']) === 'true',
   cni: { config: environment.text('WEFT_CNI_CONFIG_FOLDER'), programs: environment.text('WEFT_CNI_BIN_FOLDER') },
 };
 environment.check();
@@ -44,7 +46,7 @@ await runUntilSignal(logger, async (signal) => {
     operators: () => server?.replicas ?? 0,
     rules: () => agent.ruleCounters().map(ruleCount),
   });
-  const agent: NodeAgent = new NodeAgent({
+  const options: NodeAgentOptions = {
     observer,
     version: config.version,
     stateFolder: '/var/lib/weft',
@@ -54,7 +56,8 @@ await runUntilSignal(logger, async (signal) => {
     mesh: (resources) => mesh.start(resources),
     clock: systemClock,
     logger,
-  });
+  };
+  const agent: NodeAgent | ChainedAgent = config.isChained ? new ChainedAgent(options) : new NodeAgent(options);
   const health = await serveHealth({
     port: config.healthPort,
     host: config.address,

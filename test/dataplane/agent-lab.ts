@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { type AnyResource, WeftNode } from '../../bench/cni/weft-node.ts';
+import { type AgentMode, type AnyResource, WeftNode } from '../../bench/cni/weft-node.ts';
+import { BIN } from '../../lab/setup/paths.ts';
 import type { NodeIr, PodIr, PoolIr } from '../../src/model/node/ir.ts';
 import { NetnsLab } from './netns-lab.ts';
 import { Traffic } from './traffic.ts';
@@ -36,8 +37,8 @@ export class AgentLab {
     return this.#node;
   }
 
-  async start(pools: readonly PoolIr[] = [AGENT_POOL]): Promise<void> {
-    this.#node = await WeftNode.start(this.lab, 'node', AGENT_NODE, this.folder);
+  async start(pools: readonly PoolIr[] = [AGENT_POOL], mode: AgentMode = 'primary'): Promise<void> {
+    this.#node = await WeftNode.start(this.lab, 'node', AGENT_NODE, this.folder, mode);
     const self: NodeIr = {
       ...{ name: 'node', uid: 'node-uid', address: AGENT_NODE, addresses: [AGENT_NODE] },
       ...{ tunnelAddresses: ['10.42.0.0'], trustDomain: 'cluster.local', trustBundlePem: '' },
@@ -73,14 +74,23 @@ export class AgentLab {
 
   cni(command: 'ADD' | 'DEL' | 'CHECK', name: string, config: object = {}): CniAnswer {
     const { program, input, variables } = this.node.job('ADD', this.#podOf(name), this.netnsOf(name));
-    const { status, stdout, error } = spawnSync(program, {
-      input: JSON.stringify({ ...(JSON.parse(input) as object), ...config }),
-      env: { ...variables, CNI_COMMAND: command },
-      encoding: 'utf8',
+    return answerOf(
+      program,
+      [],
+      { ...variables, CNI_COMMAND: command },
+      { ...(JSON.parse(input) as object), ...config },
+    );
+  }
+
+  /** The CNI library's own command, for the network of that name in the node's configuration folder. */
+  cnitool(verb: 'add' | 'check' | 'del', network: string, name: string): CniAnswer {
+    const { variables } = this.node.job('ADD', this.#podOf(name), this.netnsOf(name));
+    const args = [`--net=${this.node.netnsPath}`, path.join(BIN, 'cnitool'), verb, network, this.netnsOf(name)];
+    return answerOf('nsenter', args, {
+      CNI_ARGS: variables['CNI_ARGS'],
+      CNI_PATH: [BIN, path.join(this.folder, 'programs')].join(':'),
+      NETCONFPATH: path.join(this.folder, 'net.d'),
     });
-    if (error !== undefined) throw error;
-    const answer = stdout === '' ? {} : (JSON.parse(stdout) as Partial<CniAnswer>);
-    return { code: status === 0 ? 0 : -1, ...answer };
   }
 
   async traffic(netnsPath: string): Promise<Traffic> {
@@ -106,4 +116,16 @@ export class AgentLab {
   #podOf(name: string): Pick<PodIr, 'uid' | 'namespace' | 'name'> {
     return { uid: `uid-${name}`, namespace: 'shop', name };
   }
+}
+
+function answerOf(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  input: object = {},
+): CniAnswer {
+  const run = spawnSync(program, args, { input: JSON.stringify(input), env, encoding: 'utf8' });
+  if (run.error !== undefined) throw run.error;
+  const answer = run.stdout.startsWith('{') ? (JSON.parse(run.stdout) as Partial<CniAnswer>) : {};
+  return { code: run.status === 0 ? 0 : -1, ...(run.status === 0 ? {} : { msg: run.stderr }), ...answer };
 }

@@ -20,6 +20,8 @@ export interface PodAttachment extends Attachment {
   readonly addresses: readonly string[];
   /** Absent: a plain routed link. */
   readonly wiring?: PodWiring;
+  /** Behind another CNI: addresses that the node has for this pod beside its own. */
+  readonly nodeAddresses?: readonly string[];
 }
 
 export interface Allocation {
