@@ -9,6 +9,7 @@ import type { Netns } from './dataplane/netns.ts';
 import type { BridgeGuard } from './dataplane/nft/bridge-guard.ts';
 import type { HostPortTable } from './dataplane/nft/host-ports/table.ts';
 import type { NatExemption, NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-table.ts';
+import { isMacvlan, MACVLAN_POLICY, type MacvlanPods } from './macvlan-pods.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { checkPod } from './dataplane/pod-link-check.ts';
 import { isBridged, leaveBridge, tidyBridges } from './dataplane/bridge.ts';
@@ -33,6 +34,7 @@ export interface NodeNetworkDeps {
   readonly policy: PolicyTable;
   readonly hostPorts: HostPortTable;
   readonly bridges: BridgeGuard;
+  readonly macvlans: MacvlanPods;
   readonly resources: ResourceStore;
   readonly mesh: PodMesh;
   readonly logger: Logger;
@@ -105,11 +107,16 @@ export class NodeNetwork implements PodDataplane {
   async guard(pod: PodIr, attachment: PodAttachment): Promise<void> {
     await this.#deps.policy.apply({ pods: { bind: [bindingOf(pod, attachment)] } });
     if (bridgeOf(attachment) !== undefined) await this.#deps.bridges.add(attachment);
+    if (isMacvlan(attachment)) await this.#deps.macvlans.mark(attachment);
     if (attachment.wiring?.hostPorts !== undefined) await this.#deps.hostPorts.add(attachment);
     this.#deps.mesh.open(pod, attachment);
   }
 
   wire(attachment: PodAttachment): void {
+    if (isMacvlan(attachment)) {
+      this.#deps.macvlans.wire(attachment);
+      return;
+    }
     wirePod(this.#deps.host, this.#linkOf(attachment));
     if (attachment.wiring?.hostPorts !== undefined)
       applySysctls(this.#deps.host, localnetSysctl(bridgeOf(attachment) ?? attachment.hostInterface));
@@ -123,6 +130,7 @@ export class NodeNetwork implements PodDataplane {
       if (isBridged(link)) leaveBridge(this.#deps.host, link);
       await this.#deps.bridges.remove(attachment);
     }
+    if (isMacvlan(attachment)) await this.#deps.macvlans.shut(attachment);
     await this.#deps.policy.apply({ pods: { unbind: [attachment.hostInterface] } });
   }
 
@@ -137,8 +145,18 @@ export class NodeNetwork implements PodDataplane {
   }
 
   /** What was left of pods that are gone. */
-  tidy(attachments: readonly PodAttachment[]): readonly string[] {
-    return tidyBridges(this.#deps.host, new Set(attachments.flatMap(({ addresses }) => addresses)));
+  tidy(attachments: readonly PodAttachment[]): void {
+    const held = new Set(attachments.flatMap(({ addresses }) => addresses));
+    tidyBridges(this.#deps.host, held);
+    this.#deps.macvlans.tidy(held);
+  }
+
+  /** Disconnects pods that a policy selects and that none can hold for; why, by their uids. They come back without it. */
+  cutOff(attachments: readonly PodAttachment[]): ReadonlyMap<string, string> {
+    const { macvlans } = this.#deps;
+    const concerned = attachments.filter((of) => isMacvlan(of) && macvlans.objection(of) !== undefined);
+    for (const attachment of concerned) macvlans.cutOff(attachment);
+    return new Map(concerned.map(({ podUid }) => [podUid, MACVLAN_POLICY]));
   }
 
   unwired(attachments: readonly PodAttachment[]): readonly PodAttachment[] {
@@ -149,6 +167,7 @@ export class NodeNetwork implements PodDataplane {
       interfaces.map(({ name, addresses, mtu, bridge }) => [name, textOf(addresses, mtu, bridge)]),
     );
     return attachments.filter((attachment) => {
+      if (isMacvlan(attachment)) return !this.#deps.macvlans.isIntact(attachment);
       const { mtu } = this.#linkOf(attachment);
       return (
         present.get(attachment.hostInterface) !== textOf(attachment.addresses, mtu, bridgeOf(attachment)) &&
@@ -158,13 +177,14 @@ export class NodeNetwork implements PodDataplane {
   }
 
   check(attachment: PodAttachment): readonly string[] {
+    if (isMacvlan(attachment)) return this.#deps.macvlans.check(attachment);
     return [...checkPod(this.#deps.host, this.#linkOf(attachment)), ...this.#deps.hostPorts.faults(attachment)];
   }
 
   #linkOf({ podUid, netns, ifname, hostInterface, addresses, wiring }: PodAttachment) {
     const bandwidth = this.#deps.resources.get('pod', podUid)?.bandwidth;
     const limits = { ...wiring?.limits, ...(typeof bandwidth === 'object' ? bandwidth : {}) };
-    const bridge = wiring?.link?.bridge;
+    const bridge = wiring?.link?.kind === 'Bridge' ? wiring.link.bridge : undefined;
     const behind = bridge === undefined ? {} : { bridge };
     return { ...limits, ...behind, netnsPath: netns, ifname, hostInterface, addresses, mtu: this.#mtu ?? SMALLEST_MTU };
   }
@@ -206,5 +226,5 @@ export function bindingOf(pod: PodIr, attachment: PodAttachment): PodBinding {
 }
 
 function bridgeOf({ wiring }: PodAttachment): string | undefined {
-  return wiring?.link?.bridge;
+  return wiring?.link?.kind === 'Bridge' ? wiring.link.bridge : undefined;
 }

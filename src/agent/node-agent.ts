@@ -4,10 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ApplyError, HeldResource, NodeUpdate } from '../model/node/desired-update.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
-import { distinctPorts } from '../model/node/host-ports.ts';
 import type { PodIr, ResourceKind } from '../model/node/ir.ts';
-import type { PodWiring } from '../model/node/pod-wiring.ts';
-import type { Lease } from '../model/ipam/lease-state.ts';
 import type { BlockAnswer, BlockRequest } from './block-requests.ts';
 import { UpdateApplier } from './apply-update.ts';
 import { Attacher, type PodAttachment } from './cni/attach.ts';
@@ -21,12 +18,13 @@ import type { RuleCounter } from './dataplane/nft/inspect.ts';
 import { BridgeGuard } from './dataplane/nft/bridge-guard.ts';
 import { HostPortTable } from './dataplane/nft/host-ports/table.ts';
 import { PolicyTable } from './dataplane/nft/policy-table.ts';
-import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
+import { isMacvlan, MacvlanPods } from './macvlan-pods.ts';
 import { bindingOf, NodeNetwork, type PodMesh } from './network.ts';
 import { NodeBlocks } from './node-blocks.ts';
 import { composeNodeReport } from './node-report.ts';
-import { NodeLeases, rebuiltLease } from './state/leases.ts';
+import { liveLeases } from './live-leases.ts';
+import { NodeLeases } from './state/leases.ts';
 import { ResourceStore } from './state/resources.ts';
 
 interface PodAddresses {
@@ -90,6 +88,7 @@ export class NodeAgent {
   readonly #policy = new PolicyTable();
   readonly #hostPorts = new HostPortTable();
   readonly #bridges = new BridgeGuard();
+  readonly #macvlans: MacvlanPods;
   readonly #leases: NodeLeases;
   readonly #network: NodeNetwork;
   readonly #applier: UpdateApplier;
@@ -112,11 +111,21 @@ export class NodeAgent {
     this.#options = options;
     this.resources = new ResourceStore(path.join(stateFolder, 'resources.json'), clock);
     this.#mesh = options.mesh(this.resources);
+    this.#macvlans = new MacvlanPods(this.#host, this.resources);
     this.#blocks = new NodeBlocks({ resources: this.resources, office: () => this.#operators, clock, logger });
-    this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () => this.#liveLeases());
+    this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () =>
+      liveLeases(this.#host, this.#hostPorts, this.#macvlans),
+    );
     const [hostPorts, bridges] = [this.#hostPorts, this.#bridges];
     const deps = { resources: this.resources, policy: this.#policy, logger };
-    this.#network = new NodeNetwork({ ...deps, hostPorts, bridges, host: this.#host, mesh: this.#mesh });
+    this.#network = new NodeNetwork({
+      ...deps,
+      hostPorts,
+      macvlans: this.#macvlans,
+      bridges,
+      host: this.#host,
+      mesh: this.#mesh,
+    });
     this.#applier = new UpdateApplier({
       ...deps,
       leases: this.#leases,
@@ -146,7 +155,8 @@ export class NodeAgent {
     applySysctls(this.#host, FORWARDING);
     await this.#policy.open();
     await this.#hostPorts.reset(this.#leases.all());
-    await this.#bridges.reset(this.#leases.all().filter(({ wiring }) => wiring?.link !== undefined));
+    await this.#bridges.reset(this.#leases.all().filter(({ wiring }) => wiring?.link?.kind === 'Bridge'));
+    await this.#macvlans.reset(this.#leases.all());
     await this.#restore();
     installPrograms(cni, programs);
     await doPendingDeletes(path.join(this.#options.stateFolder, 'pending-del'), this.#attacher.handle, logger);
@@ -202,6 +212,8 @@ export class NodeAgent {
     await removeAll(this.#host);
     await this.#hostPorts.reset([]);
     await this.#bridges.reset([]);
+    for (const attachment of this.#leases.all().filter(isMacvlan)) this.#macvlans.cutOff(attachment);
+    await this.#macvlans.reset([]);
     await this.#policy.remove();
     this.resources.discard();
     rmSync(path.join(this.#options.stateFolder, 'leases.journal'), { force: true });
@@ -313,19 +325,6 @@ export class NodeAgent {
     this.#blocks.keepEnough(this.#leases, () => this.#isStopped);
   }
 
-  /** The journal is lost: what runs is asked. */
-  #liveLeases(): Lease[] {
-    const ports = this.#hostPorts.read();
-    return listPodInterfaces(this.#host).flatMap(({ name, addresses, bridge }) => {
-      const hostPorts = distinctPorts(addresses.flatMap((address) => ports.get(address) ?? []));
-      const wiring: PodWiring = {
-        ...(hostPorts.length === 0 ? {} : { hostPorts }),
-        ...(bridge === undefined ? {} : { link: { kind: 'Bridge', bridge } }),
-      };
-      return addresses.map((address) => rebuiltLease(name, address, wiring));
-    });
-  }
-
   /** Pods whose leases were rebuilt get their policy back; until then their interfaces are closed. */
   async #adopt(): Promise<void> {
     const pods = [...this.resources.all('pod')].map(([, pod]) => pod);
@@ -359,6 +358,7 @@ export class NodeAgent {
     for (const [what, table] of [
       ['host ports', this.#hostPorts],
       ['bridge guard', this.#bridges],
+      ['macvlan marks', this.#macvlans],
     ] as const) {
       if (!(await table.repair())) continue;
       logger.warn('a table was changed by somebody else; it was put back', { table: what });

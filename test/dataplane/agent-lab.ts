@@ -44,7 +44,7 @@ export class AgentLab {
       ...{ tunnelAddresses: ['10.42.0.0'], trustDomain: 'cluster.local', trustBundlePem: '' },
     };
     const resources = pools.flatMap((pool): AnyResource[] => {
-      const cidr = pool.cidr.replace(/\/\d+$/, pool.cidr.includes(':') ? '/122' : '/26');
+      const cidr = blockOf(pool);
       return [
         ['pool', pool.name, pool],
         ['block', cidr, { uid: cidr, cidr, pool: pool.name, poolUid: pool.uid }],
@@ -116,6 +116,11 @@ export class AgentLab {
   #podOf(name: string): Pick<PodIr, 'uid' | 'namespace' | 'name'> {
     return { uid: `uid-${name}`, namespace: 'shop', name };
   }
+}
+
+/** The first of the pool. */
+function blockOf({ cidr }: PoolIr): string {
+  return cidr.replace(/\/\d+$/, cidr.includes(':') ? '/122' : '/26');
 }
 
 function answerOf(

@@ -60,6 +60,9 @@ const RESERVED_CIDR = 'spec.reserved must have prefixes without host bits, for e
 const RESERVED_WITHIN = 'each of spec.reserved must be a range within spec.cidr';
 const NAT_EXCEPT_CIDR = 'spec.natOutgoingExcept must have prefixes without host bits, for example 192.168.0.0/16';
 const NAT_EXCEPT_FAMILY = 'each of spec.natOutgoingExcept must be of the family of spec.cidr';
+const MACVLAN_ONLY = 'spec.macvlan must be absent where spec.podNetwork is not Macvlan';
+const MACVLAN_FAMILY = 'spec.macvlan.gateway must be of the family of spec.cidr';
+const MACVLAN_GATEWAY = 'spec.macvlan.gateway must be an IP address, for example 192.168.10.1';
 const BLOCK_SIZE = 'spec.blockSize must be 20 to 30 for IPv4, 116 to 126 for IPv6';
 const BLOCK_NAME = "metadata.name must be spec.cidr with '.', ':' and '/' replaced by '-', for example 10-244-0-0-26";
 const MANUAL =
@@ -122,6 +125,18 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
       ['10.0.0.0/8', '::/0'],
     ]),
     ...wrong(pool6, ['spec', 'natOutgoingExcept'], 'spec', NAT_EXCEPT_FAMILY, [['10.0.0.0/8']]),
+    ...wrong(pool, ['spec', 'podNetwork'], 'spec', MACVLAN_ONLY, ['Routed', 'Bridge', undefined]),
+    ...wrong(pool, ['spec', 'macvlan', 'gateway'], 'spec', MACVLAN_FAMILY, ['fd00::1']),
+    ...wrong(pool, ['spec', 'macvlan', 'gateway'], 'spec.macvlan.gateway', MACVLAN_GATEWAY, [
+      '10.0.0',
+      '10.0.0.1/24',
+      'gw',
+    ]),
+    ...wrong(pool, ['spec', 'macvlan', 'parent'], 'spec.macvlan.parent', "should match '^[^/:\\s]+$'", [
+      'a b',
+      'a/b',
+      'a:b',
+    ]),
     ...wrong(pool, ['spec', 'assignment'], 'spec', MANUAL, ['Manual']),
     ...['nodeSelector', 'namespaceSelector'].flatMap((name) =>
       selector(pool, ['spec', name], `spec.${name}`, POOL_VALUES),

@@ -58,7 +58,7 @@ export class ChainedAgent {
       resources: this.resources,
       leases: { all: () => [] },
       policy: { apply: async () => undefined },
-      network: { applyNode: async () => [] },
+      network: { applyNode: async () => [], cutOff: () => new Map() },
       changed: (kinds) => {
         if (kinds.has('pod')) this.#waiter.podsChanged();
         this.#mesh.changed(kinds);

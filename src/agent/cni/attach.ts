@@ -7,6 +7,7 @@ import { hostPortProblem } from '../../model/node/host-ports.ts';
 import { hostInterfaceName } from '../../model/node/names.ts';
 import { isPlain, type PodWiring } from '../../model/node/pod-wiring.ts';
 import type { NoAddress } from '../../model/ipam/lease.ts';
+import { requirePossible } from './link-limits.ts';
 import type { PodWaiter } from './pods.ts';
 import { type Attachment, CNI_ERROR, CniError, type CniRequest } from './request.ts';
 import { encodeAddResult } from './result.ts';
@@ -186,6 +187,7 @@ export class Attacher {
       ...{ containerId, ifname, netns, podUid: pod.uid, ...addressing },
       ...(isPlain(wiring) ? {} : { wiring }),
     };
+    requirePossible(name, pod, wiring);
     this.#requireHostPorts(name, wish);
     const leased = await this.#lease(wish, deadline, signal);
     const { attachment } = leased;

@@ -58,6 +58,7 @@ export const CNI_ERROR = {
   checkFailed: 102,
   annotationRefused: 103,
   hostPortRefused: 104,
+  policyImpossible: 105,
 } as const;
 
 /** A refusal that reaches the runtime, and through it the pod's events. */

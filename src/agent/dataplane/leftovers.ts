@@ -1,4 +1,4 @@
-import { BRIDGE_PREFIX, POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../model/node/names.ts';
+import { BRIDGE_PREFIX, MACVLAN_PREFIX, POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../model/node/names.ts';
 import { listLinks } from './netlink/link.ts';
 import { listNeighbours, neighbourText } from './netlink/neighbour.ts';
 import { encodeRouteRemoval, listRoutes, routeText } from './netlink/route.ts';
@@ -42,6 +42,7 @@ function ownLinks(host: Netns) {
     ({ name, kind }) =>
       (name.startsWith(POD_INTERFACE_PREFIX) && kind === 'veth') ||
       (name === VXLAN_INTERFACE && kind === 'vxlan') ||
-      (name.startsWith(BRIDGE_PREFIX) && kind === 'bridge'),
+      (name.startsWith(BRIDGE_PREFIX) && kind === 'bridge') ||
+      (name.startsWith(MACVLAN_PREFIX) && kind === 'macvlan'),
   );
 }

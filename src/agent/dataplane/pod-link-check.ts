@@ -49,7 +49,7 @@ export function checkPod(host: Netns, pod: PodLink): string[] {
   }
 }
 
-function linkFaults(link: Link, mtu: number, mac: string): string[] {
+export function linkFaults(link: Link, mtu: number, mac: string): string[] {
   return [
     ...(link.up ? [] : [`${link.name} is down`]),
     ...(link.mtu === mtu ? [] : [`${link.name} has MTU ${link.mtu} instead of ${mtu}`]),
@@ -57,7 +57,7 @@ function linkFaults(link: Link, mtu: number, mac: string): string[] {
   ];
 }
 
-function addressFaults(inside: Netns, podEnd: Link, addresses: readonly string[]): string[] {
+export function addressFaults(inside: Netns, podEnd: Link, addresses: readonly string[]): string[] {
   const present = listAddresses(inside.rtnetlink)
     .filter(({ index, address }) => index === podEnd.index && !address.startsWith('fe80:'))
     .map((entry) => `${entry.address}/${entry.prefixLength}`);
@@ -66,13 +66,13 @@ function addressFaults(inside: Netns, podEnd: Link, addresses: readonly string[]
   return [`${podEnd.name} has ${present.join(', ') || 'no address'} instead of ${wanted.join(', ')}`];
 }
 
-function routeFaults(whose: string, netns: Netns, link: Link, wanted: readonly Route[]): string[] {
+export function routeFaults(whose: string, netns: Netns, link: Link, wanted: readonly Route[]): string[] {
   const present = new Set(listRoutes(netns.rtnetlink, { ours: true }).map(routeText));
   const missing = wanted.map(routeText).filter((route) => !present.has(route));
   return missing.map((route) => `${whose} lacks route ${withName(route, link)}`);
 }
 
-function neighbourFaults(whose: string, netns: Netns, link: Link, wanted: readonly Neighbour[]): string[] {
+export function neighbourFaults(whose: string, netns: Netns, link: Link, wanted: readonly Neighbour[]): string[] {
   const present = new Set(listNeighbours(netns.rtnetlink, 'arp', link.index).map(neighbourText));
   const missing = wanted.map(neighbourText).filter((text) => !present.has(text));
   return missing.map((text) => `${whose} lacks ${withName(text, link)}`);

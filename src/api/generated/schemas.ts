@@ -243,9 +243,27 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
             "type": "string",
             "enum": [
               "Routed",
-              "Bridge"
+              "Bridge",
+              "Macvlan"
             ],
             "default": "Routed"
+          },
+          "macvlan": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "parent": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 15,
+                "pattern": "^[^/:\\s]+$"
+              },
+              "gateway": {
+                "type": "string",
+                "minLength": 2,
+                "maxLength": 39
+              }
+            }
           },
           "natOutgoing": {
             "type": "boolean",

@@ -9,7 +9,7 @@ import type { Problem } from '../problem.ts';
 export const POD_NETWORK_ANNOTATION = 'weft.dev/pod-network';
 
 type PodNetwork = NonNullable<IPPoolSpec['podNetwork']>;
-const NETWORKS: readonly PodNetwork[] = ['Routed', 'Bridge'];
+const NETWORKS: readonly PodNetwork[] = ['Routed', 'Bridge', 'Macvlan'];
 
 /** Pools of one kind of network, and what it comes to; without a link: routed. */
 export interface NetworkChoice {
@@ -36,9 +36,24 @@ export function chooseNetwork(pools: readonly IPPool[], { metadata }: Pod): Netw
     const demand = asked === undefined ? 'must say which' : `says '${asked}', and must be one`;
     return refuse(REASON.podNetworkMismatch, `${demand} of the pools that the pod may use: ${names.join(', ')}`);
   }
-  const [first] = chosen.map((pool) => pool.metadata.name).sort();
-  if (network !== 'Bridge' || first === undefined) return { pools: chosen };
-  return { pools: chosen, link: { kind: 'Bridge', bridge: bridgeName(first) } };
+  const [first, ...others] = [...chosen].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  if (first === undefined || network === 'Routed') return { pools: chosen };
+  if (network === 'Bridge') return { pools: chosen, link: { kind: 'Bridge', bridge: bridgeName(first.metadata.name) } };
+  const stranger = others.find(({ spec }) => spec.macvlan?.parent !== first.spec.macvlan?.parent);
+  if (stranger !== undefined) {
+    const names = `${first.metadata.name} and ${stranger.metadata.name}`;
+    return refuse(REASON.podNetworkMismatch, `pools ${names} have different spec.macvlan.parent; name one of them`);
+  }
+  return { pools: chosen, link: macvlanOf(chosen, first.spec.macvlan?.parent) };
+}
+
+function macvlanOf(pools: readonly IPPool[], parent: string | undefined): PodLinkIr {
+  const networks = pools.map(({ spec }) => {
+    const gateway = spec.macvlan?.gateway;
+    return { cidr: spec.cidr, ...(gateway === undefined ? {} : { gateway }) };
+  });
+  networks.sort((a, b) => (a.cidr < b.cidr ? -1 : 1));
+  return { kind: 'Macvlan', ...(parent === undefined ? {} : { parent }), networks };
 }
 
 function networkOf({ spec }: IPPool): PodNetwork {

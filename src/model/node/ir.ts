@@ -163,11 +163,19 @@ export interface PodAddressingIr {
 }
 
 /** How a pod is linked, when it is not routed. */
-export interface PodLinkIr {
-  readonly kind: 'Bridge';
-  /** The bridge's name on each node. */
-  readonly bridge: string;
-}
+export type PodLinkIr =
+  | {
+      readonly kind: 'Bridge';
+      /** The bridge's name on each node. */
+      readonly bridge: string;
+    }
+  | {
+      readonly kind: 'Macvlan';
+      /** The node's interface; absent: the one that holds the node's address. */
+      readonly parent?: string;
+      /** Of each family that the pod has one: what is on the link, and the way out. */
+      readonly networks: readonly { readonly cidr: string; readonly gateway?: string }[];
+    };
 
 export type TlsMode = 'Permissive' | 'Strict';
 export type AppProtocol = 'HTTP' | 'HTTP2' | 'GRPC' | 'TCP';

@@ -4,6 +4,8 @@ import { shortHash } from '../../lib/hash.ts';
 export const POD_INTERFACE_PREFIX = 'weft';
 /** Of the bridges of pools with `podNetwork: Bridge`; no host end is called so. */
 export const BRIDGE_PREFIX = 'weft-br';
+/** Of the node's own macvlans, by which it reaches those of its pods; not `weft…`: they are no ends of pods. */
+export const MACVLAN_PREFIX = 'mvweft';
 export const VXLAN_INTERFACE = 'vxlan.weft';
 /** IANA's VXLAN port (RFC 7348); VNI 1 is Flannel's, 4096 Calico's. */
 export const VXLAN_PORT = 4789;
@@ -27,4 +29,8 @@ export function tunnelMacOf(nodeUid: string): string {
 /** At most 15 characters: the kernel's limit. */
 export function bridgeName(pool: string): string {
   return `${BRIDGE_PREFIX}${shortHash(pool, 8)}`;
+}
+
+export function macvlanName(parent: string): string {
+  return `${MACVLAN_PREFIX}${shortHash(parent, 8)}`;
 }

@@ -40,6 +40,12 @@ function parseLimits(value: unknown): BandwidthIr | undefined {
 
 function parseLink(value: unknown): PodLinkIr | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { kind, bridge } = value as Readonly<Record<string, unknown>>;
-  return kind === 'Bridge' && typeof bridge === 'string' ? { kind, bridge } : undefined;
+  const { kind, bridge, parent, networks } = value as Readonly<Record<string, unknown>>;
+  if (kind === 'Bridge') return typeof bridge === 'string' ? { kind, bridge } : undefined;
+  if (kind !== 'Macvlan' || !Array.isArray(networks)) return undefined;
+  const known = (networks as readonly unknown[]).flatMap((network) => {
+    const { cidr, gateway } = (network ?? {}) as Readonly<Record<string, unknown>>;
+    return typeof cidr === 'string' ? [{ cidr, ...(typeof gateway === 'string' ? { gateway } : {}) }] : [];
+  });
+  return { kind, ...(typeof parent === 'string' ? { parent } : {}), networks: known };
 }

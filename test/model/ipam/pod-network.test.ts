@@ -15,6 +15,13 @@ const PLAIN = pool('plain');
 const ROUTED = pool('routed', { podNetwork: 'Routed' });
 const BRIDGE = pool('bridge', { podNetwork: 'Bridge' });
 const BRIDGE6 = pool('bridge6', { podNetwork: 'Bridge', cidr: 'fd00::/64' });
+const LAN = pool('lan', {
+  podNetwork: 'Macvlan',
+  cidr: '192.168.7.128/25',
+  macvlan: { parent: 'eth1', gateway: '192.168.7.1' },
+});
+const LAN6 = pool('lan6', { podNetwork: 'Macvlan', cidr: '2001:db8::/64', macvlan: { parent: 'eth1' } });
+const OWN = pool('own', { podNetwork: 'Macvlan' });
 const link = { kind: 'Bridge', bridge: bridgeName('bridge') };
 
 describe('how a pod is linked', () => {
@@ -23,6 +30,18 @@ describe('how a pod is linked', () => {
     ['as its pools say', [BRIDGE6, BRIDGE], undefined, { pools: [BRIDGE6, BRIDGE], link }],
     ['routed, where it could be both', [BRIDGE, ROUTED, PLAIN], undefined, { pools: [ROUTED, PLAIN] }],
     ['as its annotation says, where a pool does', [PLAIN, BRIDGE], 'Bridge', { pools: [BRIDGE], link }],
+    [
+      'into the networks that its pools name, out of one interface',
+      [LAN6, LAN],
+      undefined,
+      {
+        pools: [LAN6, LAN],
+        link: {
+          ...{ kind: 'Macvlan', parent: 'eth1' },
+          networks: [{ cidr: '192.168.7.128/25', gateway: '192.168.7.1' }, { cidr: '2001:db8::/64' }],
+        },
+      },
+    ],
     ['not at all while there is no pool', [], 'Bridge', { pools: [] }],
   ])('%s', (_, pools, asked, expected) => {
     expect(chooseNetwork(pools, pod(asked))).toEqual(expected);
@@ -33,6 +52,15 @@ describe('how a pod is linked', () => {
       path: 'metadata.annotations[weft.dev/pod-network]',
       reason: 'PodNetworkMismatch',
       message: "says 'Bridge', and must be one of the pools that the pod may use: plain (Routed), routed (Routed)",
+    });
+  });
+
+  test('is refused where its pools differ in what they are, or in their interface', () => {
+    expect(chooseNetwork([LAN, BRIDGE], pod())).toMatchObject({
+      message: 'must say which of the pools that the pod may use: bridge (Bridge), lan (Macvlan)',
+    });
+    expect(chooseNetwork([LAN, OWN], pod())).toMatchObject({
+      message: 'pools lan and own have different spec.macvlan.parent; name one of them',
     });
   });
 

@@ -70,6 +70,7 @@ export const IFLA_BRPORT = {
   multicastFlood: 27,
   broadcastFlood: 30,
 } as const;
+export const IFLA_MACVLAN_MODE = 1;
 /** IFLA_BR_… */
 export const BRIDGE = { forwardDelay: 1, multicastSnooping: 23 } as const;
 export const VETH_INFO_PEER = 1;

@@ -1,0 +1,20 @@
+import type { PodIr } from '../../model/node/ir.ts';
+import type { PodWiring } from '../../model/node/pod-wiring.ts';
+import { MACVLAN_POLICY } from '../macvlan-pods.ts';
+import { CNI_ERROR, CniError } from './request.ts';
+
+/** @throws CniError when the pod is to have what its kind of link cannot give. */
+export function requirePossible(name: string, pod: PodIr, { link, hostPorts, limits }: PodWiring): void {
+  if (link?.kind !== 'Macvlan') return;
+  const past = 'podNetwork Macvlan, whose packets do not pass the node; use a pool of another podNetwork';
+  if (pod.ingressChain !== undefined || pod.egressChain !== undefined) {
+    throw new CniError(CNI_ERROR.policyImpossible, `pod ${name} is not connected: ${MACVLAN_POLICY}`);
+  }
+  if (hostPorts !== undefined) {
+    throw new CniError(CNI_ERROR.hostPortRefused, `pod ${name}: there is no hostPort with ${past}`);
+  }
+  const annotated = typeof pod.bandwidth === 'object' ? pod.bandwidth : {};
+  if ({ ...limits, ...annotated }.ingressBitsPerSecond !== undefined) {
+    throw new CniError(CNI_ERROR.annotationRefused, `pod ${name}: there is no limit of what comes in with ${past}`);
+  }
+}
