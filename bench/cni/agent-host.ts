@@ -5,7 +5,8 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
-import { NodeAgent } from '../../src/agent/node-agent.ts';
+import { ChainedAgent } from '../../src/agent/chained/agent.ts';
+import { NodeAgent, type NodeAgentOptions } from '../../src/agent/node-agent.ts';
 import { NodeMesh } from '../../src/cmd/node-mesh.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { UpdateSchema } from '../../src/stream/generated/wire/weft/node/v1/node_pb.ts';
@@ -13,12 +14,12 @@ import { parseUpdate } from '../../src/stream/parse-update.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import type { AgentAnswer, AgentRequest } from './weft-node.ts';
 
-const [folder = '', shim = ''] = process.argv.slice(2);
+const [folder = '', shim = '', mode = 'primary'] = process.argv.slice(2);
 const cni = { config: path.join(folder, 'net.d'), programs: path.join(folder, 'programs') };
 for (const name of Object.values(cni)) mkdirSync(name, { recursive: true });
 const logger = createLogger({ level: 'error', format: 'text', clock: systemClock });
 const mesh = new NodeMesh(logger);
-const agent = new NodeAgent({
+const options: NodeAgentOptions = {
   version: 'bench',
   observer: { cniAnswered: () => undefined, repaired: () => undefined },
   stateFolder: path.join(folder, 'state'),
@@ -30,7 +31,8 @@ const agent = new NodeAgent({
   services: 'Always',
   clock: systemClock,
   logger,
-});
+};
+const agent = mode === 'chained' ? new ChainedAgent(options) : new NodeAgent(options);
 await agent.start();
 // An operator that answers at once: released addresses are forgotten, new ones are known, further blocks there are none.
 agent.attach({
@@ -54,8 +56,13 @@ async function apply(update: Uint8Array): Promise<AgentAnswer> {
   return { wallMs, cpuMs: (user + system) / 1000, problems };
 }
 
+async function teardown(): Promise<AgentAnswer> {
+  return { wallMs: 0, cpuMs: 0, problems: await agent.teardown({ force: false }) };
+}
+
 process.on('message', (request: AgentRequest) => {
-  void apply(Buffer.from(request.update, 'base64')).then((answer) => process.send?.(answer));
+  const answer = request.update === undefined ? teardown() : apply(Buffer.from(request.update, 'base64'));
+  void answer.then((of) => process.send?.(of));
 });
 process.on('disconnect', () => {
   mesh.close();

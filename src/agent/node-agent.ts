@@ -4,7 +4,6 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ApplyError, HeldResource, NodeUpdate } from '../model/node/desired-update.ts';
 import type { PodIr, ResourceKind } from '../model/node/ir.ts';
-import type { Lease } from '../model/ipam/lease-state.ts';
 import { UpdateApplier } from './apply-update.ts';
 import { speakerOf } from './bgp/node-speaker.ts';
 import type { BgpSpeaker } from './bgp/speaker.ts';
@@ -17,10 +16,13 @@ import { removeAll } from './dataplane/leftovers.ts';
 import { Netns } from './dataplane/netns.ts';
 import { HostPorts } from './dataplane/nft/host-ports.ts';
 import type { RuleCounter } from './dataplane/nft/inspect.ts';
+import { BridgeGuard } from './dataplane/nft/bridge-guard.ts';
 import { PolicyTable } from './dataplane/nft/policy-table.ts';
 import { ServiceTable } from './dataplane/nft/services/service-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
+import { liveLeases } from './live-leases.ts';
+import { isMacvlan, MacvlanPods } from './macvlan-pods.ts';
 import { bindingOf, hostPortsOf, NodeNetwork, type PodMesh } from './network.ts';
 import { NodeBlocks } from './node-blocks.ts';
 import { NodeInspector } from './node-inspector.ts';
@@ -29,7 +31,7 @@ import { findOtherProxy } from './other-proxy.ts';
 import { ServiceHealth } from './service-health.ts';
 import { SelfView } from './self-view.ts';
 import { NodeServices, type ServiceMode } from './services.ts';
-import { NodeLeases, rebuiltLease } from './state/leases.ts';
+import { NodeLeases } from './state/leases.ts';
 import { ResourceStore } from './state/resources.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -76,6 +78,8 @@ export class NodeAgent {
   readonly #host = Netns.open();
   readonly #policy = new PolicyTable();
   readonly #hostPorts = new HostPorts();
+  readonly #bridges = new BridgeGuard();
+  readonly #macvlans: MacvlanPods;
   readonly #leases: NodeLeases;
   readonly #network: NodeNetwork;
   readonly #applier: UpdateApplier;
@@ -101,8 +105,11 @@ export class NodeAgent {
     this.#options = options;
     this.resources = new ResourceStore(path.join(stateFolder, 'resources.json'), clock);
     this.#mesh = options.mesh(this.resources);
+    this.#macvlans = new MacvlanPods(this.#host, this.resources);
     this.#blocks = new NodeBlocks({ resources: this.resources, office: () => this.#operators, clock, logger });
-    this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () => this.#liveLeases());
+    this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () =>
+      liveLeases(this.#host, this.#macvlans),
+    );
     this.#leaseTalk = new LeaseTalk({
       leases: this.#leases,
       operators: () => this.#operators,
@@ -110,7 +117,14 @@ export class NodeAgent {
       isOver: () => this.#isStopped,
     });
     const deps = { resources: this.resources, policy: this.#policy, logger };
-    this.#network = new NodeNetwork({ ...deps, host: this.#host, hostPorts: this.#hostPorts, mesh: this.#mesh });
+    this.#network = new NodeNetwork({
+      ...deps,
+      host: this.#host,
+      hostPorts: this.#hostPorts,
+      bridges: this.#bridges,
+      macvlans: this.#macvlans,
+      mesh: this.#mesh,
+    });
     this.#bgp = speakerOf(this.#host, options);
     this.#services = new NodeServices({
       resources: this.resources,
@@ -154,7 +168,7 @@ export class NodeAgent {
     this.#upkeep = new Upkeep({
       policy: this.#policy,
       services: this.#services,
-      hostPorts: this.#hostPorts,
+      tables: { 'host ports': this.#hostPorts, 'bridge guard': this.#bridges, 'macvlan marks': this.#macvlans },
       network: this.#network,
       attacher: this.#attacher,
       repaired: options.observer.repaired,
@@ -170,6 +184,8 @@ export class NodeAgent {
     const { cni, programs, runFolder, observer, clock, logger } = this.#options;
     applySysctls(this.#host, FORWARDING);
     await this.#policy.open();
+    await this.#bridges.reset(this.#leases.all().filter(({ wiring }) => wiring?.link?.kind === 'Bridge'));
+    await this.#macvlans.reset(this.#leases.all());
     await this.#restore();
     await this.#services.start();
     this.#self.lookForOthers();
@@ -231,6 +247,9 @@ export class NodeAgent {
     this.#operators?.setLeases([]);
     await this.#bgp.apply(undefined);
     await removeAll(this.#host);
+    await this.#bridges.reset([]);
+    for (const attachment of this.#leases.all().filter(isMacvlan)) this.#macvlans.cutOff(attachment);
+    await this.#macvlans.reset([]);
     await this.#policy.remove();
     await this.#services.remove();
     await this.#hostPorts.reset([]);
@@ -317,13 +336,6 @@ export class NodeAgent {
     this.#blocks.keepEnough(this.#leases, () => this.#isStopped);
   }
 
-  /** The journal is lost: what runs is asked. */
-  #liveLeases(): Lease[] {
-    return listPodInterfaces(this.#host).flatMap(({ name, addresses }) =>
-      addresses.map((address) => rebuiltLease(name, address)),
-    );
-  }
-
   /** Pods whose leases were rebuilt get their policy back; until then their interfaces are closed. */
   async #adopt(): Promise<void> {
     const pods = [...this.resources.all('pod')].map(([, pod]) => pod);
@@ -342,6 +354,7 @@ export class NodeAgent {
     const valid = this.#leases.all().filter(({ netns }) => netns === '' || existsSync(netns));
     if (valid.length < this.#leases.all().length) await this.#attacher.collect(valid);
     const orphans = await this.#attacher.collectOrphans();
+    this.#network.tidy(this.#leases.all());
     if (orphans > 0) this.#options.logger.info('links without a lease removed', { count: orphans });
   }
 

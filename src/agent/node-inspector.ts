@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { DeadLease, NodeInspection, NodeRepairs, RestingAddress } from '../model/ipam/inspection.ts';
 import type { Attacher, PodAttachment } from './cni/attach.ts';
 import type { Attachment } from './cni/request.ts';
+import { isMacvlan } from './macvlan-pods.ts';
 
 export interface NodeInspectorDeps {
   readonly leases: {
@@ -72,8 +73,11 @@ export class NodeInspector {
     return { done, refused };
   }
 
-  #isAlive({ netns, hostInterface }: PodAttachment): boolean {
+  /** A macvlan whose namespace is lost with a journal cannot be seen: it counts as used. */
+  #isAlive(attachment: PodAttachment): boolean {
+    const { netns, hostInterface } = attachment;
     if (netns !== '') return existsSync(netns);
+    if (isMacvlan(attachment)) return true;
     return this.#deps.links().some(({ name }) => name === hostInterface);
   }
 }

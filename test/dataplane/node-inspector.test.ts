@@ -5,9 +5,11 @@ import { afterAll, afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Attacher } from '../../src/agent/cni/attach.ts';
 import { PodWaiter } from '../../src/agent/cni/pods.ts';
 import type { Netns } from '../../src/agent/dataplane/netns.ts';
+import { BridgeGuard } from '../../src/agent/dataplane/nft/bridge-guard.ts';
 import { HostPorts } from '../../src/agent/dataplane/nft/host-ports.ts';
 import { PolicyTable } from '../../src/agent/dataplane/nft/policy-table.ts';
 import { listPodInterfaces } from '../../src/agent/dataplane/pod-interfaces.ts';
+import { MacvlanPods } from '../../src/agent/macvlan-pods.ts';
 import { NodeNetwork } from '../../src/agent/network.ts';
 import { NodeInspector } from '../../src/agent/node-inspector.ts';
 import { NodeLeases } from '../../src/agent/state/leases.ts';
@@ -34,7 +36,12 @@ beforeEach(() => {
   const mesh = { open: () => undefined, close: () => undefined };
   leases = new NodeLeases(folder, systemClock, [], () => []);
   leases.setBlocks([BLOCK]);
-  network = new NodeNetwork({ host, policy, hostPorts: new HostPorts(host.path), resources, mesh, logger: silentLog });
+  network = new NodeNetwork({
+    ...{ host, policy, resources, mesh, logger: silentLog },
+    hostPorts: new HostPorts(host.path),
+    bridges: new BridgeGuard(host.path),
+    macvlans: new MacvlanPods(host, resources, host.path),
+  });
   const attacher = new Attacher({
     pods: new PodWaiter({ all: () => [] }, systemClock),
     ...{ leases, dataplane: network, clock: systemClock, logger: silentLog },

@@ -1,4 +1,4 @@
-import { POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../model/node/names.ts';
+import { BRIDGE_PREFIX, MACVLAN_PREFIX, POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../model/node/names.ts';
 import { listLinks } from './netlink/link.ts';
 import { listNeighbours, neighbourText } from './netlink/neighbour.ts';
 import { encodeRouteRemoval, listRoutes, routeText } from './netlink/route.ts';
@@ -40,6 +40,9 @@ export async function removeAll(host: Netns): Promise<void> {
 function ownLinks(host: Netns) {
   return listLinks(host.rtnetlink).filter(
     ({ name, kind }) =>
-      (name.startsWith(POD_INTERFACE_PREFIX) && kind === 'veth') || (name === VXLAN_INTERFACE && kind === 'vxlan'),
+      (name.startsWith(POD_INTERFACE_PREFIX) && kind === 'veth') ||
+      (name === VXLAN_INTERFACE && kind === 'vxlan') ||
+      (name.startsWith(BRIDGE_PREFIX) && kind === 'bridge') ||
+      (name.startsWith(MACVLAN_PREFIX) && kind === 'macvlan'),
   );
 }

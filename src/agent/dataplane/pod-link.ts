@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import { familyOf } from '../../lib/ip.ts';
+import { isBridged, joinBridge } from './bridge.ts';
 import { encodeAddressCorrections, listAddresses } from './netlink/address.ts';
 import { type Attribute, encodeAttributes, macBytes, text, u32 } from './netlink/codec.ts';
 import { IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_NET_NS_FD, VETH_INFO_PEER } from './netlink/constants.ts';
@@ -72,8 +73,8 @@ export function wirePod(host: Netns, pod: PodLink, isMade = false): void {
 }
 
 /** Lets the node reach the pod from 127.0.0.1 through a port of its own. The table of such ports keeps pods from it. */
-export function takeLoopback(host: Netns, { hostInterface }: Pick<PodLink, 'hostInterface'>): void {
-  applySysctls(host, { [`ipv4/conf/${hostInterface}/route_localnet`]: '1' });
+export function takeLoopback(host: Netns, { hostInterface, bridge = hostInterface }: PodLink): void {
+  applySysctls(host, { [`ipv4/conf/${bridge}/route_localnet`]: '1' });
 }
 
 /** Makes the pair anew where the host end leads elsewhere; false when it is the pod's already. */
@@ -185,10 +186,11 @@ function writeHostSide(host: Netns, hostEnd: Link, pod: PodLink, isNew: boolean)
   if (!isNew) correctLink(rtnetlink, hostEnd, { mtu: pod.mtu, mac: HOST_END_MAC });
   correctRateLimit(rtnetlink, hostEnd, pod.ingressBitsPerSecond, isNew);
   applySysctls(host, hostEndSysctls(pod), isNew);
+  const { index } = isBridged(pod) ? joinBridge(host, hostEnd, pod) : hostEnd;
   rtnetlink.requestAll([
     ...encodeLinkCorrections(hostEnd, { up: true }),
-    ...hostNeighbours(pod, hostEnd.index).map(encodeNeighbour),
-    ...hostRoutes(pod, hostEnd.index).map(encodeRoute),
+    ...hostNeighbours(pod, index).map(encodeNeighbour),
+    ...hostRoutes(pod, index).map(encodeRoute),
   ]);
 }
 

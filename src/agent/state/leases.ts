@@ -25,6 +25,7 @@ import {
   type LeaseState,
 } from '../../model/ipam/lease-state.ts';
 import { hostInterfaceName, POD_INTERFACE_PREFIX } from '../../model/node/names.ts';
+import { isPlain, type PodWiring } from '../../model/node/pod-wiring.ts';
 import type { Allocation, LeaseBook, LeaseWish, PodAttachment } from '../cni/attach.ts';
 import type { Attachment } from '../cni/request.ts';
 import { Journal } from './journal.ts';
@@ -160,16 +161,19 @@ export class NodeLeases implements LeaseBook {
 }
 
 /** A lease as a live interface shows it: whose it is has to be found out. */
-export function rebuiltLease(hostInterface: string, address: string): Lease {
-  return { podUid: `${UNKNOWN_POD}${hostInterface}`, ifname: 'eth0', containerId: hostInterface, address };
+export function rebuiltLease(hostInterface: string, address: string, wiring: PodWiring = {}): Lease {
+  const lease = { podUid: `${UNKNOWN_POD}${hostInterface}`, ifname: 'eth0', containerId: hostInterface, address };
+  return isPlain(wiring) ? lease : { ...lease, wiring };
 }
 
 /** @param leases of one attachment, at least one. */
 function attachmentOf(leases: readonly Lease[]): PodAttachment {
   const [first] = leases;
   if (first === undefined) throw new Error('an attachment has at least one lease');
-  const { podUid, containerId, ifname, netns = '' } = first;
+  const { podUid, containerId, ifname, netns = '', wiring } = first;
   const isRebuilt = containerId.startsWith(POD_INTERFACE_PREFIX) && containerId.length === HOST_INTERFACE_LENGTH;
   const hostInterface = isRebuilt ? containerId : hostInterfaceName(containerId, ifname);
-  return { podUid, containerId, ifname, netns, addresses: leases.map(({ address }) => address), hostInterface };
+  const addresses = leases.map(({ address }) => address);
+  const plain = { podUid, containerId, ifname, netns, addresses, hostInterface };
+  return wiring === undefined ? plain : { ...plain, wiring };
 }

@@ -45,6 +45,23 @@ export interface IPPoolSpec {
    */
   readonly reserved?: readonly string[];
   /**
+   * How pods of the pool are linked to their node. Routed: a link for each, without anything between. Bridge: by ports of a bridge of the node, which hands everything to the node, so that policies hold as with Routed; pods hear no broadcasts of each other. A pod that may use pools of both gets Routed, unless its annotation weft.dev/pod-network says another. Pods keep the link that they were made with. Macvlan: pods are machines of their own in the network of an interface of the node, of which cidr is a part. The node does not see what they send, so that no policy can hold for them: a pod that a policy selects does not start, and is cut off when it runs.
+   */
+  readonly podNetwork?: 'Routed' | 'Bridge' | 'Macvlan';
+  /**
+   * Of podNetwork Macvlan.
+   */
+  readonly macvlan?: {
+    /**
+     * The interface, of this name on each node. Absent, the one that holds the node's address.
+     */
+    readonly parent?: string;
+    /**
+     * The way out of that network, of the family of cidr. Absent, pods reach cidr and their node only.
+     */
+    readonly gateway?: string;
+  };
+  /**
    * Whether traffic from the pool to addresses outside of every pool gets the node's address as its source. Without it, the network around the cluster must route the pool.
    */
   readonly natOutgoing?: boolean;

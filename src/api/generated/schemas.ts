@@ -714,6 +714,32 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               "maxLength": 43
             }
           },
+          "podNetwork": {
+            "type": "string",
+            "enum": [
+              "Routed",
+              "Bridge",
+              "Macvlan"
+            ],
+            "default": "Routed"
+          },
+          "macvlan": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "parent": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 15,
+                "pattern": "^[^/:\\s]+$"
+              },
+              "gateway": {
+                "type": "string",
+                "minLength": 2,
+                "maxLength": 39
+              }
+            }
+          },
           "natOutgoing": {
             "type": "boolean",
             "default": true

@@ -1,3 +1,5 @@
+import { parsePodWiring, type PodWiring } from '../node/pod-wiring.ts';
+
 /**
  * What the agent's journal says of addresses, one entry a change. An entry is on disk before the change counts; the
  * state of leases is nothing but the entries applied in order (`applyEntry`), so that a restart cannot differ.
@@ -12,6 +14,8 @@ export type LeaseEntry =
       /** Path of the network namespace; absent when the runtime's is not known. */
       readonly netns?: string;
       readonly address: string;
+      /** Of the attachment; absent: a plain one. */
+      readonly wiring?: PodWiring;
     }
   /** The address of this attachment's pod is free again, and rests. */
   | { readonly op: 'release'; readonly containerId: string; readonly ifname: string; readonly atMs: number }
@@ -34,10 +38,15 @@ export function parseJournalEntry(value: unknown): LeaseEntry | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const fields = value as Readonly<Record<string, unknown>>;
   const { op, uid, podUid, ifname, containerId, netns, address, addresses, atMs, acknowledged } = fields;
+  const wiring = parsePodWiring(fields['wiring']);
   switch (op) {
     case 'lease':
       if (!isText(podUid) || !isText(ifname) || !isText(containerId) || !isText(address)) return undefined;
-      return { op, podUid, ifname, containerId, address, ...(isText(netns) ? { netns } : {}) };
+      return {
+        ...{ op, podUid, ifname, containerId, address },
+        ...(isText(netns) ? { netns } : {}),
+        ...(wiring === undefined ? {} : { wiring }),
+      };
     case 'release':
       if (!isText(ifname) || !isText(containerId) || !isTime(atMs)) return undefined;
       return { op, containerId, ifname, atMs };

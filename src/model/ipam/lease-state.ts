@@ -1,4 +1,5 @@
 import { type Cidr, type Family, familyOf } from '../../lib/ip.ts';
+import type { PodWiring } from '../node/pod-wiring.ts';
 import type { LeaseEntry } from './lease-journal.ts';
 
 /** One interface of one pod holds one address of each family. */
@@ -9,6 +10,8 @@ export interface Lease {
   readonly containerId: string;
   readonly netns?: string;
   readonly address: string;
+  /** Of the attachment; absent: a plain one. */
+  readonly wiring?: PodWiring;
 }
 
 /** An address that nobody holds, and somebody has held. */

@@ -11,6 +11,7 @@ import {
   parseIp,
   sizeOf,
 } from '../../lib/ip.ts';
+import type { PodWiring } from '../node/pod-wiring.ts';
 import type { Problem } from '../problem.ts';
 import { leasableIn } from './capacity.ts';
 import type { LeaseEntry } from './lease-journal.ts';
@@ -36,6 +37,8 @@ const SPARE_ADDRESSES = 8;
 export interface LeaseRequest extends Attachment {
   readonly podUid: string;
   readonly netns?: string;
+  /** Absent: a plain one. */
+  readonly wiring?: PodWiring;
   /** One address of each is leased, or none at all. */
   readonly families: readonly Family[];
   /** Pools that may give the addresses; absent: any. */
@@ -70,7 +73,7 @@ export function allocate(
   state: LeaseState,
   request: LeaseRequest,
 ): (LeaseChange & { readonly leases: readonly Lease[] }) | NoAddress {
-  const { podUid, containerId, ifname, netns, nowMs } = request;
+  const { podUid, containerId, ifname, netns, wiring, nowMs } = request;
   const isHeld = ({ podUid: holder }: Lease) => holder === podUid;
   // One container is one pod's: if a lease of another says otherwise, that pod is gone.
   const holders = findLeases(state, request);
@@ -79,11 +82,16 @@ export function allocate(
   for (const family of request.families) {
     const address = addressFor(cleared.state, request, family);
     if (typeof address !== 'string') return address;
-    leases.push({ podUid, ifname, containerId, ...(netns === undefined ? {} : { netns }), address });
+    leases.push({
+      ...{ podUid, ifname, containerId, address },
+      ...(netns === undefined ? {} : { netns }),
+      ...(wiring === undefined ? {} : { wiring }),
+    });
   }
   const isNew = (lease: Lease) => {
     const held = state.leases.get(keyOfLease(lease));
-    return held?.containerId !== containerId || held.address !== lease.address || held.netns !== (netns ?? held.netns);
+    if (held?.containerId !== containerId || held.address !== lease.address) return true;
+    return held.netns !== (netns ?? held.netns) || JSON.stringify(held.wiring) !== JSON.stringify(wiring);
   };
   const news = leases.filter(isNew).map((lease): LeaseEntry => ({ op: 'lease', ...lease }));
   const entries = [...cleared.entries, ...restsOfReplaced(cleared.state, leases, nowMs), ...news];

@@ -221,7 +221,24 @@ export interface PodAddressingIr {
   readonly families: readonly Family[];
   /** Addresses that it must have. */
   readonly fixed: readonly string[];
+  /** Absent: routed. */
+  readonly link?: PodLinkIr;
 }
+
+/** How a pod is linked, when it is not routed. */
+export type PodLinkIr =
+  | {
+      readonly kind: 'Bridge';
+      /** The bridge's name on each node. */
+      readonly bridge: string;
+    }
+  | {
+      readonly kind: 'Macvlan';
+      /** The node's interface; absent: the one that holds the node's address. */
+      readonly parent?: string;
+      /** Of each family that the pod has one: what is on the link, and the way out. */
+      readonly networks: readonly { readonly cidr: string; readonly gateway?: string }[];
+    };
 
 export type TlsMode = 'Permissive' | 'Strict';
 export type AppProtocol = 'HTTP' | 'HTTP2' | 'GRPC' | 'TCP';

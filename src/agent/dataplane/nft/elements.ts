@@ -42,6 +42,11 @@ export function addressElement(address: string): SetElement {
   return { key: ipBytes(address) };
 }
 
+/** Of a set of type `ipv4_addr . ipv4_addr`, or of IPv6. @throws RangeError */
+export function addressPairElement(source: string, destination: string): SetElement {
+  return { key: Buffer.concat([ipBytes(source), ipBytes(destination)]) };
+}
+
 /** Start and end of one interval; a prefix that reaches the family's last address has no end. @throws RangeError. */
 export function cidrElements(cidr: string): SetElement[] {
   const parsed = parseCidr(cidr);

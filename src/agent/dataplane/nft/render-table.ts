@@ -1,11 +1,12 @@
 import { type Family, familyOf, parseCidr } from '../../../lib/ip.ts';
-import { POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../../model/node/names.ts';
+import { BRIDGE_PREFIX, POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../../model/node/names.ts';
 import type { NftLine } from './libnftables.ts';
 import { coalesceCidrs, formatCidrs } from '../../../model/policy/cidr-sets.ts';
 import { checkedCidr } from './names.ts';
 import type { NodeFacts } from './policy-state.ts';
 
 const PODS = `"${POD_INTERFACE_PREFIX}*"`;
+const BRIDGES = `"${BRIDGE_PREFIX}*"`;
 const TUNNEL = `"${VXLAN_INTERFACE}"`;
 
 /** Sets and maps that every table has, with their types. */
@@ -18,6 +19,9 @@ const INTERFACE_SETS = {
 /** With IPv6, each has a twin whose name ends in 6, and whose type is ipv6_addr. */
 const ADDRESS_SETS = {
   pod_addresses: 'set { type ifname . ipv4_addr; }',
+  bridged_out: 'map { type ipv4_addr : verdict; }',
+  bridged_in: 'map { type ipv4_addr : verdict; }',
+  bridged_self: 'set { type ipv4_addr . ipv4_addr; }',
   recheck: 'set { type ipv4_addr; }',
   vxlan_peers: 'set { type ipv4_addr; }',
   node_addresses: 'set { type ipv4_addr; }',
@@ -48,7 +52,7 @@ function renderSets(hasIpv6: boolean): string[] {
     ...Object.entries(INTERFACE_SETS).map(([name, type]) => line(name, type)),
     ...Object.entries(ADDRESS_SETS).flatMap(([name, type]) => [
       line(name, type),
-      ...(hasIpv6 ? [line(`${name}6`, type.replace('ipv4', 'ipv6'))] : []),
+      ...(hasIpv6 ? [line(`${name}6`, type.replaceAll('ipv4', 'ipv6'))] : []),
     ]),
   ];
 }
@@ -121,8 +125,10 @@ export function renderTable({ vxlanPort, hasIpv6, natExceptions }: NodeFacts): N
       'ct state invalid counter drop comment "invalid"',
       midStream,
       ...withoutIpv6(`oifname ${PODS} meta nfproto ipv6 counter drop comment "pods have no IPv6"`),
-      'iifname . ip daddr @pod_addresses accept',
-      ...withIpv6('iifname . ip6 daddr @pod_addresses6 accept'),
+      `iifname != ${BRIDGES} iifname . ip daddr @pod_addresses accept`,
+      ...withIpv6(`iifname != ${BRIDGES} iifname . ip6 daddr @pod_addresses6 accept`),
+      `iifname ${BRIDGES} ip saddr . ip daddr @bridged_self accept`,
+      ...withIpv6(`iifname ${BRIDGES} ip6 saddr . ip6 daddr @bridged_self6 accept`),
       `iifname ${PODS} jump from_pod`,
       `oifname ${PODS} jump to_pod`,
     ],
@@ -139,7 +145,12 @@ export function renderTable({ vxlanPort, hasIpv6, natExceptions }: NodeFacts): N
     'output { type filter hook output priority filter; policy accept; }': [
       `oifname != ${PODS} return`,
       ...withoutIpv6('meta nfproto ipv6 drop'),
-      'oifname != @pod_interfaces counter drop comment "interface not known yet"',
+      `oifname ${BRIDGES} icmp type redirect drop`,
+      `oifname != ${BRIDGES} oifname != @pod_interfaces counter drop comment "interface not known yet"`,
+      `oifname ${BRIDGES} meta nfproto ipv4 oifname . ip daddr != @pod_addresses counter drop comment "interface not known yet"`,
+      ...withIpv6(
+        `oifname ${BRIDGES} meta nfproto ipv6 oifname . ip6 daddr != @pod_addresses6 counter drop comment "interface not known yet"`,
+      ),
       midStream,
     ],
     'postrouting { type nat hook postrouting priority srcnat; policy accept; }': [
@@ -149,8 +160,18 @@ export function renderTable({ vxlanPort, hasIpv6, natExceptions }: NodeFacts): N
         `ip6 saddr @nat_cidrs6 ip6 daddr != @pod_cidrs6 oifname != ${PODS} oifname != ${TUNNEL} counter masquerade`,
       ),
     ],
-    from_pod: ['iifname vmap @pods_out', 'counter drop comment "interface not known yet"'],
-    to_pod: ['oifname vmap @pods_in', 'counter drop comment "interface not known yet"'],
+    from_pod: [
+      'iifname vmap @pods_out',
+      `iifname ${BRIDGES} ip saddr vmap @bridged_out`,
+      ...withIpv6(`iifname ${BRIDGES} ip6 saddr vmap @bridged_out6`),
+      'counter drop comment "interface not known yet"',
+    ],
+    to_pod: [
+      'oifname vmap @pods_in',
+      `oifname ${BRIDGES} ip daddr vmap @bridged_in`,
+      ...withIpv6(`oifname ${BRIDGES} ip6 daddr vmap @bridged_in6`),
+      'counter drop comment "interface not known yet"',
+    ],
     established: [...ESTABLISHED, ...withIpv6(...ESTABLISHED_IPV6), 'accept'],
     shortcut: [],
   };
