@@ -119,6 +119,7 @@ async function startOperator(config: ClusterConfig, api: KubeClient): Promise<nu
     WEFT_NAMESPACE: SYSTEM,
     WEFT_REPLICA: 'weft-operator-bench',
     WEFT_LOG_LEVEL: 'info',
+    WEFT_SERVICES: 'Auto',
     WEFT_TRUST_DOMAIN: TRUST_DOMAIN,
     WEFT_WEBHOOK_PORT: PORTS.webhook,
     WEFT_HEALTH_PORT: PORTS.health,

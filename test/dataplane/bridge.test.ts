@@ -38,6 +38,7 @@ let c: LabPod;
 beforeAll(async () => {
   lab = await openNftLab(BRIDGE);
   [a, b, c] = lab.pods;
+  for (const { netnsPath } of lab.pods) lab.netns.ip(netnsPath, 'link', 'set', 'lo', 'up');
 }, 60_000);
 afterAll(() => lab.close());
 beforeEach(async () => {
