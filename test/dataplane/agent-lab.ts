@@ -118,6 +118,15 @@ export class AgentLab {
   }
 }
 
+/** Within eight seconds. */
+export async function eventually(what: () => Promise<boolean>): Promise<boolean> {
+  for (let attempt = 0; attempt < 40; attempt += 1) {
+    if (await what()) return true;
+    await new Promise((wake) => setTimeout(wake, 200));
+  }
+  return false;
+}
+
 /** The first of the pool. */
 function blockOf({ cidr }: PoolIr): string {
   return cidr.replace(/\/\d+$/, cidr.includes(':') ? '/122' : '/26');

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { PodIr } from '../../src/model/node/ir.ts';
 import { bridgeName } from '../../src/model/node/names.ts';
-import { AGENT_NODE, AGENT_OUTSIDE, AgentLab } from './agent-lab.ts';
+import { AGENT_NODE, AGENT_OUTSIDE, AgentLab, eventually } from './agent-lab.ts';
 import type { Traffic } from './traffic.ts';
 
 const BRIDGE = bridgeName('pods');
@@ -58,7 +58,7 @@ test('are there after a restart of the agent, with its journal and without', asy
   await lab.node.restart();
   await lab.tell('web', { ...WEB, addresses: [address] });
   await lab.tell('client', { addressing, addresses: [clientAddress] });
-  expect(await client.reaches(address, 8080)).toBe(true);
+  expect(await eventually(() => client.reaches(address, 8080))).toBe(true);
   expect(lab.cni('CHECK', 'web')).toEqual({ code: 0 });
 });
 

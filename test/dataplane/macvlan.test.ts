@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { PodIr } from '../../src/model/node/ir.ts';
 import { macvlanName } from '../../src/model/node/names.ts';
-import { AGENT_NODE, AGENT_OUTSIDE, AGENT_POOL, AgentLab } from './agent-lab.ts';
+import { AGENT_NODE, AGENT_OUTSIDE, AGENT_POOL, AgentLab, eventually } from './agent-lab.ts';
 import type { Traffic } from './traffic.ts';
 
 const POOL = { ...AGENT_POOL, cidr: '192.0.2.128/25' };
@@ -30,14 +30,6 @@ beforeAll(async () => {
   for (const traffic of [web, client, outside, node]) await traffic.listenTcp(8080);
 }, 60_000);
 afterAll(() => lab.close());
-
-async function eventually(what: () => Promise<boolean>): Promise<boolean> {
-  for (let attempt = 0; attempt < 40; attempt += 1) {
-    if (await what()) return true;
-    await new Promise((wake) => setTimeout(wake, 200));
-  }
-  return false;
-}
 
 describe('pods on macvlans', () => {
   test('are connected by ADD, which says so without a link on the node, and pass CHECK', () => {
