@@ -24,6 +24,7 @@ const options: NodeAgentOptions = {
   observer: { cniAnswered: () => undefined, repaired: () => undefined },
   stateFolder: path.join(folder, 'state'),
   runFolder: path.join(folder, 'run'),
+  runOfNode: '/run',
   cni,
   bird: ['/usr/sbin/bird'],
   programs: { shim, loopback: shim },

@@ -13,6 +13,7 @@ const NEEDED: Readonly<Record<string, string>> = {
   '/usr/bin/openssl': 'openssl',
   '/usr/bin/iperf3': 'iperf3',
   '/usr/bin/nsenter': 'util-linux',
+  '/lib/systemd/systemd-networkd': 'systemd',
   '/bin/mount': 'mount',
   '/usr/sbin/ip': 'iproute2',
   '/bin/ping': 'iputils-ping',

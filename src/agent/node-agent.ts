@@ -42,6 +42,8 @@ export interface NodeAgentOptions {
   readonly stateFolder: string;
   /** /run/weft: the shim's socket. */
   readonly runFolder: string;
+  /** The node's /run, to read. */
+  readonly runOfNode: string;
   readonly cni: CniFolders;
   readonly programs: CniPrograms;
   /** How BIRD is called; used on clusters with a BGPConfiguration. */
@@ -155,7 +157,13 @@ export class NodeAgent {
       logger,
     });
     this.#self = new SelfView({
-      ...{ version: options.version, cniConfig: options.cni.config, host: this.#host, resources: this.resources },
+      ...{
+        version: options.version,
+        cniConfig: options.cni.config,
+        runOfNode: options.runOfNode,
+        host: this.#host,
+        resources: this.resources,
+      },
       ...{ policy: this.#policy, services: this.#services, network: this.#network, bgp: this.#bgp, clock },
     });
     this.addresses = new NodeInspector({

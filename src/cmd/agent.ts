@@ -53,6 +53,7 @@ await runUntilSignal(logger, async (signal) => {
     version: config.version,
     stateFolder: '/var/lib/weft',
     runFolder: '/run/weft',
+    runOfNode: '/host/run',
     cni: config.cni,
     programs: { shim: '/app/dist/weft-cni', loopback: '/app/dist/loopback' },
     bird: ['/usr/sbin/bird'],

@@ -127,7 +127,7 @@ function alone(report: NodeReportIr | undefined): DesiredCondition {
       message: 'nothing of another network is on the node',
     };
   }
-  const message = `left by another network, or in use by it: ${some(found)}; remove what is not needed`;
+  const message = `not Weft's alone: ${some(found)}; remove what is not needed, and see Alone in docs/reference.md`;
   return { type, status: 'False', reason: REASON.foreignNetworks, message };
 }
 
