@@ -1,8 +1,16 @@
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
+import { StringPool } from '../lib/string-pool.ts';
 import type { AnyRef } from '../model/node/desired-update.ts';
 import { LeaseView } from './lease-view.ts';
-import { NodeConnection } from './operator-connection.ts';
+import { NodeConnection, type SharedByConnections } from './operator-connection.ts';
 import type { OperatorClientOptions } from './operator-ports.ts';
+import { UPDATE_LIMIT_BYTES } from './plan-update.ts';
+
+/** Of all nodes together, when all are behind at once: each update lies in memory several times until it is sent. */
+const BYTES_UNDER_WAY = 32_000_000;
+const SMALLEST_LIMIT_BYTES = 64_000;
+/** Keys and versions: more than a large cluster has, of which most nodes hold the same. */
+const STRINGS = 100_000;
 
 /** The operator's end of the node stream: a connection to every node, each with its own pace. */
 export class OperatorClient {
@@ -10,6 +18,13 @@ export class OperatorClient {
   readonly #connections = new Map<string, NodeConnection>();
   readonly #leases = new Map<string, LeaseView>();
   readonly #closing = new Set<Promise<void>>();
+  readonly #shared: SharedByConnections = {
+    strings: new StringPool(STRINGS),
+    updateLimitBytes: () => {
+      const share = Math.floor(BYTES_UNDER_WAY / this.#connections.size);
+      return Math.max(SMALLEST_LIMIT_BYTES, Math.min(UPDATE_LIMIT_BYTES, share));
+    },
+  };
 
   constructor(options: OperatorClientOptions) {
     this.#options = options;
@@ -25,7 +40,7 @@ export class OperatorClient {
       if (this.#connections.has(node)) continue;
       const leases = this.#leases.get(node) ?? new LeaseView();
       this.#leases.set(node, leases);
-      this.#connections.set(node, new NodeConnection(node, address, leases, this.#options));
+      this.#connections.set(node, new NodeConnection(node, address, leases, this.#shared, this.#options));
     }
   }
 

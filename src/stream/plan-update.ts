@@ -1,4 +1,4 @@
-import { refId, type AnyRef, type SetPatch, type Watermark } from '../model/node/desired-update.ts';
+import type { AnyRef, SetPatch, Watermark } from '../model/node/desired-update.ts';
 import { RESOURCE_ORDER } from '../model/node/ir.ts';
 
 /** What nodes should hold. `model/node/desired.ts` is one. All answers are of one moment. */
@@ -30,21 +30,25 @@ export interface PlannedUpdate {
 }
 
 /** A larger state is sent in several updates, each acknowledged before the next. */
-const UPDATE_LIMIT_BYTES = 1_000_000;
+export const UPDATE_LIMIT_BYTES = 1_000_000;
+
+/** The version of a resource that the node holds. */
+export interface Held {
+  get(ref: AnyRef): string | undefined;
+}
 
 /**
  * The next step towards what the node should hold: referents before those who refer to them, as much as fits, at least
  * one; removals, in reverse order, only once nothing that is to be added is left.
  *
  * @param refs  what may differ between `held` and desired.
- * @param held  version by `refId`.
  */
 export function planUpdate(
   node: string,
   refs: Iterable<AnyRef>,
-  held: ReadonlyMap<string, string>,
+  held: Held,
   desired: DesiredSource,
-  limitBytes = UPDATE_LIMIT_BYTES,
+  limitBytes: number,
 ): PlannedUpdate {
   const plan: PlannedUpdate = { upserts: [], setPatches: [], removals: [], settled: [] };
   let bytes = 0;
@@ -74,14 +78,14 @@ export function planUpdate(
 function compare(
   node: string,
   refs: Iterable<AnyRef>,
-  held: ReadonlyMap<string, string>,
+  held: Held,
   desired: DesiredSource,
   same: AnyRef[],
 ): { readonly lacking: AnyRef[]; readonly surplus: AnyRef[] } {
   const lacking: AnyRef[] = [];
   const surplus: AnyRef[] = [];
   for (const ref of refs) {
-    const [wanted, has] = [desired.version(node, ref), held.get(refId(ref))];
+    const [wanted, has] = [desired.version(node, ref), held.get(ref)];
     if (wanted === has) same.push(ref);
     else if (wanted !== undefined) lacking.push(ref);
     else surplus.push(ref);
@@ -89,13 +93,8 @@ function compare(
   return { lacking, surplus };
 }
 
-function patchFor(
-  node: string,
-  ref: AnyRef,
-  held: ReadonlyMap<string, string>,
-  desired: DesiredSource,
-): SetPatch | undefined {
-  const from = held.get(refId(ref));
+function patchFor(node: string, ref: AnyRef, held: Held, desired: DesiredSource): SetPatch | undefined {
+  const from = held.get(ref);
   return ref.kind === 'addressSet' && from !== undefined ? desired.setPatch(node, ref.key, from) : undefined;
 }
 
