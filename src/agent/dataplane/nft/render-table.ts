@@ -57,6 +57,12 @@ function renderSets(hasIpv6: boolean): string[] {
   ];
 }
 
+/** What most packets are. */
+const ESTABLISHED_FIRST = [
+  'ct state established,related jump shortcut',
+  'ct state established,related jump established',
+];
+
 /**
  * What established connections meet. As long as `shortcut` holds its rule they pass there. When it is empty, those of
  * addresses in `recheck` go back and are judged as if they were new, by the packets of their original direction,
@@ -67,7 +73,6 @@ function renderSets(hasIpv6: boolean): string[] {
  * too, as `begins in mid-stream`. ICMP errors about a connection always pass.
  */
 const ESTABLISHED = [
-  'jump shortcut',
   'ct direction reply accept',
   // ICMP and ICMPv6; by number, as an image need not have /etc/protocols.
   'ct state related meta l4proto { 1, 58 } accept',
@@ -107,22 +112,26 @@ export function renderTable({ vxlanPort, hasIpv6, natExceptions }: NodeFacts): N
     'ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "begins in mid-stream"';
   const chains: Readonly<Record<string, readonly string[]>> = {
     'guard { type filter hook prerouting priority raw; policy accept; }': [
-      `iifname ${PODS} iifname . ip saddr != @pod_addresses counter drop comment "source is not the pod's own"`,
+      `iifname ${PODS} jump guard_pod`,
+      `iifname ${TUNNEL} ip saddr @own_blocks counter drop comment "tunnelled from this node's own blocks"`,
       ...withIpv6(
-        `iifname ${PODS} iifname . ip6 saddr != @pod_addresses6 counter drop comment "source is not the pod's own"`,
         `iifname ${TUNNEL} ip6 saddr @own_blocks6 counter drop comment "tunnelled from this node's own blocks"`,
       ),
-      ...withoutIpv6(`iifname ${PODS} meta nfproto ipv6 counter drop comment "pods have no IPv6"`),
-      `iifname ${TUNNEL} ip saddr @own_blocks counter drop comment "tunnelled from this node's own blocks"`,
+    ],
+    guard_pod: [
+      'iifname . ip saddr @pod_addresses accept',
+      ...withIpv6('iifname . ip6 saddr @pod_addresses6 accept'),
+      ...withoutIpv6('meta nfproto ipv6 counter drop comment "pods have no IPv6"'),
+      'counter drop comment "source is not the pod\'s own"',
     ],
     'forward { type filter hook forward priority filter; policy accept; }': [
       `iifname != ${PODS} oifname != ${PODS} return`,
+      ...ESTABLISHED_FIRST,
+      'ct state invalid counter drop comment "invalid"',
       `iifname ${PODS} udp dport ${vxlanPort} ip daddr @node_addresses counter drop comment "VXLAN from a pod"`,
       ...withIpv6(
         `iifname ${PODS} udp dport ${vxlanPort} ip6 daddr @node_addresses6 counter drop comment "VXLAN from a pod"`,
       ),
-      'ct state established,related jump established',
-      'ct state invalid counter drop comment "invalid"',
       midStream,
       ...withoutIpv6(`oifname ${PODS} meta nfproto ipv6 counter drop comment "pods have no IPv6"`),
       `iifname != ${BRIDGES} iifname . ip daddr @pod_addresses accept`,
@@ -137,7 +146,7 @@ export function renderTable({ vxlanPort, hasIpv6, natExceptions }: NodeFacts): N
       ...withIpv6(`udp dport ${vxlanPort} ip6 saddr != @vxlan_peers6 counter drop comment "VXLAN from a stranger"`),
       ...withoutIpv6(`udp dport ${vxlanPort} meta nfproto ipv6 counter drop comment "VXLAN from a stranger"`),
       `iifname != ${PODS} return`,
-      'ct state established,related jump established',
+      ...ESTABLISHED_FIRST,
       'ct state invalid counter drop comment "invalid"',
       midStream,
       'jump from_pod',
