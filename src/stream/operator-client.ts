@@ -7,8 +7,8 @@ import type { OperatorClientOptions } from './operator-ports.ts';
 import { UPDATE_LIMIT_BYTES } from './plan-update.ts';
 
 /** Of all nodes together, when all are behind at once: each update lies in memory several times until it is sent. */
-const BYTES_UNDER_WAY = 32_000_000;
-const SMALLEST_LIMIT_BYTES = 64_000;
+const BYTES_UNDER_WAY = 8_000_000;
+const SMALLEST_LIMIT_BYTES = 32_000;
 /** Keys and versions: more than a large cluster has, of which most nodes hold the same. */
 const STRINGS = 100_000;
 
