@@ -95,6 +95,7 @@ export const GOOD: Readonly<Record<string, Good>> = {
       podMTU: 1450,
       blocks: ['10.244.0.64/26', 'fd00:10:244::40/122'],
       versions: { agent: '0.1.0', kernel: '6.1.0' },
+      peerFaults: [{ node: 'other', family: 4, fault: 'TooSmall' }],
       bgp: {
         asNumber: 64_512,
         sessions: [

@@ -1733,6 +1733,39 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               }
             }
           },
+          "peerFaults": {
+            "type": "array",
+            "maxItems": 100,
+            "items": {
+              "type": "object",
+              "required": [
+                "node",
+                "family",
+                "fault"
+              ],
+              "additionalProperties": false,
+              "properties": {
+                "node": {
+                  "type": "string",
+                  "maxLength": 253
+                },
+                "family": {
+                  "type": "integer",
+                  "enum": [
+                    4,
+                    6
+                  ]
+                },
+                "fault": {
+                  "type": "string",
+                  "enum": [
+                    "Unreachable",
+                    "TooSmall"
+                  ]
+                }
+              }
+            }
+          },
           "bgp": {
             "type": "object",
             "additionalProperties": false,
