@@ -1754,7 +1754,8 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                   "enum": [
                     4,
                     6
-                  ]
+                  ],
+                  "minimum": 4
                 },
                 "fault": {
                   "type": "string",
