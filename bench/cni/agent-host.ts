@@ -41,6 +41,7 @@ agent.attach({
   reportNode: () => undefined,
   requestBlock: async () => ({ problem: 'the benchmark gives no further block' }),
   giveBack: async () => 'the benchmark takes no block back',
+  requestLoans: async () => ({ over: [], loans: [] }),
   requestForgotten: async (addresses) => addresses,
   requestKnown: async () => undefined,
   arePresent: () => true,

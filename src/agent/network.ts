@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { familyOf } from '../lib/ip.ts';
 import type { Logger } from '../lib/logger.ts';
+import { withoutParts } from '../model/ipam/borrowed.ts';
 import { isTunnelUsed } from '../model/node/block-routes.ts';
 import type { NodeIr, PeerIr, PodIr } from '../model/node/ir.ts';
 import { VXLAN_PORT, VXLAN_VNI, tunnelMacOf } from '../model/node/names.ts';
@@ -103,7 +104,7 @@ export class NodeNetwork implements PodDataplane {
           natOutgoing && destinations !== undefined ? [{ pool: cidr, destinations }] : [],
         )
         .sort((a, b) => a.pool.localeCompare(b.pool)),
-      ownBlocks: this.#ownBlocks(),
+      ownBlocks: this.#ownRanges(),
     };
   }
 
@@ -211,6 +212,12 @@ export class NodeNetwork implements PodDataplane {
 
   #peers(): readonly PeerIr[] {
     return [...this.#deps.resources.all('peer')].map(([, peer]) => peer);
+  }
+
+  /** Own blocks without what other nodes have borrowed of them: packets from there come by the tunnel. */
+  #ownRanges(): readonly string[] {
+    const blocks = [...this.#deps.resources.all('block')];
+    return blocks.flatMap(([cidr, { lent = [] }]) => withoutParts(cidr, lent)).sort();
   }
 
   #ownBlocks(): readonly string[] {

@@ -26,6 +26,7 @@ import { isMacvlan, MacvlanPods } from './macvlan-pods.ts';
 import { bindingOf, hostPortsOf, NodeNetwork, type PodMesh } from './network.ts';
 import { NodeBlocks } from './node-blocks.ts';
 import { NodeInspector } from './node-inspector.ts';
+import { NodeLoans } from './node-loans.ts';
 import { LeaseTalk, type Operators } from './lease-talk.ts';
 import { findOtherProxy } from './other-proxy.ts';
 import { ServiceHealth } from './service-health.ts';
@@ -89,6 +90,7 @@ export class NodeAgent {
   readonly #waiter: PodWaiter;
   readonly #mesh: ReturnType<NodeAgentOptions['mesh']>;
   readonly #blocks: NodeBlocks;
+  readonly #loans: NodeLoans;
   readonly #leaseTalk: LeaseTalk;
   readonly #bgp: BgpSpeaker;
   readonly #services: NodeServices;
@@ -117,6 +119,13 @@ export class NodeAgent {
       operators: () => this.#operators,
       clock,
       isOver: () => this.#isStopped,
+    });
+    this.#loans = new NodeLoans({
+      leases: this.#leases,
+      isOwn: (cidr) => this.#blocks.isOwn(cidr),
+      ask: (ask) => this.#operators?.requestLoans(ask),
+      changed: () => this.#addressesChanged(),
+      ...{ clock, logger },
     });
     const deps = { resources: this.resources, policy: this.#policy, logger };
     this.#network = new NodeNetwork({
@@ -152,7 +161,7 @@ export class NodeAgent {
       broken: () => this.#fault,
       leasesChanged: () => this.#tellLeases(),
       announced: (attachment) => this.#leaseTalk.announced(attachment),
-      requestBlock: (wish) => this.#blocks.request(wish),
+      requestBlock: (wish) => (this.#leases.isBlind ? undefined : this.#blocks.request(wish)),
       clock,
       logger,
     });
@@ -169,6 +178,7 @@ export class NodeAgent {
     this.addresses = new NodeInspector({
       leases: this.#leases,
       blocks: () => this.#blocks.cidrs(),
+      lend: (ask) => this.#loans.lend(ask),
       links: () => listPodInterfaces(this.#host),
       check: (attachment) => this.#network.check(attachment),
       attacher: this.#attacher,
@@ -207,6 +217,7 @@ export class NodeAgent {
     this.#serveWhenReady();
     this.#every(COLLECT_EVERY_MS, () => this.#collect());
     this.#every(GIVE_BACK_EVERY_MS, () => this.#blocks.giveBack(this.#leases));
+    this.#every(GIVE_BACK_EVERY_MS, () => this.#loans.look());
     this.#every(PATHS_EVERY_MS, () => this.#self.lookAround());
     this.#every(VERIFY_EVERY_MS, () => {
       this.#tellNode();
@@ -220,6 +231,7 @@ export class NodeAgent {
     this.#operators = operators;
     this.#tellLeases();
     this.#tellNode();
+    void this.#loans.look();
   }
 
   readonly apply = (update: NodeUpdate): Promise<readonly ApplyError[]> => this.#applier.apply(update);
@@ -313,6 +325,13 @@ export class NodeAgent {
     }
     this.#mesh.changed(kinds);
     this.#serveWhenReady();
+    this.#askForBlocks();
+  }
+
+  /** Which addresses may be leased has changed. */
+  #addressesChanged(): void {
+    this.#leases.setBlocks(this.#blocks.leasable());
+    this.#leaseTalk.askToForget();
     this.#askForBlocks();
   }
 

@@ -99,6 +99,7 @@ await runUntilSignal(logger, async (signal) => {
     arePresent: () => server.hasPrimary,
     requestBlock: (request) => server.requests.block(request),
     giveBack: (block) => server.requests.giveBack(block),
+    requestLoans: (ask) => server.requests.loans(ask),
     requestForgotten: (addresses) => server.requests.forgotten(addresses),
     requestKnown: (pod, signal) => server.requests.known(pod, signal),
   });

@@ -1,4 +1,5 @@
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
+import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
 import { StringPool } from '../lib/string-pool.ts';
 import type { AnyRef } from '../model/node/desired-update.ts';
 import { LeaseView } from './lease-view.ts';
@@ -77,6 +78,11 @@ export class OperatorClient {
   /** Takes back what nobody uses any more, and puts right what of pods' links is not. Rejects as `teardown`. */
   async repair(node: string, leases: readonly DeadLease[]): Promise<NodeRepairs> {
     return this.#connectionTo(node).repair(leases);
+  }
+
+  /** Has the node lend a range, or say which it could. Rejects as `teardown`, and when `signal` aborts. */
+  async lend(node: string, ask: LendAsk, signal: AbortSignal): Promise<LendAnswer> {
+    return this.#connectionTo(node).lend(ask, signal);
   }
 
   /** Resolves when every connection has ended. */

@@ -2,6 +2,7 @@ import { Client, status, type ClientDuplexStream } from '@grpc/grpc-js';
 import { backoffMs } from '../lib/backoff.ts';
 import { sleep } from '../lib/clock.ts';
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
+import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
 import type { StringPool } from '../lib/string-pool.ts';
 import type { AnyRef, HeldResource } from '../model/node/desired-update.ts';
 import { AgentQuestions } from './agent-questions.ts';
@@ -95,6 +96,11 @@ export class NodeConnection {
   /** As `teardown`. */
   repair(leases: readonly DeadLease[]): Promise<NodeRepairs> {
     return this.#ask((send) => this.#questions.repair(send, leases));
+  }
+
+  /** Rejects too when `signal` aborts. As `teardown`. */
+  lend(ask: LendAsk, signal: AbortSignal): Promise<LendAnswer> {
+    return this.#ask((send) => this.#questions.lend(send, ask, signal));
   }
 
   async close(): Promise<void> {

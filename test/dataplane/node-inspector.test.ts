@@ -25,6 +25,7 @@ let host: Netns;
 let leases: NodeLeases;
 let network: NodeNetwork;
 let inspector: NodeInspector;
+const lend = async () => ({ problem: 'nothing is lent here' });
 let count = 0;
 
 beforeEach(() => {
@@ -51,7 +52,7 @@ beforeEach(() => {
     requestBlock: () => undefined,
   });
   inspector = new NodeInspector({
-    ...{ leases, attacher },
+    ...{ leases, attacher, lend },
     blocks: () => [BLOCK.cidr],
     links: () => listPodInterfaces(host),
     check: (attachment) => network.check(attachment),
@@ -74,6 +75,7 @@ test('a node that is as it should be has leases without a fault, and nothing str
   const web = attach('web');
   expect(await inspector.inspect()).toEqual({
     blocks: [BLOCK.cidr],
+    lent: [],
     attachments: [
       {
         ...{ podUid: 'web', containerId: 'sandbox-web', ifname: 'eth0', addresses: web.addresses },
@@ -135,7 +137,7 @@ test('where the journal was lost, the link tells whether an address is used', as
   rmSync(path.join(folder, 'leases.journal'));
   leases = new NodeLeases(folder, systemClock, [BLOCK], () => shown);
   const rebuilt = new NodeInspector({
-    ...{ leases, blocks: () => [BLOCK.cidr], links: () => listPodInterfaces(host), check: () => ['never asked'] },
+    ...{ leases, lend, blocks: () => [BLOCK.cidr], links: () => listPodInterfaces(host), check: () => ['never asked'] },
     attacher: { reap: async () => [], repair: async () => 0, collectOrphans: async () => 0 },
   });
   const isAlive = async () => (await rebuilt.inspect()).attachments.map((one) => [one.isAlive, one.faults]);

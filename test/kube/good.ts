@@ -35,6 +35,7 @@ export const GOOD: Readonly<Record<string, Good>> = {
       blockSize: 26,
       encapsulation: 'VXLANCrossSubnet',
       assignment: 'Automatic',
+      borrowing: 'Disabled',
       nodeSelector: selector,
       namespaceSelector: selector,
       reserved: ['10.244.0.0/28', '10.244.255.0/24'],
@@ -50,7 +51,10 @@ export const GOOD: Readonly<Record<string, Good>> = {
     apiVersion: WEFT_API_VERSION,
     kind: 'IPBlock',
     metadata: { name: '10-244-0-64-26' },
-    spec: { cidr: '10.244.0.64/26', poolName: 'good', poolUid: 'p-1', nodeName: 'node-1', nodeUid: 'n-1' },
+    spec: {
+      ...{ cidr: '10.244.0.64/26', poolName: 'good', poolUid: 'p-1', nodeName: 'node-1', nodeUid: 'n-1' },
+      lender: 'node-2',
+    },
   },
   BGPConfiguration: {
     apiVersion: WEFT_API_VERSION,
@@ -201,6 +205,7 @@ export const LEAST: Readonly<Record<string, { readonly spec: object; readonly st
       cidr: '10.244.0.0/16',
       encapsulation: 'VXLAN',
       assignment: 'Automatic',
+      borrowing: 'Enabled',
       natOutgoing: true,
       podNetwork: 'Routed',
       disabled: false,

@@ -352,6 +352,8 @@ export const CHANGES: Readonly<Record<string, readonly Refusal[]>> = {
     ),
   ],
   IPBlock: [
+    ['lender', 'node-3'],
+    ['lender', undefined],
     ['cidr', '10.244.0.128/26'],
     ['poolName', 'other'],
     ['poolUid', 'p-2'],

@@ -21,6 +21,7 @@ import { chainInto, unchain, watchConfigurations } from './conflists.ts';
 
 const COLLECT_EVERY_MS = 60_000;
 const CHAIN_EVERY_MS = 5_000;
+const NO_ADDRESSES = 'Weft is chained behind another CNI on this node, which has the addresses';
 const NO_POLICY = 'Weft is chained behind another CNI on this node, and enforces no policy there; see: cni.chained';
 
 /** Everything that this node does behind another CNI, which has the pods' network: the mesh, and no more. */
@@ -110,11 +111,12 @@ export class ChainedAgent {
   };
 
   /** The pods' addresses are the other CNI's. */
-  readonly addresses: Pick<NodeInspector, 'inspect' | 'repair'> = {
-    inspect: async () => ({ blocks: [], attachments: [], resting: [], strayLinks: [], strayRoutes: [] }),
+  readonly addresses: Pick<NodeInspector, 'inspect' | 'repair' | 'lend'> = {
+    inspect: async () => ({ blocks: [], lent: [], attachments: [], resting: [], strayLinks: [], strayRoutes: [] }),
+    lend: async () => ({ problem: NO_ADDRESSES }),
     repair: async () => ({
       done: [],
-      refused: ['Weft is chained behind another CNI on this node, which has the addresses'],
+      refused: [NO_ADDRESSES],
     }),
   };
 

@@ -33,6 +33,10 @@ export interface IPPoolSpec {
    */
   readonly assignment?: 'Automatic' | 'Manual';
   /**
+   * Enabled: where no block of the pool is left, a node that needs addresses borrows some that are free in another node's block. Disabled: every address stays with the node whose block it is in, and such a node's pods wait. What is borrowed already stays so until it is given back.
+   */
+  readonly borrowing?: 'Enabled' | 'Disabled';
+  /**
    * Nodes whose pods may get addresses of the pool; absent, all.
    */
   readonly nodeSelector?: LabelSelector;

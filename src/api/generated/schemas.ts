@@ -537,6 +537,11 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
             "type": "string",
             "minLength": 1,
             "maxLength": 64
+          },
+          "lender": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 253
           }
         }
       }
@@ -602,6 +607,14 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               "Manual"
             ],
             "default": "Automatic"
+          },
+          "borrowing": {
+            "type": "string",
+            "enum": [
+              "Enabled",
+              "Disabled"
+            ],
+            "default": "Enabled"
           },
           "nodeSelector": {
             "type": "object",

@@ -30,6 +30,14 @@ export type LeaseEntry =
     }
   /** A block that is being given back: nothing of it is leased any more. */
   | { readonly op: 'close'; readonly uid: string }
+  /** The range is another node's from now on, until that IPBlock is gone. */
+  | { readonly op: 'lend'; readonly uid: string; readonly cidr: string }
+  /** That IPBlock is gone; its addresses rest. */
+  | { readonly op: 'return'; readonly uid: string; readonly atMs: number }
+  /** What was lent is not known: a journal was lost. */
+  | { readonly op: 'unsure' }
+  /** It is known again, by the entries before. */
+  | { readonly op: 'sure' }
   /** Every node that knew of these addresses' last holders has forgotten them. */
   | { readonly op: 'acknowledge'; readonly addresses: readonly string[] };
 
@@ -37,7 +45,7 @@ export type LeaseEntry =
 export function parseJournalEntry(value: unknown): LeaseEntry | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const fields = value as Readonly<Record<string, unknown>>;
-  const { op, uid, podUid, ifname, containerId, netns, address, addresses, atMs, acknowledged } = fields;
+  const { op, uid, cidr, podUid, ifname, containerId, netns, address, addresses, atMs, acknowledged } = fields;
   const wiring = parsePodWiring(fields['wiring']);
   switch (op) {
     case 'lease':
@@ -55,6 +63,13 @@ export function parseJournalEntry(value: unknown): LeaseEntry | undefined {
       return { op, address, podUid, ifname, atMs, acknowledged: acknowledged === true };
     case 'close':
       return isText(uid) ? { op, uid } : undefined;
+    case 'lend':
+      return isText(uid) && isText(cidr) ? { op, uid, cidr } : undefined;
+    case 'return':
+      return isText(uid) && isTime(atMs) ? { op, uid, atMs } : undefined;
+    case 'unsure':
+    case 'sure':
+      return { op };
     case 'acknowledge':
       if (!Array.isArray(addresses) || !addresses.every(isText)) return undefined;
       return { op, addresses };

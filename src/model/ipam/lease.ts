@@ -6,6 +6,7 @@ import {
   type Family,
   familyOf,
   formatIp,
+  type Ip,
   overlaps,
   parseCidr,
   parseIp,
@@ -21,6 +22,7 @@ import {
   findLeases,
   keyOfLease,
   leaseKey,
+  rangesOf,
   type Attachment,
   type BlockRange,
   type LeasableBlock,
@@ -137,12 +139,15 @@ export function unacknowledged(state: LeaseState): readonly string[] {
 
 /** The blocks that new leases may come from; leases in other blocks stay until released. */
 export function withBlocks(state: LeaseState, blocks: readonly LeasableBlock[]): LeaseState {
-  return { ...state, blocks: rangesOf(blocks.filter(({ uid }) => !state.closed.has(uid))) };
+  const isOpen = ({ uid, isLendable }: LeasableBlock) =>
+    !state.closed.has(uid) && !(state.isUnsure && isLendable === true);
+  const isBlind = state.isUnsure && blocks.some(({ isLendable }) => isLendable === true);
+  return { ...state, isBlind, blocks: rangesOf(blocks.filter(isOpen), state.lent) };
 }
 
 /** Whether to ask for a further block of the family: while fewer than 8 addresses could be given at once. */
 export function needsBlock(state: LeaseState, family: Family, nowMs: number): boolean {
-  return freeAddresses(state, family, nowMs) < SPARE_ADDRESSES;
+  return !state.isBlind && freeAddresses(state, family, nowMs) < SPARE_ADDRESSES;
 }
 
 /** Addresses of the family that could be given at once. */
@@ -180,16 +185,24 @@ export function closeBlock(state: LeaseState, uid: string): LeaseChange {
   return change(state, [{ op: 'close', uid }], {});
 }
 
-/** Those of `blocks` in which nothing is leased and nothing rests that may not be reused. */
+/** Those of `blocks` in which nothing is leased or lent and nothing rests that may not be reused. */
 function emptyBlocks<T extends LeasableBlock>(state: LeaseState, blocks: readonly T[], nowMs: number): readonly T[] {
-  const busy = [
+  const busy = busyAddresses(state, nowMs);
+  const lent = [...state.lent.values()].flatMap((cidr) => parseCidr(cidr) ?? []);
+  return blocks.filter(({ cidr, isLendable }) => {
+    const range = parseCidr(cidr);
+    if (state.isUnsure && isLendable === true) return false;
+    if (range === undefined || lent.some((part) => overlaps(part, range))) return false;
+    return !busy.some((ip) => containsAddress(range, ip));
+  });
+}
+
+/** Addresses that are held, or rest and may not be reused. */
+export function busyAddresses(state: LeaseState, nowMs: number): readonly Ip[] {
+  return [
     ...[...state.leases.values()].map(({ address }) => address),
     ...[...state.resting].filter(([, rest]) => !mayReuse(rest, nowMs)).map(([address]) => address),
   ].flatMap((address) => parseIp(address) ?? []);
-  return blocks.filter(({ cidr }) => {
-    const range = parseCidr(cidr);
-    return range !== undefined && !busy.some((ip) => containsAddress(range, ip));
-  });
 }
 
 function change<T extends object>(state: LeaseState, entries: readonly LeaseEntry[], more: T): LeaseChange & T {
@@ -233,6 +246,9 @@ function fixedAddress(state: LeaseState, request: LeaseRequest, fixed: string): 
   const block = state.blocks.find(({ range }) => contains(range, fixed));
   if (block === undefined) {
     return refuse(REASON.addressElsewhere, `this node owns no block with the address ${fixed}; one is asked for`, true);
+  }
+  if ([...state.lent.values()].some((cidr) => containsText(cidr, fixed))) {
+    return refuse(REASON.addressElsewhere, `another node has borrowed ${fixed}; choose another, or wait`, true);
   }
   if (!isLeasable([block], fixed)) {
     return refuse(REASON.addressReserved, `${fixed} is reserved, or the first of its block; choose another`, false);
@@ -280,15 +296,6 @@ function mayReuse({ acknowledged, releasedAtMs }: Rest, nowMs: number): boolean 
   return acknowledged && nowMs - releasedAtMs >= REST_MS;
 }
 
-function rangesOf(blocks: readonly LeasableBlock[]): BlockRange[] {
-  return blocks.flatMap((block) => {
-    const range = parseCidr(block.cidr);
-    if (range === undefined) return [];
-    const reserved = block.reserved.flatMap((cidr) => parseCidr(cidr) ?? []);
-    return [{ ...block, range, reservedRanges: reserved.filter((part) => overlaps(part, range)) }];
-  });
-}
-
 /** Whether one of `blocks` may give the address. */
 function isLeasable(blocks: readonly BlockRange[], address: string): boolean {
   const ip = parseIp(address);
@@ -303,8 +310,17 @@ function contains(range: Cidr, address: string): boolean {
   return ip !== undefined && containsAddress(range, ip);
 }
 
+function containsText(cidr: string, address: string): boolean {
+  const range = parseCidr(cidr);
+  return range !== undefined && contains(range, address);
+}
+
 function outOfAddresses(state: LeaseState, blocks: readonly BlockRange[], family: Family, nowMs: number): NoAddress {
   const common = { path: '', family, isTemporary: true };
+  if (state.isBlind) {
+    const message = "this node's journal was lost, and it waits for an operator to say which addresses it has lent";
+    return { ...common, reason: REASON.notSynced, message };
+  }
   if (blocks.length === 0) {
     const message = `this node owns no block of IPv${family} that the pod may use yet; one is asked for`;
     return { ...common, reason: REASON.noBlock, message };

@@ -43,7 +43,8 @@ export function isSecond({ status }: IPPool): boolean {
 
 export function poolStateOf({ metadata, spec }: IPPool): PoolState {
   const { cidr, reserved = [] } = spec;
-  return { name: metadata.name, uid: metadata.uid ?? '', cidr, blockSize: blockSizeOf(spec), reserved };
+  const mayBorrow = spec.borrowing !== 'Disabled';
+  return { name: metadata.name, uid: metadata.uid ?? '', cidr, blockSize: blockSizeOf(spec), reserved, mayBorrow };
 }
 
 /** The pools that a node takes blocks of by itself, to have addresses ready: those for pods of any namespace. */

@@ -93,6 +93,10 @@ export interface BlockIr {
   readonly cidr: string;
   readonly pool: string;
   readonly poolUid: string;
+  /** The node out of whose block it is borrowed; absent: a block of its own. */
+  readonly lender?: string;
+  /** Ranges of it that other nodes have borrowed, or are about to; absent: of an operator that knows of no lending. */
+  readonly lent?: readonly string[];
 }
 
 export interface PeerIr {
