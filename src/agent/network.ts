@@ -190,10 +190,10 @@ export class NodeNetwork implements PodDataplane {
   }
 
   check(attachment: PodAttachment): readonly string[] {
-    const { host, hostPorts, macvlans } = this.#deps;
+    const { host, policy, hostPorts, macvlans } = this.#deps;
     if (isMacvlan(attachment)) return macvlans.check(attachment);
     const ports = hostPorts.verify() ? [] : ['the ports of the node that lead to pods are not as they should be'];
-    return [...checkPod(host, this.#linkOf(attachment)), ...ports];
+    return [...checkPod(host, this.#linkOf(attachment)), ...policy.faults(attachment.hostInterface), ...ports];
   }
 
   #linkOf({ podUid, netns, ifname, hostInterface, addresses, wiring }: PodAttachment) {

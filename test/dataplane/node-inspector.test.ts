@@ -61,18 +61,21 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 afterAll(() => lab.close());
 
-/** A pod with its lease and its link, as ADD leaves them. */
-function attach(name: string) {
+/** A pod with its lease, its policy and its link, as ADD leaves them. */
+async function attach(name: string) {
   const wish = { podUid: name, containerId: `sandbox-${name}`, ifname: 'eth0', netns: lab.add(`${name}${count}`) };
   const allocation = leases.allocate({ ...wish, pools: ['main'], families: [4], fixed: [] });
   if ('reason' in allocation) throw new Error(allocation.message);
+  const addressing = { pools: ['main'], families: [4 as const], fixed: [] };
+  const pod = { uid: name, namespace: 'shop', name, serviceAccount: 'default', addresses: [], addressing };
+  await network.guard(pod, allocation.attachment);
   network.wire(allocation.attachment);
   const { containerId, ifname } = wish;
   return { ...allocation.attachment, dead: { podUid: name, containerId, ifname } };
 }
 
 test('a node that is as it should be has leases without a fault, and nothing stray', async () => {
-  const web = attach('web');
+  const web = await attach('web');
   expect(await inspector.inspect()).toEqual({
     blocks: [BLOCK.cidr],
     lent: [],
@@ -87,7 +90,8 @@ test('a node that is as it should be has leases without a fault, and nothing str
 });
 
 test('a lease without link, a link and a route without lease, and an address that rests are told, and put right', async () => {
-  const [broken, stray, routed, gone] = [attach('broken'), attach('stray'), attach('routed'), attach('gone')];
+  const broken = await attach('broken');
+  const [stray, routed, gone] = [await attach('stray'), await attach('routed'), await attach('gone')];
   lab.ip(host.path, 'link', 'del', broken.hostInterface);
   leases.release(stray.dead);
   lab.ip(host.path, 'route', 'add', '10.42.0.40/32', 'dev', routed.hostInterface, 'proto', '87');
@@ -114,7 +118,7 @@ test('a lease without link, a link and a route without lease, and an address tha
 });
 
 test('a lease is taken back when its namespace is gone, and never while it is there, whoever asks', async () => {
-  const [dead, live] = [attach('dead'), attach('live')];
+  const [dead, live] = [await attach('dead'), await attach('live')];
   lab.remove(dead.netns);
   expect((await inspector.inspect()).attachments.map(({ podUid, isAlive }) => [podUid, isAlive])).toEqual([
     ['dead', false],
@@ -130,7 +134,7 @@ test('a lease is taken back when its namespace is gone, and never while it is th
 });
 
 test('where the journal was lost, the link tells whether an address is used', async () => {
-  const { hostInterface, addresses } = attach('old');
+  const { hostInterface, addresses } = await attach('old');
   const shown = addresses.map((address) => {
     return { podUid: 'old', ifname: 'eth0', containerId: hostInterface, address };
   });

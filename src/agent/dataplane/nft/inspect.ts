@@ -1,7 +1,7 @@
 import { type Attribute, parseAttributes, readText, text } from '../netlink/codec.ts';
 import { hasCode } from '../netlink/error.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
-import { TABLE } from './elements.ts';
+import { elementQuestion, saysVerdict, type SetElement, TABLE } from './elements.ts';
 import {
   NETLINK_NETFILTER,
   NFPROTO_INET,
@@ -10,6 +10,7 @@ import {
   NFT_MSG_GETCHAIN,
   NFT_MSG_GETGEN,
   NFT_MSG_GETRULE,
+  NFT_MSG_GETSETELEM,
   NFT_MSG_GETTABLE,
   nfgenmsg,
 } from './nfnetlink.ts';
@@ -88,14 +89,23 @@ export class Inspector {
     return [...about, ...chains.sort()].join(' ');
   }
 
+  /** Whether the set or map holds the element, with its verdict. */
+  holds(set: string, element: SetElement): boolean {
+    const answer = this.#find(
+      `find an element of ${set}`,
+      NFT_MSG_GETSETELEM,
+      elementQuestion(this.#name, set, element),
+    );
+    return answer !== undefined && saysVerdict(answer, element);
+  }
+
   #table(): ReadonlyMap<number, Buffer> | undefined {
+    return this.#find(`read nftables table ${this.#name}`, NFT_MSG_GETTABLE, [[NFTA_TABLE.name, text(this.#name)]]);
+  }
+
+  #find(what: string, type: number, attributes: Attribute[]): ReadonlyMap<number, Buffer> | undefined {
     try {
-      const { body } = this.#socket.get({
-        what: `read nftables table ${this.#name}`,
-        type: NFT_MSG_GETTABLE,
-        header: nfgenmsg(this.#family),
-        attributes: [[NFTA_TABLE.name, text(this.#name)]],
-      });
+      const { body } = this.#socket.get({ what, type, header: nfgenmsg(this.#family), attributes });
       return parseAttributes(body, 4);
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return undefined;

@@ -19,6 +19,7 @@ export const NFT_MSG_DELRULE = nftMessage(8);
 export const NFT_MSG_NEWSET = nftMessage(9);
 export const NFT_MSG_DELSET = nftMessage(11);
 export const NFT_MSG_NEWSETELEM = nftMessage(12);
+export const NFT_MSG_GETSETELEM = nftMessage(13);
 export const NFT_MSG_DELSETELEM = nftMessage(14);
 export const NFT_MSG_GETGEN = nftMessage(16);
 export const IPCTNL_MSG_CT_GET = (NFNL_SUBSYS_CTNETLINK << 8) | 1;
