@@ -124,8 +124,10 @@ function portMatches(subject: Pod, spec: KubernetesPolicyPort, packet: Packet, f
   return packet.port >= spec.port && packet.port <= (spec.endPort ?? spec.port);
 }
 
+/** An init container has no ports to be called by, unless it is a sidecar: one that stays. */
 function namedPort(pod: Pod, name: string, protocol: string): number | undefined {
-  const all = pod.spec.containers.flatMap(({ ports = [] }) => ports);
+  const sidecars = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+  const all = [...pod.spec.containers, ...sidecars].flatMap(({ ports = [] }) => ports);
   return all.find((port) => port.name === name && (port.protocol ?? 'TCP') === protocol)?.containerPort;
 }
 

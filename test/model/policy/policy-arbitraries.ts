@@ -1,0 +1,118 @@
+import fc from 'fast-check';
+import type {
+  ContainerPort,
+  KubernetesPolicyPeer,
+  KubernetesPolicyPort,
+  LabelSelector,
+  LabelSelectorRequirement,
+} from '../../../src/api/kubernetes.ts';
+import type { Thing } from './policy-world.ts';
+
+const NAMESPACES = ['blue', 'green', 'red'];
+export const namespace = fc.constantFrom(...NAMESPACES);
+
+export const labels = fc.record(
+  { app: fc.constantFrom('web', 'api', 'db'), tier: fc.constantFrom('front', 'back'), canary: fc.constant('') },
+  { requiredKeys: [] },
+);
+
+const requirement: fc.Arbitrary<LabelSelectorRequirement> = fc.oneof(
+  fc.record({
+    key: fc.constantFrom('app', 'tier', 'team'),
+    operator: fc.constantFrom('In' as const, 'NotIn' as const),
+    values: fc.uniqueArray(fc.constantFrom('web', 'api', 'front', 'x', 'y'), { minLength: 1, maxLength: 2 }),
+  }),
+  fc.record({
+    key: fc.constantFrom('app', 'canary', 'team'),
+    operator: fc.constantFrom('Exists' as const, 'DoesNotExist' as const),
+  }),
+);
+
+const podSelector: fc.Arbitrary<LabelSelector> = fc.record(
+  { matchLabels: labels, matchExpressions: fc.array(requirement, { maxLength: 1 }) },
+  { requiredKeys: [] },
+);
+
+const namespaceSelector: fc.Arbitrary<LabelSelector> = fc.oneof(
+  fc.constant({}),
+  namespace.map((name) => ({ matchLabels: { 'kubernetes.io/metadata.name': name } })),
+  fc.constantFrom('x', 'y').map((team) => ({ matchLabels: { team } })),
+  requirement.map((one) => ({ matchExpressions: [one] })),
+);
+
+export type IpBlock = NonNullable<KubernetesPolicyPeer['ipBlock']>;
+
+const numberedPort = fc.oneof(
+  fc.record({ protocol: fc.constantFrom('TCP' as const, 'UDP' as const, 'SCTP' as const) }),
+  fc.record({ port: fc.constantFrom(53, 80, 8080) }),
+  fc.record({ protocol: fc.constant('UDP' as const), port: fc.constant(53) }),
+  fc.record({ port: fc.constant(79), endPort: fc.constantFrom(80, 8080) }),
+);
+
+const port: fc.Arbitrary<KubernetesPolicyPort> = fc.oneof(
+  numberedPort,
+  fc.record({ port: fc.constantFrom('http', 'metrics') }),
+  fc.record({ protocol: fc.constant('UDP' as const), port: fc.constant('dns') }),
+);
+
+const CONTAINER_PORTS: ContainerPort[] = [
+  { name: 'http', containerPort: 80 },
+  { name: 'http', containerPort: 8080 },
+  { name: 'metrics', containerPort: 8080 },
+  { name: 'dns', containerPort: 53, protocol: 'UDP' },
+  { containerPort: 5432 },
+];
+export const containerPort = fc.constantFrom(...CONTAINER_PORTS);
+
+/** Policies of each kind, whose blocks are among `blocks`. */
+export function policies(blocks: readonly IpBlock[]) {
+  const ipBlock = fc.constantFrom(...blocks);
+  const peer: fc.Arbitrary<KubernetesPolicyPeer> = fc.oneof(
+    fc.record({ podSelector }),
+    fc.record({ namespaceSelector }),
+    fc.record({ podSelector, namespaceSelector }),
+    fc.record({ ipBlock }),
+  );
+  const peers = fc.array(peer, { maxLength: 2 });
+  const ports = fc.array(port, { maxLength: 2 });
+  const optional: { requiredKeys: [] } = { requiredKeys: [] };
+
+  const kubernetesPolicy = fc
+    .record({
+      namespace,
+      name: fc.constantFrom('k1', 'k2', 'k3'),
+      spec: fc.record(
+        {
+          podSelector,
+          policyTypes: fc.subarray<'Ingress' | 'Egress'>(['Ingress', 'Egress']),
+          ingress: fc.array(fc.record({ from: peers, ports }, optional), { maxLength: 2 }),
+          egress: fc.array(fc.record({ to: peers, ports }, optional), { maxLength: 2 }),
+        },
+        optional,
+      ),
+    })
+    .map(({ namespace, name, spec }): Thing => {
+      return { kind: 'kubernetesPolicy', object: { metadata: { namespace, name }, spec } };
+    });
+
+  const action = fc.constantFrom('Allow' as const, 'Deny' as const);
+  const numberedPorts = fc.array(numberedPort, { maxLength: 2 });
+  const onlyAction: { requiredKeys: ['action'] } = { requiredKeys: ['action'] };
+
+  const weftPolicy = fc
+    .record({
+      namespace,
+      name: fc.constantFrom('w1', 'w2', 'w3'),
+      spec: fc.record(
+        {
+          priority: fc.constantFrom(0, 500, 1000),
+          podSelector,
+          ingress: fc.array(fc.record({ action, from: peers, ports: numberedPorts }, onlyAction), { maxLength: 3 }),
+          egress: fc.array(fc.record({ action, to: peers, ports: numberedPorts }, onlyAction), { maxLength: 3 }),
+        },
+        optional,
+      ),
+    })
+    .map(({ namespace, name, spec }): Thing => ({ kind: 'policy', object: { metadata: { namespace, name }, spec } }));
+  return { kubernetesPolicy, weftPolicy };
+}
