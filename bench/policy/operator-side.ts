@@ -1,4 +1,5 @@
 import type { KubernetesNetworkPolicy, Namespace, Node, Pod } from '../../src/api/kubernetes.ts';
+import type { ClusterNetworkPolicy } from '../../src/api/cluster-network-policy.ts';
 import type { IPBlock } from '../../src/api/generated/ipblock.ts';
 import type { IPPool } from '../../src/api/generated/ippool.ts';
 import type { NetworkPolicy } from '../../src/api/generated/networkpolicy.ts';
@@ -30,6 +31,7 @@ export class OperatorSide {
       blocks: new Store<IPBlock>(),
       kubernetesPolicies: new Store<KubernetesNetworkPolicy>(),
       policies: new Store<NetworkPolicy>(),
+      clusterPolicies: new Store<ClusterNetworkPolicy>(),
     };
     this.#compiler = new NodeStateCompiler(
       {

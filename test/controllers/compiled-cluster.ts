@@ -1,3 +1,4 @@
+import type { ClusterNetworkPolicy } from '../../src/api/cluster-network-policy.ts';
 import type { IPBlock } from '../../src/api/generated/ipblock.ts';
 import type { IPPool, IPPoolSpec } from '../../src/api/generated/ippool.ts';
 import type { NetworkPolicy } from '../../src/api/generated/networkpolicy.ts';
@@ -21,6 +22,7 @@ export class Cluster {
     blocks: new Store<IPBlock>(),
     kubernetesPolicies: new Store<KubernetesNetworkPolicy>(),
     policies: new Store<NetworkPolicy>(),
+    clusterPolicies: new Store<ClusterNetworkPolicy>(),
   };
   readonly table = new DesiredTable();
   wakes = 0;

@@ -130,6 +130,33 @@ describe('policy', () => {
     expect(await a.traffic.reaches(c.address, SERVER_PORT)).toBe(true);
   });
 
+  test('asks the next tier about what is passed to it, and has no tier left over when it changes', async () => {
+    const toServer = { ports: TCP_SERVER, peers: ['b'] } as const;
+    const tiers = chain(
+      'deny',
+      { action: 'pass', tier: 0, ...toServer },
+      { action: 'deny', tier: 0, peers: ['b'] },
+      { tier: 1, peers: ['b', 'c'] },
+    );
+    const sets = { b: ips(b.address), c: ips(c.address) };
+    await table.reset(FACTS, state([bound(a), bound(b), bound(c)], {}, sets));
+    await table.apply({ chains: { upsert: [['x', tiers]] }, pods: { bind: [bound(a, { egress: 'x' })] } });
+    expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(true);
+    expect(await a.traffic.reaches(b.address, OTHER_PORT)).toBe(false);
+    expect(await a.traffic.reaches(c.address, OTHER_PORT)).toBe(true);
+    expect(await a.traffic.reaches(OUTSIDE_ADDRESS, SERVER_PORT)).toBe(false);
+    const open = await a.traffic.dial(c.address, SERVER_PORT);
+    await table.apply({ chains: { upsert: [['x', chain('deny', { peers: ['b'] })]] } });
+    expect(await a.traffic.talk(open)).toBe('silence');
+    expect(await a.traffic.reaches(b.address, OTHER_PORT)).toBe(true);
+    expect(lab.nft('list chains')).not.toContain('e_x.2');
+    await table.apply({ chains: { upsert: [['x', tiers]] } });
+    expect(await a.traffic.reaches(b.address, OTHER_PORT)).toBe(false);
+    await table.apply({ chains: { remove: ['x'] }, pods: { bind: [bound(a)] } });
+    expect(await a.traffic.reaches(b.address, OTHER_PORT)).toBe(true);
+    expect(lab.nft('list chains')).not.toContain('e_x');
+  });
+
   test('takes prefixes, the whole of IPv4 and ranges of ports', async () => {
     const sets = {
       out: { type: 'cidr', members: ['192.0.2.8/29'] },

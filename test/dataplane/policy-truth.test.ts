@@ -67,7 +67,7 @@ const BLOCKS = [
   { cidr: 'fd00:42::/64', except: ['fd00:42::103/128'] },
   { cidr: '2001:db8::/32', except: ['2001:db8::8/125'] },
 ];
-const { kubernetesPolicy, weftPolicy } = policies(BLOCKS);
+const { kubernetesPolicy, weftPolicy, clusterPolicy } = policies(BLOCKS);
 
 /** Addresses of the lab's three pods; one that has completed has left its to the machine outside, one is the node. */
 const PODS = [
@@ -77,6 +77,15 @@ const PODS = [
   { name: 'done', addresses: [OUTSIDE_ADDRESS, OUTSIDE_ADDRESS6], phase: 'Succeeded' },
   { name: 'host', addresses: [NODE_ADDRESS, NODE_ADDRESS6], hostNetwork: true },
 ] as const;
+
+/** The machine outside is another node. */
+const NODES = [
+  { name: 'n1', disk: 'ssd', addresses: [NODE_ADDRESS, NODE_ADDRESS6] },
+  { name: 'n2', disk: 'hdd', addresses: [OUTSIDE_ADDRESS, OUTSIDE_ADDRESS6] },
+].map(({ name, disk, addresses }): Thing => {
+  const status = { addresses: addresses.map((address) => ({ type: 'InternalIP', address })) };
+  return { kind: 'node', object: { metadata: { name, labels: { disk } }, status } };
+});
 
 const pods = fc.tuple(
   ...PODS.map(({ name, addresses, ...more }) =>
@@ -94,7 +103,13 @@ const pods = fc.tuple(
 );
 
 const world: fc.Arbitrary<PolicyWorld> = fc
-  .tuple(pods, fc.array(kubernetesPolicy, { minLength: 1, maxLength: 4 }), fc.array(weftPolicy, { maxLength: 3 }))
+  .tuple(
+    pods,
+    fc.array(kubernetesPolicy, { minLength: 1, maxLength: 4 }),
+    fc.array(weftPolicy, { maxLength: 3 }),
+    fc.array(clusterPolicy, { maxLength: 3 }),
+    fc.constant(NODES),
+  )
   .map((groups) => worldOf(groups.flat()));
 
 /** What the world's policies come to, in the kernel. */

@@ -153,20 +153,25 @@ export interface AddressSetIr {
   readonly members: readonly string[];
 }
 
-/** The rules that one direction of a pod's traffic meets, in order; the first that matches decides. */
+/**
+ * The rules that one direction of a pod's traffic meets, in order; the first that matches decides, unless it passes.
+ */
 export interface ChainIr {
   readonly rules: readonly RuleIr[];
-  /** For traffic that no rule matches: `deny` once any policy isolates the direction. */
+  /** For traffic that no rule decides about: `deny` once any policy isolates the direction. */
   readonly otherwise: 'allow' | 'deny';
 }
 
 export interface RuleIr {
-  readonly action: 'allow' | 'deny';
+  /** `pass` goes on with the first rule of a later tier. */
+  readonly action: 'allow' | 'deny' | 'pass';
+  /** Only in chains that pass; ascending along the rules. */
+  readonly tier?: number;
   /** Address set keys of the far end, any of which matches; `any` is everybody. An empty list matches nobody. */
   readonly peers: 'any' | readonly string[];
   /** Destination ports, any of which matches; `any` is every protocol and port. */
   readonly ports: 'any' | readonly PortIr[];
-  /** Whose rule this is: `KubernetesNetworkPolicy ns/name` or `NetworkPolicy ns/name`; for counters and explanations. */
+  /** Whose rule this is: `KubernetesNetworkPolicy ns/name`, `NetworkPolicy ns/name`, `ClusterNetworkPolicy name`, or `NO_RULE`; for counters and explanations. */
   readonly origin: string;
 }
 

@@ -24,12 +24,17 @@ export interface Decision {
 
 /**
  * What `chain` says of `packet`: the oracle of what the kernel does with the same chain rendered as nftables rules.
- * The first rule that matches decides.
+ * The first rule that matches decides, unless it passes to a later tier.
  */
 export function evaluate(chain: ChainIr, sets: AddressSets, packet: PolicyPacket): Decision {
-  const rule = chain.rules.findIndex((candidate) => matches(candidate, sets, packet));
-  const found = chain.rules[rule];
-  return found === undefined ? { verdict: chain.otherwise } : { verdict: found.action, rule };
+  let passed = -1;
+  for (const [index, rule] of chain.rules.entries()) {
+    const { action, tier = 0 } = rule;
+    if (tier <= passed || !matches(rule, sets, packet)) continue;
+    if (action !== 'pass') return { verdict: action, rule: index };
+    passed = tier;
+  }
+  return { verdict: chain.otherwise };
 }
 
 function matches({ peers, ports }: RuleIr, sets: AddressSets, { peer, protocol, port }: PolicyPacket): boolean {

@@ -1,19 +1,22 @@
 import type { KubernetesNetworkPolicy } from '../../api/kubernetes.ts';
 import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
 import { objectKey } from '../../api/meta.ts';
+import type { RuleIr } from '../node/ir.ts';
 import type { Problem, Translation } from '../problem.ts';
 import { translatePeers, type PeerForm, type PeerSpec } from './peers.ts';
 import { compareText, translatePorts, type PortForm, type PortSpec } from './ports.ts';
 import type { PodSelector } from './selector-index.ts';
+import { TIERS, type Tier } from './tiers.ts';
 
 export type Direction = 'ingress' | 'egress';
 export const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 
-/** A policy of either API in one shape. A direction that is present is isolated, also when it has no rules. */
+/** A policy of any API in one shape. A direction that is absent is not spoken of. */
 export interface PolicyForm {
-  /** `KubernetesNetworkPolicy ns/name` or `NetworkPolicy ns/name`: unique over both APIs. */
+  /** `KubernetesNetworkPolicy ns/name`, `NetworkPolicy ns/name` or `ClusterNetworkPolicy name`: unique over all APIs. */
   readonly origin: string;
-  /** Place in the order of evaluation: Weft's policies by priority, then Kubernetes' (which only allow). */
+  readonly tier: Tier;
+  /** Place within the tier. */
   readonly rank: number;
   readonly subject: PodSelector;
   readonly ingress?: readonly RuleForm[];
@@ -21,15 +24,13 @@ export interface PolicyForm {
 }
 
 export interface RuleForm {
-  readonly action: 'allow' | 'deny';
+  readonly action: RuleIr['action'];
   readonly peers: 'any' | readonly PeerForm[];
   readonly ports: 'any' | readonly PortForm[];
 }
 
 /** `NetworkPolicySpec.priority` when it is absent; the CRD's default. */
 const DEFAULT_PRIORITY = 500;
-/** Behind every priority, 0..1000. */
-const KUBERNETES_RANK = 1001;
 
 export function kubernetesOrigin(key: string): string {
   return `KubernetesNetworkPolicy ${key}`;
@@ -39,9 +40,9 @@ export function weftOrigin(key: string): string {
   return `NetworkPolicy ${key}`;
 }
 
-/** Order of evaluation: rank, then `namespace/name`. */
+/** Order of evaluation: tier, rank, then `namespace/name`. */
 export function comparePolicies(a: PolicyForm, b: PolicyForm): number {
-  return a.rank - b.rank || compareText(a.origin, b.origin);
+  return TIERS.indexOf(a.tier) - TIERS.indexOf(b.tier) || a.rank - b.rank || compareText(a.origin, b.origin);
 }
 
 /** networking.k8s.io/v1: without `policyTypes`, a policy is about ingress, and about egress if it has such rules. */
@@ -56,7 +57,8 @@ export function translateKubernetesPolicy(policy: KubernetesNetworkPolicy): Tran
   const egress = (spec.egress ?? []).map(({ to, ports }, index) => rule('egress', index, to, ports));
   const value: PolicyForm = {
     origin: kubernetesOrigin(objectKey(policy)),
-    rank: KUBERNETES_RANK,
+    tier: 'kubernetes',
+    rank: 0,
     subject: { namespaces: namespace, pods: spec.podSelector ?? {} },
     ...(types.length === 0 || types.includes('Ingress') ? { ingress } : {}),
     ...((types.length === 0 && egress.length > 0) || types.includes('Egress') ? { egress } : {}),
@@ -79,6 +81,7 @@ export function translateWeftPolicy(policy: NetworkPolicy): Translation<PolicyFo
   const egress = spec.egress?.map(({ action, to, ports }, index) => rule('egress', index, action, to, ports));
   const value: PolicyForm = {
     origin: weftOrigin(objectKey(policy)),
+    tier: 'weft',
     rank: spec.priority ?? DEFAULT_PRIORITY,
     subject: { namespaces: namespace, pods: spec.podSelector ?? {} },
     ...(ingress === undefined ? {} : { ingress }),

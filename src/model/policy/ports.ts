@@ -3,6 +3,7 @@ import type { PortIr } from '../node/ir.ts';
 import type { Problem } from '../problem.ts';
 
 export type Protocol = PortIr['protocol'];
+export const PROTOCOLS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP'];
 
 /** A port known by the name that a pod's container gave it; its number differs from pod to pod. */
 export interface NamedPort {

@@ -5,7 +5,7 @@ import type { Labels, PodFacts } from './pod-facts.ts';
 import { anchorOf, labelTokens } from './required-labels.ts';
 
 export interface PodSelector {
-  /** A namespace's name, or a selector over the labels of namespaces. */
+  /** A namespace's name, or a selector over the labels of namespaces; `NODES`: nodes instead of pods. */
   readonly namespaces: string | LabelSelector;
   readonly pods: LabelSelector;
 }
@@ -18,6 +18,9 @@ export interface MatchChange {
   readonly kept: readonly string[];
   readonly joined: readonly string[];
 }
+
+/** The scope of nodes, which selectors over namespaces never meet. */
+export const NODES = '//nodes';
 
 interface Entry {
   readonly selector: PodSelector;
@@ -163,7 +166,7 @@ export class SelectorIndex {
     const inScope =
       typeof namespaces === 'string'
         ? namespaces === pod.namespace
-        : matchesSelector(namespaces, this.#labelsOf(pod.namespace));
+        : pod.namespace !== NODES && matchesSelector(namespaces, this.#labelsOf(pod.namespace));
     return inScope && matchesSelector(pods, pod.labels);
   }
 

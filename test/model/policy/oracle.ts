@@ -1,3 +1,8 @@
+import type {
+  ClusterPolicyPeer,
+  ClusterPolicyPods,
+  ClusterPolicyProtocol,
+} from '../../../src/api/cluster-network-policy.ts';
 import type { NetworkPolicy } from '../../../src/api/generated/networkpolicy.ts';
 import type {
   KubernetesNetworkPolicy,
@@ -10,7 +15,8 @@ import { thingsOf, type PolicyWorld } from './policy-world.ts';
 
 /**
  * What the specifications say, read off sentence by sentence and without regard to speed: the documentation of
- * networking.k8s.io/v1 NetworkPolicy, and of weft.dev NetworkPolicy. Shares no code with what it judges.
+ * networking.k8s.io/v1 NetworkPolicy, of weft.dev NetworkPolicy, and of policy.networking.k8s.io/v1alpha2
+ * ClusterNetworkPolicy. Shares no code with what it judges.
  */
 export interface Packet {
   readonly direction: 'ingress' | 'egress';
@@ -40,6 +46,106 @@ export function addressesOf(world: PolicyWorld, pod: Pod): string[] {
 }
 
 export function oracle(world: PolicyWorld, subject: Pod, packet: Packet): 'allow' | 'deny' {
+  const farEnds: FarEnd[] = [{ address: packet.peer }];
+  for (const { object: pod } of thingsOf(world, 'pod')) {
+    if (onPodNetwork(pod) && addressesOf(world, pod).includes(packet.peer)) farEnds.push({ address: packet.peer, pod });
+  }
+  // "Policy tiers are evaluated in the following order: Admin tier, NetworkPolicy tier, Baseline tier".
+  return (
+    clusterTier(world, 'Admin', subject, packet, farEnds) ??
+    namespacedTier(world, subject, packet, farEnds) ??
+    clusterTier(world, 'Baseline', subject, packet, farEnds) ??
+    'allow'
+  );
+}
+
+/** Undefined: nothing is decided. Of equal priority the first by name counts: "the implementation can apply any". */
+function clusterTier(
+  world: PolicyWorld,
+  tier: string,
+  subject: Pod,
+  packet: Packet,
+  farEnds: readonly FarEnd[],
+): 'allow' | 'deny' | undefined {
+  const policies = thingsOf(world, 'clusterPolicy')
+    .map(({ object }) => object)
+    .filter(({ spec }) => spec.tier === tier && clusterPodsMatch(world, spec.subject, subject))
+    .sort((a, b) => a.spec.priority - b.spec.priority || (a.metadata.name < b.metadata.name ? -1 : 1));
+  for (const { spec } of policies) {
+    const rules: readonly ClusterRule[] =
+      packet.direction === 'ingress'
+        ? (spec.ingress ?? []).map((rule) => ({ ...rule, peers: rule.from }))
+        : (spec.egress ?? []).map((rule) => ({ ...rule, peers: rule.to }));
+    for (const { action, peers, protocols } of rules) {
+      const isUnknown =
+        peers.some((peer) => Object.keys(peer).length === 0 || peer.domainNames !== undefined) ||
+        protocols?.some((of) => Object.keys(of).length === 0) === true;
+      // "For Accept rules: treat the rule as matching no traffic. For Deny and Pass: treat it as a Deny all rule."
+      if (isUnknown && action === 'Accept') continue;
+      if (isUnknown) return 'deny';
+      const matches = farEnds.some(
+        (farEnd) =>
+          peers.some((peer) => clusterPeerMatches(world, peer, farEnd)) &&
+          (protocols === undefined || protocols.some((of) => clusterProtocolMatches(subject, of, packet, farEnd))),
+      );
+      if (!matches) continue;
+      if (action === 'Pass') return undefined;
+      return action === 'Accept' ? 'allow' : 'deny';
+    }
+  }
+  return undefined;
+}
+
+interface ClusterRule {
+  readonly action: 'Accept' | 'Deny' | 'Pass';
+  readonly peers: readonly ClusterPolicyPeer[];
+  readonly protocols?: readonly ClusterPolicyProtocol[];
+}
+
+function clusterPodsMatch(world: PolicyWorld, { namespaces, pods }: ClusterPolicyPods, pod: Pod): boolean {
+  const own = namespaceLabels(world, pod.metadata.namespace ?? '');
+  if (namespaces !== undefined) return labelsMatch(namespaces, own);
+  if (pods === undefined) return false;
+  return labelsMatch(pods.namespaceSelector, own) && labelsMatch(pods.podSelector, pod.metadata.labels ?? {});
+}
+
+function clusterPeerMatches(world: PolicyWorld, peer: ClusterPolicyPeer, { address, pod }: FarEnd): boolean {
+  if (peer.networks !== undefined) return peer.networks.some((cidr) => contains(cidr, address));
+  if (peer.nodes !== undefined) {
+    const { nodes } = peer;
+    // "by matching on the IPs present in the node.Status.Addresses field"
+    return thingsOf(world, 'node').some(
+      ({ object: { metadata, status } }) =>
+        labelsMatch(nodes, metadata.labels ?? {}) &&
+        (status?.addresses ?? []).some(({ type, address: of }) => type !== 'Hostname' && bits(of) === bits(address)),
+    );
+  }
+  return pod !== undefined && clusterPodsMatch(world, peer, pod);
+}
+
+function clusterProtocolMatches(
+  subject: Pod,
+  { tcp, udp, sctp, destinationNamedPort }: ClusterPolicyProtocol,
+  packet: Packet,
+  farEnd: FarEnd,
+): boolean {
+  if (destinationNamedPort !== undefined) {
+    const destination = packet.direction === 'ingress' ? subject : farEnd.pod;
+    return destination !== undefined && namedPort(destination, destinationNamedPort, packet.protocol) === packet.port;
+  }
+  const { destinationPort } = { TCP: tcp, UDP: udp, SCTP: sctp }[packet.protocol] ?? {};
+  if (destinationPort === undefined) return false;
+  const { number, range } = destinationPort;
+  if (number !== undefined) return number === packet.port;
+  return range !== undefined && packet.port >= range.start && packet.port <= range.end;
+}
+
+function namespacedTier(
+  world: PolicyWorld,
+  subject: Pod,
+  packet: Packet,
+  farEnds: readonly FarEnd[],
+): 'allow' | 'deny' | undefined {
   const { direction } = packet;
   const applies = (namespace: string | undefined, selector: LabelSelector | undefined) =>
     namespace === subject.metadata.namespace && labelsMatch(selector ?? {}, subject.metadata.labels ?? {});
@@ -52,12 +158,8 @@ export function oracle(world: PolicyWorld, subject: Pod, packet: Packet): 'allow
   const kubernetes = thingsOf(world, 'kubernetesPolicy')
     .map(({ object }) => object)
     .filter((policy) => applies(policy.metadata.namespace, policy.spec.podSelector) && isolates(policy, direction));
-  if (weft.length + kubernetes.length === 0) return 'allow';
+  if (weft.length + kubernetes.length === 0) return undefined;
 
-  const farEnds: FarEnd[] = [{ address: packet.peer }];
-  for (const { object: pod } of thingsOf(world, 'pod')) {
-    if (onPodNetwork(pod) && addressesOf(world, pod).includes(packet.peer)) farEnds.push({ address: packet.peer, pod });
-  }
   const matches = ({ peers, ports }: Rule) =>
     farEnds.some(
       (farEnd) =>

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { ClusterPolicyPods, ClusterPolicyProtocol } from '../../../src/api/cluster-network-policy.ts';
 import type {
   ContainerPort,
   KubernetesPolicyPeer,
@@ -64,6 +65,53 @@ const CONTAINER_PORTS: ContainerPort[] = [
 ];
 export const containerPort = fc.constantFrom(...CONTAINER_PORTS);
 
+const clusterPods: fc.Arbitrary<ClusterPolicyPods> = fc.oneof(
+  fc.record({ namespaces: namespaceSelector }),
+  fc.record({ pods: fc.record({ namespaceSelector, podSelector }) }),
+);
+
+const destination = fc.oneof(
+  fc.record({ number: fc.constantFrom(53, 80, 8080) }),
+  fc.constant({ range: { start: 79, end: 8080 } }),
+);
+const knownProtocol: fc.Arbitrary<ClusterPolicyProtocol> = fc.oneof(
+  fc.record({ tcp: fc.record({ destinationPort: destination }) }),
+  fc.record({ udp: fc.record({ destinationPort: destination }) }),
+  fc.record({ sctp: fc.record({ destinationPort: destination }) }),
+  fc.record({ destinationNamedPort: fc.constantFrom('http', 'metrics', 'dns') }),
+);
+const protocol = fc.oneof(
+  { weight: 9, arbitrary: knownProtocol },
+  // Of a definition that is newer than this.
+  { weight: 1, arbitrary: fc.constant<ClusterPolicyProtocol>({}) },
+);
+
+function clusterPolicyOf(cidrs: readonly string[]) {
+  const anywhere = fc.oneof(
+    { weight: 4, arbitrary: clusterPods },
+    { weight: 2, arbitrary: fc.record({ nodes: fc.constantFrom({}, { matchLabels: { disk: 'ssd' } }) }) },
+    { weight: 3, arbitrary: fc.record({ networks: fc.subarray([...cidrs], { minLength: 1, maxLength: 2 }) }) },
+    { weight: 1, arbitrary: fc.constant({ domainNames: ['example.com'] }) },
+  );
+  const action = fc.constantFrom('Accept' as const, 'Deny' as const, 'Pass' as const);
+  const protocols = fc.array(protocol, { minLength: 1, maxLength: 2 });
+  const required: { requiredKeys: ['action', 'from'] } = { requiredKeys: ['action', 'from'] };
+  const from = fc.array(clusterPods, { minLength: 1, maxLength: 2 });
+  const to = fc.array(anywhere, { minLength: 1, maxLength: 2 });
+  return fc
+    .record({
+      name: fc.constantFrom('c1', 'c2', 'c3', 'c4'),
+      spec: fc.record({
+        tier: fc.constantFrom('Admin' as const, 'Baseline' as const),
+        priority: fc.constantFrom(0, 10, 1000),
+        subject: clusterPods,
+        ingress: fc.array(fc.record({ action, from, protocols }, required), { maxLength: 3 }),
+        egress: fc.array(fc.record({ action, to, protocols }, { requiredKeys: ['action', 'to'] }), { maxLength: 3 }),
+      }),
+    })
+    .map(({ name, spec }): Thing => ({ kind: 'clusterPolicy', object: { metadata: { name }, spec } }));
+}
+
 /** Policies of each kind, whose blocks are among `blocks`. */
 export function policies(blocks: readonly IpBlock[]) {
   const ipBlock = fc.constantFrom(...blocks);
@@ -114,5 +162,5 @@ export function policies(blocks: readonly IpBlock[]) {
       ),
     })
     .map(({ namespace, name, spec }): Thing => ({ kind: 'policy', object: { metadata: { namespace, name }, spec } }));
-  return { kubernetesPolicy, weftPolicy };
+  return { kubernetesPolicy, weftPolicy, clusterPolicy: clusterPolicyOf(blocks.map(({ cidr }) => cidr)) };
 }

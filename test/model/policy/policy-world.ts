@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import type { ClusterNetworkPolicy } from '../../../src/api/cluster-network-policy.ts';
 import type { NetworkPolicy } from '../../../src/api/generated/networkpolicy.ts';
-import type { Container, KubernetesNetworkPolicy, Namespace, Pod } from '../../../src/api/kubernetes.ts';
+import type { Container, KubernetesNetworkPolicy, Namespace, Node, Pod } from '../../../src/api/kubernetes.ts';
 import type { PolicyChange } from '../../../src/model/policy/change.ts';
 import type { WorldState, WorldStep } from '../../support/worlds.ts';
 import { containerPort, type IpBlock, labels, namespace, policies } from './policy-arbitraries.ts';
@@ -11,6 +12,8 @@ export type Thing =
   | { readonly kind: 'namespace'; readonly object: Namespace }
   | { readonly kind: 'kubernetesPolicy'; readonly object: KubernetesNetworkPolicy }
   | { readonly kind: 'policy'; readonly object: NetworkPolicy }
+  | { readonly kind: 'clusterPolicy'; readonly object: ClusterNetworkPolicy }
+  | { readonly kind: 'node'; readonly object: Node }
   | { readonly kind: 'lease'; readonly podUid: string; readonly addresses: readonly string[] };
 
 export type PolicyWorld = WorldState<Thing>;
@@ -34,12 +37,16 @@ export function changeOf({ upserts, removals }: WorldStep<Thing>): PolicyChange 
   const namespaces: Namespace[] = [];
   const kubernetesPolicies: KubernetesNetworkPolicy[] = [];
   const policies: NetworkPolicy[] = [];
+  const clusterPolicies: ClusterNetworkPolicy[] = [];
+  const nodes: Node[] = [];
   const leases = new Map<string, readonly string[] | undefined>();
   for (const [, thing] of upserts) {
     if (thing.kind === 'pod') pods.push(thing.object);
     else if (thing.kind === 'namespace') namespaces.push(thing.object);
     else if (thing.kind === 'kubernetesPolicy') kubernetesPolicies.push(thing.object);
     else if (thing.kind === 'policy') policies.push(thing.object);
+    else if (thing.kind === 'clusterPolicy') clusterPolicies.push(thing.object);
+    else if (thing.kind === 'node') nodes.push(thing.object);
     else leases.set(thing.podUid, thing.addresses);
   }
   const gone = (kind: Thing['kind']) =>
@@ -50,6 +57,8 @@ export function changeOf({ upserts, removals }: WorldStep<Thing>): PolicyChange 
     namespaces: { upserts: namespaces, removals: gone('namespace') },
     kubernetesPolicies: { upserts: kubernetesPolicies, removals: gone('kubernetesPolicy') },
     policies: { upserts: policies, removals: gone('policy') },
+    clusterPolicies: { upserts: clusterPolicies, removals: gone('clusterPolicy') },
+    nodes: { upserts: nodes, removals: gone('node') },
     leases,
   };
 }
@@ -68,7 +77,7 @@ const BLOCKS: IpBlock[] = [
   // What the API server refuses: an exception of the other family takes nothing away.
   { cidr: '10.0.0.0/28', except: ['::/0'] },
 ];
-const { kubernetesPolicy, weftPolicy } = policies(BLOCKS);
+const { kubernetesPolicy, weftPolicy, clusterPolicy } = policies(BLOCKS);
 
 const address = fc.integer({ min: 1, max: 9 }).map((host) => `10.0.0.${host}`);
 const address6 = fc.integer({ min: 1, max: 9 }).map((host) => `fd00::${host}`);
@@ -135,6 +144,17 @@ const namespaceThing = fc
     return { kind: 'namespace', object: { metadata: { name, labels } } };
   });
 
+/** One has an address of a range that policies name; and a name, which is no address. */
+const node = fc
+  .record({ name: fc.constantFrom('n1', 'n2'), labels: fc.constantFrom({ disk: 'ssd' }, { disk: 'hdd' }, {}) })
+  .map(({ name, labels }): Thing => {
+    const addresses = [
+      { type: 'InternalIP', address: name === 'n1' ? '192.0.2.200' : '2001:DB8::0:1' },
+      { type: 'Hostname', address: name },
+    ];
+    return { kind: 'node', object: { metadata: { name, labels }, status: { addresses } } };
+  });
+
 const lease = fc
   .record({ namespace, name: fc.constantFrom('p1', 'p2', 'p3'), incarnation: fc.constantFrom('a', 'b'), addresses })
   .map(({ namespace, name, incarnation, addresses }): Thing => {
@@ -149,5 +169,7 @@ export const policyWorld: fc.Arbitrary<PolicyWorld> = fc
     fc.array(kubernetesPolicy, { maxLength: 4 }),
     fc.array(weftPolicy, { maxLength: 4 }),
     fc.array(lease, { maxLength: 2 }),
+    fc.array(clusterPolicy, { maxLength: 4 }),
+    fc.array(node, { maxLength: 2 }),
   )
   .map((groups) => worldOf(groups.flat()));

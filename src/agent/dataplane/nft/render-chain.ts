@@ -1,34 +1,58 @@
 import type { Family } from '../../../lib/ip.ts';
 import type { ChainIr, PortIr, RuleIr } from '../../../model/node/ir.ts';
+import { NO_RULE } from '../../../model/policy/tiers.ts';
 import type { NftLine } from './libnftables.ts';
 import { chainName, type Direction, setName } from './names.ts';
 
 /** NFT_USERDATA comments hold 128 bytes with their terminator. */
 const COMMENT_CHARACTERS = 120;
-/** Comment, and origin in counters, of what no rule matched. */
-export const OTHERWISE = 'no rule allows it';
 
-/**
- * One policy chain: `return` on allow, so that the other direction is still asked, `drop` on deny. A rule becomes
- * one line for each far end, family and protocol, all of the same verdict, so their order among themselves is free.
- */
-export function renderChain(direction: Direction, key: string, chain: ChainIr, families: readonly Family[]): NftLine[] {
+/** The chains of nftables that one policy chain becomes: one for each of its tiers, the first under its plain name. */
+export function chainNames(direction: Direction, key: string, { rules }: ChainIr): string[] {
   const name = chainName(direction, key);
-  const rules = chain.rules.flatMap((rule) => renderRule(direction, rule, families));
-  if (chain.otherwise === 'deny') rules.push(`counter drop comment "${OTHERWISE}"`);
-  return rules.map((rule) => ({ text: `add rule inet weft ${name} ${rule}`, culprit: { kind: 'chain', key } }));
+  return tiersOf(rules).map((_, at) => (at === 0 ? name : `${name}.${at + 1}`));
 }
 
+/**
+ * The rules of one policy chain: `return` on allow, so that the other direction is still asked, `drop` on deny, and on
+ * to the next tier for what is passed, or what no rule of a tier matches. A rule becomes one line for each far end,
+ * family and protocol, all of the same verdict, so their order among themselves is free.
+ */
+export function renderChain(direction: Direction, key: string, chain: ChainIr, families: readonly Family[]): NftLine[] {
+  const names = chainNames(direction, key, chain);
+  return tiersOf(chain.rules).flatMap((rules, at) => {
+    const next = names[at + 1];
+    const onwards = next === undefined ? verdictOf(chain.otherwise) : `goto ${next}`;
+    const lines = rules.flatMap((rule) => renderRule(direction, rule, families, onwards));
+    if (next !== undefined) lines.push(onwards);
+    else if (chain.otherwise === 'deny') lines.push(`counter drop comment "${NO_RULE}"`);
+    const text = (line: string) => `add rule inet weft ${names[at]} ${line}`;
+    return lines.map((line): NftLine => ({ text: text(line), culprit: { kind: 'chain', key } }));
+  });
+}
+
+/** Neighbours of the same tier together; at least one group, which may be empty. */
+function tiersOf(rules: readonly RuleIr[]): (readonly RuleIr[])[] {
+  const tiers = [...Map.groupBy(rules, ({ tier = 0 }) => tier).values()];
+  return tiers.length === 0 ? [[]] : tiers;
+}
+
+function verdictOf(action: 'allow' | 'deny'): string {
+  return action === 'allow' ? 'return' : 'drop';
+}
+
+/** @param onwards  verdict for what the rule passes. */
 function renderRule(
   direction: Direction,
   { action, peers, ports, origin }: RuleIr,
   families: readonly Family[],
+  onwards: string,
 ): string[] {
   const far = direction === 'ingress' ? 'saddr' : 'daddr';
   const endOf = (key: string) =>
     families.map((family) => `${family === 4 ? 'ip' : 'ip6'} ${far} @${setName(key, family)} `);
   const ends = peers === 'any' ? [''] : peers.flatMap(endOf);
-  const verdict = action === 'allow' ? 'return' : 'drop';
+  const verdict = action === 'pass' ? onwards : verdictOf(action);
   const matches = ports === 'any' ? [''] : renderPorts(ports);
   return ends.flatMap((end) =>
     matches.map((match) => `${end}${match}counter ${verdict} comment "${renderComment(origin)}"`),

@@ -21,6 +21,24 @@ describe('renderChain', () => {
     expect(rendered('ingress', { rules: [], otherwise: 'allow' })).toEqual([]);
   });
 
+  test('has a chain for each tier: what a rule passes goes there, and what none of the tier matches', () => {
+    const chain: ChainIr = {
+      rules: [
+        rule({ action: 'pass', peers: ['p'], tier: 0 }),
+        rule({ action: 'deny', peers: ['q'], tier: 0 }),
+        rule({ action: 'pass', peers: ['q'], tier: 2 }),
+      ],
+      otherwise: 'deny',
+    };
+    expect(rendered('egress', chain)).toEqual([
+      'add rule inet weft e_k ip daddr @s_p counter goto e_k.2 comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k ip daddr @s_q counter drop comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k goto e_k.2',
+      'add rule inet weft e_k.2 ip daddr @s_q counter drop comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k.2 counter drop comment "no rule allows it"',
+    ]);
+  });
+
   test('makes a line for each far end and protocol: source on the way in, destination on the way out', () => {
     const of = rule({
       peers: ['p', 'q'],
