@@ -1,4 +1,4 @@
-import type { KubernetesNetworkPolicy, Namespace, Node, Pod } from '../../src/api/kubernetes.ts';
+import type { KubernetesNetworkPolicy, Namespace, Node, Pod, Service } from '../../src/api/kubernetes.ts';
 import type { ClusterNetworkPolicy } from '../../src/api/cluster-network-policy.ts';
 import type { IPBlock } from '../../src/api/generated/ipblock.ts';
 import type { IPPool } from '../../src/api/generated/ippool.ts';
@@ -27,6 +27,7 @@ export class OperatorSide {
       nodes: new Store<Node>(),
       pods: this.#pods,
       namespaces: new Store<Namespace>(),
+      services: new Store<Service>(),
       pools: new Store<IPPool>(),
       blocks: new Store<IPBlock>(),
       kubernetesPolicies: new Store<KubernetesNetworkPolicy>(),

@@ -1202,7 +1202,9 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                   "type": "string",
                   "enum": [
                     "Allow",
-                    "Deny"
+                    "Deny",
+                    "Reject",
+                    "Pass"
                   ]
                 },
                 "from": {
@@ -1316,6 +1318,42 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                           }
                         }
                       },
+                      "serviceAccount": {
+                        "type": "object",
+                        "required": [
+                          "name"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "name": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 253,
+                            "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                          }
+                        }
+                      },
+                      "service": {
+                        "type": "object",
+                        "required": [
+                          "name"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "name": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 253,
+                            "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                          },
+                          "namespace": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 63,
+                            "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+                          }
+                        }
+                      },
                       "ipBlock": {
                         "type": "object",
                         "required": [
@@ -1354,9 +1392,30 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                         "enum": [
                           "TCP",
                           "UDP",
-                          "SCTP"
+                          "SCTP",
+                          "ICMP",
+                          "ICMPv6"
                         ],
                         "default": "TCP"
+                      },
+                      "icmp": {
+                        "type": "object",
+                        "required": [
+                          "type"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "type": {
+                            "type": "integer",
+                            "minimum": 0,
+                            "maximum": 255
+                          },
+                          "code": {
+                            "type": "integer",
+                            "minimum": 0,
+                            "maximum": 255
+                          }
+                        }
                       },
                       "port": {
                         "type": "integer",
@@ -1388,7 +1447,9 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                   "type": "string",
                   "enum": [
                     "Allow",
-                    "Deny"
+                    "Deny",
+                    "Reject",
+                    "Pass"
                   ]
                 },
                 "to": {
@@ -1502,6 +1563,42 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                           }
                         }
                       },
+                      "serviceAccount": {
+                        "type": "object",
+                        "required": [
+                          "name"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "name": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 253,
+                            "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                          }
+                        }
+                      },
+                      "service": {
+                        "type": "object",
+                        "required": [
+                          "name"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "name": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 253,
+                            "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                          },
+                          "namespace": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 63,
+                            "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+                          }
+                        }
+                      },
                       "ipBlock": {
                         "type": "object",
                         "required": [
@@ -1540,9 +1637,30 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                         "enum": [
                           "TCP",
                           "UDP",
-                          "SCTP"
+                          "SCTP",
+                          "ICMP",
+                          "ICMPv6"
                         ],
                         "default": "TCP"
+                      },
+                      "icmp": {
+                        "type": "object",
+                        "required": [
+                          "type"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "type": {
+                            "type": "integer",
+                            "minimum": 0,
+                            "maximum": 255
+                          },
+                          "code": {
+                            "type": "integer",
+                            "minimum": 0,
+                            "maximum": 255
+                          }
+                        }
                       },
                       "port": {
                         "type": "integer",

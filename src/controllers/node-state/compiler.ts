@@ -2,7 +2,7 @@ import type { ClusterNetworkPolicy } from '../../api/cluster-network-policy.ts';
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
 import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
-import type { KubernetesNetworkPolicy, Namespace, Node, Pod } from '../../api/kubernetes.ts';
+import type { KubernetesNetworkPolicy, Namespace, Node, Pod, Service } from '../../api/kubernetes.ts';
 import { type KubeObject, objectKey } from '../../api/meta.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import type { PodMeshIr } from '../../model/node/ir.ts';
@@ -19,6 +19,7 @@ export interface NodeStateStores {
   readonly nodes: StoreReader<Node>;
   readonly pods: StoreReader<Pod>;
   readonly namespaces: StoreReader<Namespace>;
+  readonly services: StoreReader<Service>;
   readonly pools: StoreReader<IPPool>;
   readonly blocks: StoreReader<IPBlock>;
   readonly kubernetesPolicies: StoreReader<KubernetesNetworkPolicy>;
@@ -187,6 +188,7 @@ export class NodeStateCompiler {
       pods: changesOf(stores.pods, pods),
       namespaces: changesOf(stores.namespaces, this.#take('namespaces')),
       nodes: changesOf(stores.nodes, nodes),
+      services: changesOf(stores.services, this.#take('services')),
       kubernetesPolicies: changesOf(stores.kubernetesPolicies, this.#take('kubernetesPolicies')),
       policies: changesOf(stores.policies, this.#take('policies')),
       clusterPolicies: changesOf(stores.clusterPolicies, this.#take('clusterPolicies')),

@@ -163,8 +163,8 @@ export interface ChainIr {
 }
 
 export interface RuleIr {
-  /** `pass` goes on with the first rule of a later tier. */
-  readonly action: 'allow' | 'deny' | 'pass';
+  /** `reject` denies and says so to the sender; `pass` goes on with the first rule of a later tier. */
+  readonly action: 'allow' | 'deny' | 'reject' | 'pass';
   /** Only in chains that pass; ascending along the rules. */
   readonly tier?: number;
   /** Address set keys of the far end, any of which matches; `any` is everybody. An empty list matches nobody. */
@@ -176,10 +176,12 @@ export interface RuleIr {
 }
 
 export interface PortIr {
-  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
-  /** Inclusive; both 0 and 65535 for "every port of this protocol". */
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP' | 'ICMP' | 'ICMPv6';
+  /** Inclusive; both 0 and 65535 for "every port of this protocol". Of ICMP and ICMPv6: types, 0 and 255 for every one. */
   readonly from: number;
   readonly to: number;
+  /** Of ICMP and ICMPv6; absent: every one. */
+  readonly code?: number;
 }
 
 export interface PodIr {

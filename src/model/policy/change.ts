@@ -1,6 +1,6 @@
 import type { ClusterNetworkPolicy } from '../../api/cluster-network-policy.ts';
 import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
-import type { KubernetesNetworkPolicy, Namespace, Node, Pod } from '../../api/kubernetes.ts';
+import type { KubernetesNetworkPolicy, Namespace, Node, Pod, Service } from '../../api/kubernetes.ts';
 import type { AddressSetIr, ChainIr } from '../node/ir.ts';
 import type { MemberPatch } from './address-sets.ts';
 
@@ -15,6 +15,7 @@ export interface PolicyChange {
   readonly pods?: ObjectChanges<Pod>;
   readonly namespaces?: ObjectChanges<Namespace>;
   readonly nodes?: ObjectChanges<Node>;
+  readonly services?: ObjectChanges<Service>;
   readonly kubernetesPolicies?: ObjectChanges<KubernetesNetworkPolicy>;
   /** Weft's own. */
   readonly policies?: ObjectChanges<NetworkPolicy>;

@@ -12,7 +12,8 @@ import { coalesceCidrs, formatCidrs } from './cidr-sets.ts';
 import type { PeerForm } from './peers.ts';
 import type { Direction, PolicyForm, RuleForm } from './policy-form.ts';
 import { PROTOCOLS, type PortForm } from './ports.ts';
-import { NODES, type PodSelector } from './selector-index.ts';
+import type { PodSelector } from './selector-index.ts';
+import { NODES } from './synthetic.ts';
 
 export function clusterOrigin(name: string): string {
   return `ClusterNetworkPolicy ${name}`;

@@ -2,7 +2,7 @@ import type { Container, Node, Pod } from '../../api/kubernetes.ts';
 import { objectKey } from '../../api/meta.ts';
 import { canonicalIp, compareIps } from '../../lib/ip.ts';
 import { namedPortKey } from './ports.ts';
-import { NODES } from './selector-index.ts';
+import { NODES, SERVICE_ACCOUNT } from './synthetic.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -12,6 +12,7 @@ export interface PodFacts {
   readonly key: string;
   readonly uid: string;
   readonly namespace: string;
+  /** The pod's own, and `SERVICE_ACCOUNT`. */
   readonly labels: Labels;
   /** Absent until scheduled. */
   readonly nodeName?: string;
@@ -36,7 +37,7 @@ export function podFacts(pod: Pod, leased: readonly string[] | undefined): PodFa
     key,
     uid: metadata.uid ?? key,
     namespace: metadata.namespace ?? 'default',
-    labels: metadata.labels ?? {},
+    labels: { ...metadata.labels, [SERVICE_ACCOUNT]: spec.serviceAccountName ?? 'default' },
     ...(spec.nodeName === undefined || spec.nodeName === '' ? {} : { nodeName: spec.nodeName }),
     addresses: leased === undefined ? statusAddresses(pod) : [...leased].sort(compareIps),
     namedPorts: namedPortsOf(pod),

@@ -3,9 +3,10 @@ import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
 import { objectKey } from '../../api/meta.ts';
 import type { RuleIr } from '../node/ir.ts';
 import type { Problem, Translation } from '../problem.ts';
-import { translatePeers, type PeerForm, type PeerSpec } from './peers.ts';
+import { translatePeers, type PeerForm, type PeerScope, type PeerSpec } from './peers.ts';
 import { compareText, translatePorts, type PortForm, type PortSpec } from './ports.ts';
 import type { PodSelector } from './selector-index.ts';
+import type { PodsOfService } from './service-peers.ts';
 import { TIERS, type Tier } from './tiers.ts';
 
 export type Direction = 'ingress' | 'egress';
@@ -29,6 +30,7 @@ export interface RuleForm {
   readonly ports: 'any' | readonly PortForm[];
 }
 
+const ACTIONS = { Allow: 'allow', Deny: 'deny', Reject: 'reject', Pass: 'pass' } as const;
 /** `NetworkPolicySpec.priority` when it is absent; the CRD's default. */
 const DEFAULT_PRIORITY = 500;
 
@@ -50,9 +52,10 @@ export function translateKubernetesPolicy(policy: KubernetesNetworkPolicy): Tran
   const { spec } = policy;
   const namespace = policy.metadata.namespace ?? 'default';
   const types = spec.policyTypes ?? [];
+  const scope = { namespace, podsOfService: noServices };
   const problems: Problem[] = [];
   const rule = (direction: Direction, index: number, peers: PeerSpecs, ports: PortSpecs): RuleForm =>
-    translateRule('allow', { path: `spec.${direction}[${index}]`, direction, namespace, peers, ports }, problems);
+    translateRule('allow', { path: `spec.${direction}[${index}]`, direction, scope, peers, ports }, problems);
   const ingress = (spec.ingress ?? []).map(({ from, ports }, index) => rule('ingress', index, from, ports));
   const egress = (spec.egress ?? []).map(({ to, ports }, index) => rule('egress', index, to, ports));
   const value: PolicyForm = {
@@ -67,16 +70,19 @@ export function translateKubernetesPolicy(policy: KubernetesNetworkPolicy): Tran
 }
 
 /** weft.dev: rules are in order, the first that matches decides. */
-export function translateWeftPolicy(policy: NetworkPolicy): Translation<PolicyForm> {
+export function translateWeftPolicy(policy: NetworkPolicy, podsOfService: PodsOfService): Translation<PolicyForm> {
   const { spec } = policy;
   const namespace = policy.metadata.namespace ?? 'default';
+  const scope = { namespace, podsOfService };
   const problems: Problem[] = [];
-  const rule = (direction: Direction, index: number, action: string, peers: PeerSpecs, ports: PortSpecs): RuleForm =>
-    translateRule(
-      action === 'Deny' ? 'deny' : 'allow',
-      { path: `spec.${direction}[${index}]`, direction, namespace, peers, ports },
-      problems,
-    );
+  const rule = (
+    direction: Direction,
+    index: number,
+    action: keyof typeof ACTIONS,
+    peers: PeerSpecs,
+    ports: PortSpecs,
+  ): RuleForm =>
+    translateRule(ACTIONS[action], { path: `spec.${direction}[${index}]`, direction, scope, peers, ports }, problems);
   const ingress = spec.ingress?.map(({ action, from, ports }, index) => rule('ingress', index, action, from, ports));
   const egress = spec.egress?.map(({ action, to, ports }, index) => rule('egress', index, action, to, ports));
   const value: PolicyForm = {
@@ -90,23 +96,27 @@ export function translateWeftPolicy(policy: NetworkPolicy): Translation<PolicyFo
   return { value, problems };
 }
 
+function noServices(): PodSelector {
+  return { namespaces: '', pods: {} };
+}
+
 type PeerSpecs = readonly PeerSpec[] | undefined;
 type PortSpecs = readonly PortSpec[] | undefined;
 
 interface RuleSpec {
   readonly path: string;
   readonly direction: Direction;
-  readonly namespace: string;
+  readonly scope: PeerScope;
   readonly peers: PeerSpecs;
   readonly ports: PortSpecs;
 }
 
 function translateRule(action: RuleForm['action'], spec: RuleSpec, problems: Problem[]): RuleForm {
-  const { path, direction, namespace, peers, ports } = spec;
+  const { path, direction, scope, peers, ports } = spec;
   const field = direction === 'ingress' ? 'from' : 'to';
   return {
     action,
-    peers: translatePeers(peers, namespace, `${path}.${field}`, problems),
+    peers: translatePeers(peers, scope, `${path}.${field}`, problems),
     ports: translatePorts(ports, `${path}.ports`, problems),
   };
 }

@@ -1,4 +1,5 @@
 import { objectKey, type KubeObject } from '../../api/meta.ts';
+import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
 import type { Pod } from '../../api/kubernetes.ts';
 import type { AddressSetIr, ChainIr } from '../node/ir.ts';
 import type { Problem, Translation } from '../problem.ts';
@@ -21,7 +22,9 @@ import {
 } from './policy-form.ts';
 import { PolicyTable } from './policy-table.ts';
 import { isNamedPort, namedPortKey } from './ports.ts';
-import { NODES, SelectorIndex, type MatchChange } from './selector-index.ts';
+import { ServicePeers } from './service-peers.ts';
+import { SelectorIndex, type MatchChange } from './selector-index.ts';
+import { NODES } from './synthetic.ts';
 
 /** Where a policy is at work. */
 export interface PolicyFootprint {
@@ -60,6 +63,7 @@ class IncrementalPolicyIndex implements PolicyIndex {
   readonly #selectors = new SelectorIndex();
   readonly #sets = new AddressSets();
   readonly #policies = new PolicyTable(this.#selectors, this.#sets);
+  readonly #services = new ServicePeers();
   readonly #chains = new ChainUsage();
   readonly #bound = new Map<string, BoundPod>();
   readonly #bindings = new Map<string, PodBinding>();
@@ -77,7 +81,7 @@ class IncrementalPolicyIndex implements PolicyIndex {
     for (const name of change.nodes?.removals ?? []) this.#refresh(`${NODES}/${name}`, undefined);
     for (const node of change.nodes?.upserts ?? []) this.#refresh(`${NODES}/${node.metadata.name}`, nodeFacts(node));
     this.#applyPolicies(change.kubernetesPolicies, kubernetesOrigin, translateKubernetesPolicy);
-    this.#applyPolicies(change.policies, weftOrigin, translateWeftPolicy);
+    this.#applyWeftPolicies(change);
     this.#applyPolicies(change.clusterPolicies, clusterOrigin, translateClusterPolicy);
     for (const pod of this.#policies.takeAffected()) this.#dirty.add(pod);
     const bindings = this.#rebind();
@@ -184,6 +188,16 @@ class IncrementalPolicyIndex implements PolicyIndex {
   ): void {
     for (const key of changes?.removals ?? []) this.#policies.remove(originOf(key));
     for (const policy of changes?.upserts ?? []) this.#policies.set(translate(policy));
+  }
+
+  #applyWeftPolicies({ services, policies }: PolicyChange): void {
+    const translate = (policy: NetworkPolicy) => translateWeftPolicy(policy, this.#services.podsOf);
+    for (const key of services?.removals ?? []) this.#services.setService(key, undefined);
+    for (const service of services?.upserts ?? []) this.#services.setService(objectKey(service), service);
+    for (const key of policies?.removals ?? []) this.#services.setPolicy(key, undefined);
+    for (const policy of policies?.upserts ?? []) this.#services.setPolicy(objectKey(policy), policy);
+    this.#applyPolicies(policies, weftOrigin, translate);
+    for (const policy of this.#services.takeConcerned()) this.#policies.set(translate(policy));
   }
 
   #rebind(): [string, PodBinding | undefined][] {

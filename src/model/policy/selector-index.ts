@@ -3,6 +3,7 @@ import { canonicalSelector, matchesSelector } from '../labels.ts';
 import { addTo, removeFrom, type KeySets } from './key-sets.ts';
 import type { Labels, PodFacts } from './pod-facts.ts';
 import { anchorOf, labelTokens } from './required-labels.ts';
+import { NODES } from './synthetic.ts';
 
 export interface PodSelector {
   /** A namespace's name, or a selector over the labels of namespaces; `NODES`: nodes instead of pods. */
@@ -18,9 +19,6 @@ export interface MatchChange {
   readonly kept: readonly string[];
   readonly joined: readonly string[];
 }
-
-/** The scope of nodes, which selectors over namespaces never meet. */
-export const NODES = '//nodes';
 
 interface Entry {
   readonly selector: PodSelector;

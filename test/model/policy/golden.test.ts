@@ -3,7 +3,7 @@ import { describe, test } from '@jest/globals';
 import { parse } from 'yaml';
 import type { ClusterNetworkPolicy } from '../../../src/api/cluster-network-policy.ts';
 import type { NetworkPolicy } from '../../../src/api/generated/networkpolicy.ts';
-import type { KubernetesNetworkPolicy, Namespace, Node, Pod } from '../../../src/api/kubernetes.ts';
+import type { KubernetesNetworkPolicy, Namespace, Node, Pod, Service } from '../../../src/api/kubernetes.ts';
 import type { PortIr, RuleIr } from '../../../src/model/node/ir.ts';
 import { createPolicyIndex, type PolicyIndex } from '../../../src/model/policy/policy-index.ts';
 import { expectGolden, goldenCases, goldenInput } from '../../support/golden.ts';
@@ -17,6 +17,7 @@ interface Input {
   readonly policies?: NetworkPolicy[];
   readonly clusterPolicies?: ClusterNetworkPolicy[];
   readonly nodes?: Node[];
+  readonly services?: Service[];
 }
 
 /** The chain of a pod as a person would read it, with members in the place of set keys. */
@@ -48,6 +49,7 @@ describe('the chains of', () => {
       policies: { upserts: input.policies ?? [] },
       clusterPolicies: { upserts: input.clusterPolicies ?? [] },
       nodes: { upserts: input.nodes ?? [] },
+      services: { upserts: input.services ?? [] },
     });
     const chains = input.pods.map(({ metadata }) => {
       const binding = index.binding(metadata.uid ?? '');

@@ -3,7 +3,7 @@ import type {
   ClusterPolicyPods,
   ClusterPolicyProtocol,
 } from '../../../src/api/cluster-network-policy.ts';
-import type { NetworkPolicy } from '../../../src/api/generated/networkpolicy.ts';
+import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../../../src/api/generated/networkpolicy.ts';
 import type {
   KubernetesNetworkPolicy,
   KubernetesPolicyPeer,
@@ -22,10 +22,12 @@ export interface Packet {
   readonly direction: 'ingress' | 'egress';
   /** Address of the far end, in one of its forms. */
   readonly peer: string;
-  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
-  /** Destination port. */
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP' | 'ICMP' | 'ICMPv6';
+  /** Destination port; of ICMP the type, whose code is 0. */
   readonly port: number;
 }
+
+export type Verdict = 'allow' | 'deny' | 'reject';
 
 /** Who the far end may be: a pod that has the address, or just the address. */
 interface FarEnd {
@@ -45,7 +47,7 @@ export function addressesOf(world: PolicyWorld, pod: Pod): string[] {
   return (pod.status?.podIPs ?? []).map(({ ip }) => ip);
 }
 
-export function oracle(world: PolicyWorld, subject: Pod, packet: Packet): 'allow' | 'deny' {
+export function oracle(world: PolicyWorld, subject: Pod, packet: Packet): Verdict {
   const farEnds: FarEnd[] = [{ address: packet.peer }];
   for (const { object: pod } of thingsOf(world, 'pod')) {
     if (onPodNetwork(pod) && addressesOf(world, pod).includes(packet.peer)) farEnds.push({ address: packet.peer, pod });
@@ -133,7 +135,8 @@ function clusterProtocolMatches(
     const destination = packet.direction === 'ingress' ? subject : farEnd.pod;
     return destination !== undefined && namedPort(destination, destinationNamedPort, packet.protocol) === packet.port;
   }
-  const { destinationPort } = { TCP: tcp, UDP: udp, SCTP: sctp }[packet.protocol] ?? {};
+  const all: Readonly<Record<string, typeof tcp>> = { TCP: tcp, UDP: udp, SCTP: sctp };
+  const { destinationPort } = all[packet.protocol] ?? {};
   if (destinationPort === undefined) return false;
   const { number, range } = destinationPort;
   if (number !== undefined) return number === packet.port;
@@ -145,7 +148,7 @@ function namespacedTier(
   subject: Pod,
   packet: Packet,
   farEnds: readonly FarEnd[],
-): 'allow' | 'deny' | undefined {
+): Verdict | undefined {
   const { direction } = packet;
   const applies = (namespace: string | undefined, selector: LabelSelector | undefined) =>
     namespace === subject.metadata.namespace && labelsMatch(selector ?? {}, subject.metadata.labels ?? {});
@@ -166,15 +169,15 @@ function namespacedTier(
         (peers.length === 0 || peers.some((peer) => peerMatches(world, subject, peer, farEnd))) &&
         (ports.length === 0 || ports.some((port) => portMatches(subject, port, packet, farEnd))),
     );
-  for (const policy of weft) {
-    for (const { action, ...rule } of weftRules(policy, direction)) {
-      if (matches(rule)) return action === 'Allow' ? 'allow' : 'deny';
-    }
-  }
+  const first = weft.flatMap((policy) => weftRules(policy, direction)).find(matches);
+  if (first?.action === 'Allow') return 'allow';
+  if (first?.action === 'Deny') return 'deny';
+  if (first?.action === 'Reject') return 'reject';
   for (const policy of kubernetes) {
     if (kubernetesRules(policy, direction).some(matches)) return 'allow';
   }
-  return 'deny';
+  // "Pass skips all other NetworkPolicies of weft.dev": their isolation too.
+  return first?.action === 'Pass' && kubernetes.length === 0 ? undefined : 'deny';
 }
 
 /** "If no policyTypes are specified then by default Ingress will always be set and Egress if it has any egress rules." */
@@ -186,8 +189,8 @@ function isolates({ spec }: KubernetesNetworkPolicy, direction: Packet['directio
 
 /** "If this field is empty or missing, this rule matches all"; else the traffic must match at least one of the list. */
 interface Rule {
-  readonly peers: readonly KubernetesPolicyPeer[];
-  readonly ports: readonly KubernetesPolicyPort[];
+  readonly peers: readonly (KubernetesPolicyPeer | NetworkPolicyPeer)[];
+  readonly ports: readonly (KubernetesPolicyPort | NetworkPolicyPort)[];
 }
 
 function kubernetesRules({ spec }: KubernetesNetworkPolicy, direction: Packet['direction']): Rule[] {
@@ -202,13 +205,26 @@ function weftRules({ spec }: NetworkPolicy, direction: Packet['direction']): (Ru
   return (spec.egress ?? []).map(({ action, to = [], ports = [] }) => ({ action, peers: to, ports }));
 }
 
-function peerMatches(world: PolicyWorld, subject: Pod, peer: KubernetesPolicyPeer, { address, pod }: FarEnd): boolean {
+function peerMatches(world: PolicyWorld, subject: Pod, peer: Rule['peers'][number], { address, pod }: FarEnd): boolean {
   if (peer.ipBlock !== undefined) {
     const { cidr, except = [] } = peer.ipBlock;
     return contains(cidr, address) && !except.some((hole) => contains(hole, address));
   }
   if (pod === undefined) return false;
   const namespace = pod.metadata.namespace ?? '';
+  if ('service' in peer && peer.service !== undefined) {
+    // "The pods that a Service selects": of its own namespace, by labels that must all be there; none without selector.
+    const { name, namespace: of = subject.metadata.namespace } = peer.service;
+    const named = thingsOf(world, 'service').find(
+      ({ object: { metadata } }) => metadata.name === name && metadata.namespace === of,
+    );
+    const selector = named?.object.spec.selector;
+    if (selector === undefined || namespace !== of) return false;
+    return labelsMatch({ matchLabels: selector }, pod.metadata.labels ?? {});
+  }
+  if ('serviceAccount' in peer && peer.serviceAccount !== undefined) {
+    if ((pod.spec.serviceAccountName ?? 'default') !== peer.serviceAccount.name) return false;
+  }
   const inScope =
     peer.namespaceSelector === undefined
       ? namespace === subject.metadata.namespace
@@ -216,8 +232,11 @@ function peerMatches(world: PolicyWorld, subject: Pod, peer: KubernetesPolicyPee
   return inScope && labelsMatch(peer.podSelector ?? {}, pod.metadata.labels ?? {});
 }
 
-function portMatches(subject: Pod, spec: KubernetesPolicyPort, packet: Packet, farEnd: FarEnd): boolean {
+function portMatches(subject: Pod, spec: Rule['ports'][number], packet: Packet, farEnd: FarEnd): boolean {
   if ((spec.protocol ?? 'TCP') !== packet.protocol) return false;
+  if ('icmp' in spec && spec.icmp !== undefined) {
+    return spec.icmp.type === packet.port && (spec.icmp.code ?? 0) === 0;
+  }
   if (spec.port === undefined) return true;
   if (typeof spec.port === 'string') {
     const destination = packet.direction === 'ingress' ? subject : farEnd.pod;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { ClusterPolicyPods, ClusterPolicyProtocol } from '../../../src/api/cluster-network-policy.ts';
+import type { NetworkPolicyPeer } from '../../../src/api/generated/networkpolicy.ts';
 import type {
   ContainerPort,
   KubernetesPolicyPeer,
@@ -16,6 +17,9 @@ export const labels = fc.record(
   { app: fc.constantFrom('web', 'api', 'db'), tier: fc.constantFrom('front', 'back'), canary: fc.constant('') },
   { requiredKeys: [] },
 );
+
+/** Of a pod; none is `default`. */
+export const account = fc.constantFrom({}, { serviceAccountName: 'runner' });
 
 const requirement: fc.Arbitrary<LabelSelectorRequirement> = fc.oneof(
   fc.record({
@@ -48,6 +52,15 @@ const numberedPort = fc.oneof(
   fc.record({ port: fc.constantFrom(53, 80, 8080) }),
   fc.record({ protocol: fc.constant('UDP' as const), port: fc.constant(53) }),
   fc.record({ port: fc.constant(79), endPort: fc.constantFrom(80, 8080) }),
+);
+
+const icmp = fc.oneof(
+  fc.constant({ protocol: 'ICMP' as const }),
+  fc.record({ protocol: fc.constant('ICMP' as const), icmp: fc.record({ type: fc.constantFrom(8, 13) }) }),
+  fc.record({
+    protocol: fc.constantFrom('ICMP' as const, 'ICMPv6' as const),
+    icmp: fc.record({ type: fc.constantFrom(8, 128), code: fc.constantFrom(0, 1) }),
+  }),
 );
 
 const port: fc.Arbitrary<KubernetesPolicyPort> = fc.oneof(
@@ -112,6 +125,17 @@ function clusterPolicyOf(cidrs: readonly string[]) {
     .map(({ name, spec }): Thing => ({ kind: 'clusterPolicy', object: { metadata: { name }, spec } }));
 }
 
+const selected = fc.record({ app: fc.constantFrom('web', 'api') });
+export const service = fc
+  .record({ namespace, name: fc.constantFrom('s1', 's2'), selector: fc.option(selected, { nil: undefined, freq: 4 }) })
+  .map(({ namespace, name, selector }): Thing => {
+    const spec = { clusterIP: 'None', ...(selector === undefined ? {} : { selector }) };
+    return { kind: 'service', object: { metadata: { namespace, name }, spec } };
+  });
+
+const serviceAccount = fc.constantFrom({ name: 'runner' }, { name: 'default' });
+const namedService = fc.record({ name: fc.constantFrom('s1', 's2'), namespace }, { requiredKeys: ['name'] });
+
 /** Policies of each kind, whose blocks are among `blocks`. */
 export function policies(blocks: readonly IpBlock[]) {
   const ipBlock = fc.constantFrom(...blocks);
@@ -143,8 +167,16 @@ export function policies(blocks: readonly IpBlock[]) {
       return { kind: 'kubernetesPolicy', object: { metadata: { namespace, name }, spec } };
     });
 
-  const action = fc.constantFrom('Allow' as const, 'Deny' as const);
-  const numberedPorts = fc.array(numberedPort, { maxLength: 2 });
+  const weftPeer: fc.Arbitrary<NetworkPolicyPeer> = fc.oneof(
+    { weight: 5, arbitrary: peer },
+    { weight: 1, arbitrary: fc.record({ serviceAccount }) },
+    { weight: 1, arbitrary: fc.record({ serviceAccount, namespaceSelector, podSelector }) },
+    { weight: 2, arbitrary: fc.record({ service: namedService }) },
+  );
+  const weftPeers = fc.array(weftPeer, { maxLength: 2 });
+  const action = fc.constantFrom('Allow' as const, 'Deny' as const, 'Reject' as const, 'Pass' as const);
+  const weftPort = fc.oneof({ weight: 3, arbitrary: numberedPort }, { weight: 1, arbitrary: icmp });
+  const weftPorts = fc.array(weftPort, { maxLength: 2 });
   const onlyAction: { requiredKeys: ['action'] } = { requiredKeys: ['action'] };
 
   const weftPolicy = fc
@@ -155,8 +187,8 @@ export function policies(blocks: readonly IpBlock[]) {
         {
           priority: fc.constantFrom(0, 500, 1000),
           podSelector,
-          ingress: fc.array(fc.record({ action, from: peers, ports: numberedPorts }, onlyAction), { maxLength: 3 }),
-          egress: fc.array(fc.record({ action, to: peers, ports: numberedPorts }, onlyAction), { maxLength: 3 }),
+          ingress: fc.array(fc.record({ action, from: weftPeers, ports: weftPorts }, onlyAction), { maxLength: 3 }),
+          egress: fc.array(fc.record({ action, to: weftPeers, ports: weftPorts }, onlyAction), { maxLength: 3 }),
         },
         optional,
       ),

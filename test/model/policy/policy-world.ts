@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import type { ClusterNetworkPolicy } from '../../../src/api/cluster-network-policy.ts';
 import type { NetworkPolicy } from '../../../src/api/generated/networkpolicy.ts';
-import type { Container, KubernetesNetworkPolicy, Namespace, Node, Pod } from '../../../src/api/kubernetes.ts';
+import type { Container, KubernetesNetworkPolicy, Namespace, Node, Pod, Service } from '../../../src/api/kubernetes.ts';
 import type { PolicyChange } from '../../../src/model/policy/change.ts';
 import type { WorldState, WorldStep } from '../../support/worlds.ts';
-import { containerPort, type IpBlock, labels, namespace, policies } from './policy-arbitraries.ts';
+import { containerPort, type IpBlock, account, labels, namespace, policies, service } from './policy-arbitraries.ts';
 
 /** One thing of a world of policies. A lease's key in the world is its pod's uid. */
 export type Thing =
@@ -14,6 +14,7 @@ export type Thing =
   | { readonly kind: 'policy'; readonly object: NetworkPolicy }
   | { readonly kind: 'clusterPolicy'; readonly object: ClusterNetworkPolicy }
   | { readonly kind: 'node'; readonly object: Node }
+  | { readonly kind: 'service'; readonly object: Service }
   | { readonly kind: 'lease'; readonly podUid: string; readonly addresses: readonly string[] };
 
 export type PolicyWorld = WorldState<Thing>;
@@ -39,6 +40,7 @@ export function changeOf({ upserts, removals }: WorldStep<Thing>): PolicyChange 
   const policies: NetworkPolicy[] = [];
   const clusterPolicies: ClusterNetworkPolicy[] = [];
   const nodes: Node[] = [];
+  const services: Service[] = [];
   const leases = new Map<string, readonly string[] | undefined>();
   for (const [, thing] of upserts) {
     if (thing.kind === 'pod') pods.push(thing.object);
@@ -47,6 +49,7 @@ export function changeOf({ upserts, removals }: WorldStep<Thing>): PolicyChange 
     else if (thing.kind === 'policy') policies.push(thing.object);
     else if (thing.kind === 'clusterPolicy') clusterPolicies.push(thing.object);
     else if (thing.kind === 'node') nodes.push(thing.object);
+    else if (thing.kind === 'service') services.push(thing.object);
     else leases.set(thing.podUid, thing.addresses);
   }
   const gone = (kind: Thing['kind']) =>
@@ -59,6 +62,7 @@ export function changeOf({ upserts, removals }: WorldStep<Thing>): PolicyChange 
     policies: { upserts: policies, removals: gone('policy') },
     clusterPolicies: { upserts: clusterPolicies, removals: gone('clusterPolicy') },
     nodes: { upserts: nodes, removals: gone('node') },
+    services: { upserts: services, removals: gone('service') },
     leases,
   };
 }
@@ -119,23 +123,39 @@ const pod = fc
     ),
     ports: fc.array(containerPort, { maxLength: 2 }),
     initContainers,
+    account,
   })
-  .map(({ namespace, name, incarnation, labels, nodeName, hostNetwork, phase, ips, ports, initContainers }): Thing => {
-    const uid = `${namespace}-${name}-${incarnation}`;
-    return {
-      kind: 'pod',
-      object: {
-        metadata: { namespace, name, uid, ...(labels === undefined ? {} : { labels }) },
-        spec: {
-          hostNetwork,
-          containers: [{ name: 'main', ports }],
-          ...(initContainers.length === 0 ? {} : { initContainers }),
-          ...(nodeName === undefined ? {} : { nodeName }),
+  .map(
+    ({
+      namespace,
+      name,
+      incarnation,
+      labels,
+      nodeName,
+      hostNetwork,
+      phase,
+      ips,
+      ports,
+      initContainers,
+      account,
+    }): Thing => {
+      const uid = `${namespace}-${name}-${incarnation}`;
+      return {
+        kind: 'pod',
+        object: {
+          metadata: { namespace, name, uid, ...(labels === undefined ? {} : { labels }) },
+          spec: {
+            hostNetwork,
+            containers: [{ name: 'main', ports }],
+            ...(initContainers.length === 0 ? {} : { initContainers }),
+            ...(nodeName === undefined ? {} : { nodeName }),
+            ...account,
+          },
+          status: { phase, podIPs: ips.map((ip) => ({ ip })) },
         },
-        status: { phase, podIPs: ips.map((ip) => ({ ip })) },
-      },
-    };
-  });
+      };
+    },
+  );
 
 const namespaceThing = fc
   .record({ name: namespace, team: fc.option(fc.constantFrom('x', 'y'), { nil: undefined }) })
@@ -171,5 +191,6 @@ export const policyWorld: fc.Arbitrary<PolicyWorld> = fc
     fc.array(lease, { maxLength: 2 }),
     fc.array(clusterPolicy, { maxLength: 4 }),
     fc.array(node, { maxLength: 2 }),
+    fc.array(service, { maxLength: 3 }),
   )
   .map((groups) => worldOf(groups.flat()));

@@ -39,10 +39,10 @@ export function addressesToPurge(held: HeldPolicy, next: NextState): ReadonlySet
 
 /** Whether policy as held forbids an open connection. Connections of the node itself always pass, and so does a pod to itself. */
 export function isForbidden(held: HeldPolicy, isLocal: (address: string) => boolean, flow: Flow): boolean {
-  const { source, destination, protocol, port } = flow;
+  const { source, destination, ...what } = flow;
   if (source === destination || isLocal(source)) return false;
   const denies = (chain: ChainIr | undefined, peer: string) =>
-    chain !== undefined && evaluate(chain, held, { peer, protocol, port }).verdict === 'deny';
+    chain !== undefined && evaluate(chain, held, { ...what, peer }).verdict !== 'allow';
   const [egress] = chainsOf(held, held.podAt(source));
   const [, ingress] = chainsOf(held, held.podAt(destination));
   return denies(egress, destination) || denies(ingress, source);
@@ -62,7 +62,7 @@ function addConcerned(addresses: Set<string>, next: NextState, { key, type, isNe
       ),
     );
     const mayForbid = (action: RuleIr['action']) => actions.has(action) || actions.has('pass');
-    const members = [...(mayForbid('allow') ? remove : []), ...(mayForbid('deny') ? add : [])];
+    const members = [...(mayForbid('allow') ? remove : []), ...(mayForbid('deny') || mayForbid('reject') ? add : [])];
     if (members.length === 0) continue;
     const concerned = type === 'cidr' || members.length > MEMBERS_LIMIT ? pod.addresses : members;
     for (const address of concerned) addresses.add(address);

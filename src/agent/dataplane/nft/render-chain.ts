@@ -1,5 +1,6 @@
 import type { Family } from '../../../lib/ip.ts';
 import type { ChainIr, PortIr, RuleIr } from '../../../model/node/ir.ts';
+import { PROTOCOLS } from '../../../model/policy/ports.ts';
 import { NO_RULE } from '../../../model/policy/tiers.ts';
 import type { NftLine } from './libnftables.ts';
 import { chainName, type Direction, setName } from './names.ts';
@@ -49,26 +50,69 @@ function renderRule(
   onwards: string,
 ): string[] {
   const far = direction === 'ingress' ? 'saddr' : 'daddr';
-  const endOf = (key: string) =>
-    families.map((family) => `${family === 4 ? 'ip' : 'ip6'} ${far} @${setName(key, family)} `);
-  const ends = peers === 'any' ? [''] : peers.flatMap(endOf);
-  const verdict = action === 'pass' ? onwards : verdictOf(action);
-  const matches = ports === 'any' ? [''] : renderPorts(ports);
-  return ends.flatMap((end) =>
-    matches.map((match) => `${end}${match}counter ${verdict} comment "${renderComment(origin)}"`),
-  );
+  const comment = `comment "${renderComment(origin)}"`;
+  const matchesOf = (family?: Family) => (ports === 'any' ? [ANYTHING] : renderPorts(ports, family));
+  const lines = (end: string, family?: Family) =>
+    matchesOf(family).flatMap((match) => {
+      if (action === 'reject') return renderReject(end, match, comment);
+      return [`${end}${match.text}counter ${action === 'pass' ? onwards : verdictOf(action)} ${comment}`];
+    });
+  if (peers === 'any') return lines('');
+  const endsOf = (key: string) =>
+    families.flatMap((family) => lines(`${family === 4 ? 'ip' : 'ip6'} ${far} @${setName(key, family)} `, family));
+  return peers.flatMap(endsOf);
 }
 
-/** One match for each protocol that is named. */
-function renderPorts(ports: readonly PortIr[]): string[] {
-  return (['TCP', 'UDP', 'SCTP'] as const).flatMap((protocol) => {
+/** A match of protocol and ports, ending in a blank. */
+interface Match {
+  readonly text: string;
+  readonly protocol?: PortIr['protocol'];
+}
+
+const ANYTHING: Match = { text: '' };
+
+/** TCP is told by a reset, everything else by ICMP. */
+function renderReject(end: string, { text, protocol }: Match, comment: string): string[] {
+  const reset = (match: string) => `${end}${match}counter reject with tcp reset ${comment}`;
+  const prohibited = `${end}${text}counter reject with icmpx type admin-prohibited ${comment}`;
+  if (protocol === undefined) return [reset('meta l4proto tcp '), prohibited];
+  return [protocol === 'TCP' ? reset(text) : prohibited];
+}
+
+/** One match for each protocol that is named, of ICMP for each code. `family`: of the far end, when it is known. */
+function renderPorts(ports: readonly PortIr[], family: Family | undefined): Match[] {
+  return [...renderTransports(ports), ...renderIcmp(ports, 'ICMP', family), ...renderIcmp(ports, 'ICMPv6', family)];
+}
+
+function renderIcmp(ports: readonly PortIr[], protocol: 'ICMP' | 'ICMPv6', family: Family | undefined): Match[] {
+  const [word, number, own] = protocol === 'ICMP' ? (['icmp', 1, 4] as const) : (['icmpv6', 58, 6] as const);
+  if (family !== undefined && family !== own) return [];
+  const byCode = Map.groupBy(
+    ports.filter((port) => port.protocol === protocol),
+    ({ code }) => code,
+  );
+  return [...byCode].map(([code, of]): Match => {
+    const ranges = merged(of);
+    const [first] = ranges;
+    const types = ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(', ');
+    const isAll = first?.from === 0 && first.to === 255;
+    const type = isAll ? `meta nfproto ipv${own} meta l4proto ${number} ` : `${word} type { ${types} } `;
+    return { text: code === undefined ? type : `${type}${word} code ${code} `, protocol };
+  });
+}
+
+function renderTransports(ports: readonly PortIr[]): Match[] {
+  return PROTOCOLS.flatMap((protocol): Match[] => {
     const ranges = merged(ports.filter((port) => port.protocol === protocol));
     if (ranges.length === 0) return [];
     const word = protocol.toLowerCase();
     const [first] = ranges;
-    if (first !== undefined && first.from === 0 && first.to === 65_535) return [`meta l4proto ${word} `];
+    if (first !== undefined && first.from === 0 && first.to === 65_535) {
+      return [{ text: `meta l4proto ${word} `, protocol }];
+    }
     const texts = ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`));
-    return [texts.length === 1 ? `${word} dport ${texts[0]} ` : `${word} dport { ${texts.join(', ')} } `];
+    const text = texts.length === 1 ? `${word} dport ${texts[0]} ` : `${word} dport { ${texts.join(', ')} } `;
+    return [{ text, protocol }];
   });
 }
 
