@@ -1,4 +1,5 @@
-import type { KubernetesNetworkPolicy, Namespace, Node, Pod } from '../../src/api/kubernetes.ts';
+import type { KubernetesNetworkPolicy, Namespace, Node, Pod, Service } from '../../src/api/kubernetes.ts';
+import type { ClusterNetworkPolicy } from '../../src/api/cluster-network-policy.ts';
 import type { IPBlock } from '../../src/api/generated/ipblock.ts';
 import type { IPPool } from '../../src/api/generated/ippool.ts';
 import type { NetworkPolicy } from '../../src/api/generated/networkpolicy.ts';
@@ -27,10 +28,12 @@ export class OperatorSide {
       nodes: new Store<Node>(),
       pods: this.#pods,
       namespaces: new Store<Namespace>(),
+      services: new Store<Service>(),
       pools: new Store<IPPool>(),
       blocks: new Store<IPBlock>(),
       kubernetesPolicies: new Store<KubernetesNetworkPolicy>(),
       policies: new Store<NetworkPolicy>(),
+      clusterPolicies: new Store<ClusterNetworkPolicy>(),
     };
     this.#compiler = new NodeStateCompiler(
       {

@@ -8,10 +8,14 @@ import { runNodeNetworks } from '../controllers/node-network/run.ts';
 import { runUninstall } from '../controllers/uninstall/run.ts';
 import { StatusWriter } from '../kube/apply.ts';
 import type { KubeApi } from '../kube/client.ts';
+import { KINDS } from '../kube/kinds.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { DeadLease } from '../model/ipam/inspection.ts';
+import { clusterOrigin } from '../model/policy/cluster-policy.ts';
+import { weftOrigin } from '../model/policy/policy-form.ts';
+import type { PolicyStatus } from '../model/status/policy.ts';
 import type { OperatorClient } from '../stream/operator-client.ts';
 import type { ReconcileObserver } from '../telemetry/metrics.ts';
 import type { ClusterState } from './cluster-state.ts';
@@ -37,7 +41,7 @@ const SETTLE_MS = 30_000;
 /** All that writes to the API: what the replica does while it leads. Each controller has a field manager of its own. */
 export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) => Promise<unknown> {
   const { api, stores, state, client, events, reconciles, namespace, clock, random, log } = deps;
-  const { pools, blocks, nodes, pods, policies, meshServices, trafficSplits, httpRoutes } = stores;
+  const { pools, blocks, nodes, pods, meshServices, trafficSplits, httpRoutes } = stores;
   const { table, held, proxies, leased } = state;
   const common = { api, clock, log, random, namespace, nodes, onAcknowledged: state.acknowledged.listen };
   const isCompiled = () => state.isCompiled;
@@ -76,9 +80,16 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
   };
   const policyStatus = {
     ...common,
-    ...{ policies, table, held, isSettled, isCompiled },
+    ...{ table, held, isSettled, isCompiled },
     footprints: state.policies,
-    status: status('weft-networkpolicy'),
+  };
+  const weftPolicies = {
+    ...{ kind: KINDS.networkPolicy, policies: stores.policies, originOf: weftOrigin },
+    shown: (of: PolicyStatus) => of,
+  };
+  const clusterPolicies = {
+    ...{ kind: KINDS.clusterNetworkPolicy, policies: stores.clusterPolicies, originOf: clusterOrigin },
+    shown: ({ conditions }: PolicyStatus) => ({ conditions }),
   };
   const meshStatus = {
     ...common,
@@ -123,7 +134,8 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
     return Promise.all([
       runIPPoolControllers(poolController, term),
       runNodeNetworks(nodeNetworks, term),
-      runPolicyStatus(policyStatus, term),
+      runPolicyStatus(weftPolicies, { ...policyStatus, status: status('weft-networkpolicy') }, term),
+      runPolicyStatus(clusterPolicies, { ...policyStatus, status: status('weft-clusternetworkpolicy') }, term),
       runMeshStatus(meshStatus, term),
       runHttpRouteStatus(httpRouteStatus, term),
       runBgpPeerStatus(bgpPeerStatus, term),

@@ -6,6 +6,7 @@ import type { MeshService } from '../api/generated/meshservice.ts';
 import type { NetworkPolicy } from '../api/generated/networkpolicy.ts';
 import type { NodeNetwork } from '../api/generated/nodenetwork.ts';
 import type { TrafficSplit } from '../api/generated/trafficsplit.ts';
+import type { ClusterNetworkPolicy } from '../api/cluster-network-policy.ts';
 import type {
   EndpointSlice,
   HTTPRoute,
@@ -72,6 +73,12 @@ export const KINDS = {
     'NetworkPolicy',
     'networkpolicies',
     NAMESPACED,
+  ),
+  clusterNetworkPolicy: kind<ClusterNetworkPolicy>(
+    'policy.networking.k8s.io/v1alpha2',
+    'ClusterNetworkPolicy',
+    'clusternetworkpolicies',
+    { namespaced: false, optional: true },
   ),
   lease: kind<Lease>('coordination.k8s.io/v1', 'Lease', 'leases', NAMESPACED),
   event: kind<Event>('events.k8s.io/v1', 'Event', 'events', NAMESPACED),

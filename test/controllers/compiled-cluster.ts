@@ -1,7 +1,8 @@
+import type { ClusterNetworkPolicy } from '../../src/api/cluster-network-policy.ts';
 import type { IPBlock } from '../../src/api/generated/ipblock.ts';
 import type { IPPool, IPPoolSpec } from '../../src/api/generated/ippool.ts';
 import type { NetworkPolicy } from '../../src/api/generated/networkpolicy.ts';
-import type { KubernetesNetworkPolicy, Namespace, Node, Pod } from '../../src/api/kubernetes.ts';
+import type { KubernetesNetworkPolicy, Namespace, Node, Pod, Service } from '../../src/api/kubernetes.ts';
 import type { ObjectMeta } from '../../src/api/meta.ts';
 import { NodeStateCompiler } from '../../src/controllers/node-state/compiler.ts';
 import { followProgress } from '../../src/controllers/node-state/progress.ts';
@@ -17,10 +18,12 @@ export class Cluster {
     nodes: new Store<Node>(),
     pods: new Store<Pod>(),
     namespaces: new Store<Namespace>(),
+    services: new Store<Service>(),
     pools: new Store<IPPool>(),
     blocks: new Store<IPBlock>(),
     kubernetesPolicies: new Store<KubernetesNetworkPolicy>(),
     policies: new Store<NetworkPolicy>(),
+    clusterPolicies: new Store<ClusterNetworkPolicy>(),
   };
   readonly table = new DesiredTable();
   wakes = 0;

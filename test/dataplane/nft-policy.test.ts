@@ -130,6 +130,76 @@ describe('policy', () => {
     expect(await a.traffic.reaches(c.address, SERVER_PORT)).toBe(true);
   });
 
+  test('asks the next tier about what is passed to it, and has no tier left over when it changes', async () => {
+    const toServer = { ports: TCP_SERVER, peers: ['b'] } as const;
+    const tiers = chain(
+      'deny',
+      { action: 'pass', tier: 0, ...toServer },
+      { action: 'deny', tier: 0, peers: ['b'] },
+      { tier: 1, peers: ['b', 'c'] },
+    );
+    const sets = { b: ips(b.address), c: ips(c.address) };
+    await table.reset(FACTS, state([bound(a), bound(b), bound(c)], {}, sets));
+    await table.apply({ chains: { upsert: [['x', tiers]] }, pods: { bind: [bound(a, { egress: 'x' })] } });
+    expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(true);
+    expect(await a.traffic.reaches(b.address, OTHER_PORT)).toBe(false);
+    expect(await a.traffic.reaches(c.address, OTHER_PORT)).toBe(true);
+    expect(await a.traffic.reaches(OUTSIDE_ADDRESS, SERVER_PORT)).toBe(false);
+    const open = await a.traffic.dial(c.address, SERVER_PORT);
+    await table.apply({ chains: { upsert: [['x', chain('deny', { peers: ['b'] })]] } });
+    expect(await a.traffic.talk(open)).toBe('silence');
+    expect(await a.traffic.reaches(b.address, OTHER_PORT)).toBe(true);
+    expect(lab.nft('list chains')).not.toContain('e_x.2');
+    await table.apply({ chains: { upsert: [['x', tiers]] } });
+    expect(await a.traffic.reaches(b.address, OTHER_PORT)).toBe(false);
+    await table.apply({ chains: { remove: ['x'] }, pods: { bind: [bound(a)] } });
+    expect(await a.traffic.reaches(b.address, OTHER_PORT)).toBe(true);
+    expect(lab.nft('list chains')).not.toContain('e_x');
+  });
+
+  test('tells the sender what it rejects, through a Service address too, and to the node', async () => {
+    lab.nft('add table ip lb');
+    lab.nft('add chain ip lb pre { type nat hook prerouting priority dstnat; }');
+    lab.nft(`add rule ip lb pre ip daddr 10.96.0.1 tcp dport 80 dnat to ${b.address}:${SERVER_PORT}`);
+    const chains = {
+      x: chain('deny', { action: 'reject', peers: ['b', 'node'] }, {}),
+      y: chain('deny', { action: 'reject' }),
+    };
+    const sets = { b: ips(b.address), node: ips(NODE_ADDRESS) };
+    await table.reset(FACTS, state([bound(a, { egress: 'x' }), bound(b), bound(c, { ingress: 'y' })], chains, sets));
+    expect(await a.traffic.dial(b.address, SERVER_PORT)).toBe('ECONNREFUSED');
+    expect(await a.traffic.dial('10.96.0.1', 80)).toBe('ECONNREFUSED');
+    expect(await a.traffic.dial(NODE_ADDRESS, SERVER_PORT)).toBe('ECONNREFUSED');
+    expect(await lab.outside.dial(c.address, SERVER_PORT)).toBe('ECONNREFUSED');
+    expect(await a.traffic.reaches(OUTSIDE_ADDRESS, SERVER_PORT)).toBe(true);
+    lab.nft('delete table ip lb');
+  });
+
+  test('cuts an open connection that is rejected now, and its sender hears of it', async () => {
+    await table.reset(FACTS, state(ALLOW_ALL()));
+    const open = await a.traffic.dial(b.address, SERVER_PORT);
+    await table.apply({
+      chains: { upsert: [['x', chain('deny', { action: 'reject' })]] },
+      pods: { bind: [bound(a, { egress: 'x' })] },
+    });
+    expect(await a.traffic.talk(open)).toBe('silence');
+    expect(await a.traffic.dial(b.address, SERVER_PORT)).toBe('ECONNREFUSED');
+  });
+
+  test('tells messages of ICMP apart', async () => {
+    const ping = [{ protocol: 'ICMP', from: 8, to: 8, code: 0 }] as const;
+    const others = [
+      { protocol: 'ICMP', from: 8, to: 8, code: 1 },
+      { protocol: 'ICMP', from: 13, to: 14 },
+      { protocol: 'ICMPv6', from: 0, to: 255 },
+    ] as const;
+    const chains = { x: chain('deny', { ports: ping }), y: chain('deny', { ports: others }) };
+    await table.reset(FACTS, state([bound(a, { egress: 'x' }), bound(b, { egress: 'y' }), bound(c)], chains));
+    expect(lab.netns.pings(a.netnsPath, c.address)).toBe(true);
+    expect(lab.netns.pings(b.netnsPath, c.address)).toBe(false);
+    expect(await a.traffic.reaches(c.address, SERVER_PORT)).toBe(false);
+  });
+
   test('takes prefixes, the whole of IPv4 and ranges of ports', async () => {
     const sets = {
       out: { type: 'cidr', members: ['192.0.2.8/29'] },

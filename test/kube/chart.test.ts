@@ -57,14 +57,23 @@ describe('the rendered chart', () => {
     }
   });
 
+  test('has the definition of ClusterNetworkPolicy when it is asked to, kept too', async () => {
+    const { text } = await render('--set', 'clusterNetworkPolicy.installCRD=true');
+    const definitions = parseManifests(text).filter(({ kind }) => kind === 'CustomResourceDefinition');
+    expect(definitions).toHaveLength(Object.keys(WEFT_KINDS).length + 1);
+    const found = definitions.find(({ metadata }) => metadata.name.endsWith('.policy.networking.k8s.io'));
+    expect(found?.metadata.annotations).toMatchObject({ 'helm.sh/resource-policy': 'keep' });
+  });
+
   test.each([
     ['its own values', []],
+    ['the definition of ClusterNetworkPolicy', ['clusterNetworkPolicy.installCRD=true']],
     ['an address of the API server', ['kubernetesApi.host=10.0.0.1', 'kubernetesApi.port=443']],
     ['values that look like other types', ['trustDomain=1.5', 'image.tag=1', 'proxy.image=1']],
     ['folders with odd names', ['agent.cniConfigFolder=/etc/a: b #c', 'agent.cniBinFolder=/opt/{x}']],
     ['an image by its digest', [`proxy.image=example.com:5000/envoy@sha256:${'0'.repeat(64)}`]],
   ])('is taken by the API server with %s', async (_, values) => {
-    const typed = values.flatMap((value) => [value.includes('.port=') ? '--set' : '--set-string', value]);
+    const typed = values.flatMap((value) => [/\.port=|=true$/.test(value) ? '--set' : '--set-string', value]);
     const { text, fault } = await render(...typed);
     expect(fault).toBe('');
     const taken = await kubectl(KUBE_CLUSTER, ['apply', '--dry-run=server', '-f', '-'], text);

@@ -38,8 +38,8 @@ function goodOf(kind: string): Good {
 }
 
 function goodsOf(kind: string): Good[] {
-  const [good, spec] = [goodOf(kind), OTHER_FORMS[kind]];
-  return spec === undefined ? [good] : [good, { ...good, spec }];
+  const good = goodOf(kind);
+  return [good, ...(OTHER_FORMS[kind] ?? []).map((spec) => ({ ...good, spec }))];
 }
 
 /** `good` under another name, so that it is not there yet. */

@@ -15,7 +15,7 @@ const selector = {
   matchLabels: { app: 'web' },
   matchExpressions: [{ key: 'tier', operator: 'In', values: ['front', 'back'] }],
 };
-const pods = { podSelector: selector, namespaceSelector: selector };
+const pods = { podSelector: selector, namespaceSelector: selector, serviceAccount: { name: 'web' } };
 const ports = [{ protocol: 'UDP', port: 8000, endPort: 8010 }];
 const proxies = { targeted: 4, acknowledged: 2, rejected: 1, unreachable: 1 };
 
@@ -188,13 +188,22 @@ export const GOOD_IPV6: Readonly<Record<'IPPool' | 'IPBlock', Good>> = {
 
 const outside = { ipBlock: { cidr: '192.0.2.0/24', except: ['192.0.2.128/25'] } };
 
-/** Specs of what has two forms that exclude each other: with `GOOD`, every field of every kind is there. */
-export const OTHER_FORMS: Readonly<Record<string, object>> = {
-  BGPPeer: { nodeSelector: selector, peerSelector: selector, passwordSecret: { name: 'bgp' } },
-  NetworkPolicy: {
-    ingress: [{ action: 'Allow', from: [outside] }],
-    egress: [{ action: 'Allow', to: [outside] }],
-  },
+const icmp = [{ protocol: 'ICMP', icmp: { type: 8, code: 0 } }];
+const service = { service: { name: 'web', namespace: 'shop' } };
+
+/** Specs of what has forms that exclude each other: with `GOOD`, every field of every kind is there. */
+export const OTHER_FORMS: Readonly<Record<string, readonly object[]>> = {
+  BGPPeer: [{ nodeSelector: selector, peerSelector: selector, passwordSecret: { name: 'bgp' } }],
+  NetworkPolicy: [
+    {
+      ingress: [{ action: 'Allow', from: [outside] }],
+      egress: [{ action: 'Reject', to: [outside] }],
+    },
+    {
+      ingress: [{ action: 'Pass', from: [service], ports: icmp }],
+      egress: [{ action: 'Pass', to: [service], ports: icmp }],
+    },
+  ],
 };
 
 /** Of each kind the least that is taken, and what is stored of it. */

@@ -92,8 +92,10 @@ const BGP_KEY = "should match '^[-._A-Za-z0-9]+$'";
 const PEER_CIDR = 'ipBlock.cidr must be a prefix without host bits, for example 192.0.2.0/24 or 2001:db8::/32';
 const EXCEPT_CIDR = 'each of ipBlock.except must be a prefix without host bits, for example 192.0.2.128/25';
 const EXCEPT_WITHIN = 'each of ipBlock.except must be a range within ipBlock.cidr';
-const PEER_FORM = 'a peer must have either ipBlock, or podSelector and namespaceSelector (one of them or both)';
+const PEER_FORM =
+  'a peer must have either ipBlock, or service, or podSelector, namespaceSelector and serviceAccount (one or more of them)';
 const PORT_RANGE = 'endPort must have a port beside it that is not greater';
+const PORT_KIND = 'port is for TCP, UDP and SCTP, icmp for the protocols ICMP and ICMPv6';
 const VALUES = 'values must not be empty for In and NotIn, and must be left out for Exists and DoesNotExist';
 const LABEL = "should match '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$'";
 const DNS_LABEL = "should match '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'";
@@ -104,12 +106,12 @@ const pool6 = GOOD_IPV6.IPPool;
 const block = good('IPBlock');
 const block6 = GOOD_IPV6.IPBlock;
 const policy = good('NetworkPolicy');
-const ranges = { ...policy, spec: OTHER_FORMS['NetworkPolicy'] };
+const ranges = { ...policy, spec: OTHER_FORMS['NetworkPolicy']?.[0] };
 const mesh = good('MeshService');
 const split = good('TrafficSplit');
 const bgp = good('BGPConfiguration');
 const bgpPeer = good('BGPPeer');
-const bgpNodes = { ...bgpPeer, spec: OTHER_FORMS['BGPPeer'] };
+const bgpNodes = { ...bgpPeer, spec: OTHER_FORMS['BGPPeer']?.[0] };
 
 /** The rules that take more than one number to write: CEL and patterns. By kind. */
 export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
@@ -242,7 +244,19 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
       const outside = { cidr: '192.0.2.0/24' };
       return [
         ...wrong(policy, peer, at, PEER_FORM, [{}, { ipBlock: outside, podSelector: {} }]),
-        ...wrong(policy, peer, at, PEER_FORM, [{ ipBlock: outside, namespaceSelector: {} }]),
+        ...wrong(policy, peer, at, PEER_FORM, [
+          { ipBlock: outside, namespaceSelector: {} },
+          { ipBlock: outside, service: { name: 'web' } },
+          { service: { name: 'web' }, serviceAccount: { name: 'web' } },
+        ]),
+        ...wrong(policy, peer, `${at}.service.name`, DNS_NAME, [{ service: { name: 'Web' } }]),
+        ...wrong(policy, peer, `${at}.service.namespace`, DNS_LABEL, [{ service: { name: 'web', namespace: 'a.b' } }]),
+        ...wrong(policy, peer, `${at}.serviceAccount.name`, DNS_NAME, [{ serviceAccount: { name: 'a b' } }]),
+        ...wrong(policy, ['spec', direction, 0, 'ports', 0], `spec.${direction}[0].ports[0]`, PORT_KIND, [
+          { protocol: 'ICMP', port: 8 },
+          { protocol: 'TCP', icmp: { type: 8 } },
+          { icmp: { type: 8 } },
+        ]),
         ...wrong(ranges, [...peer, 'ipBlock', 'cidr'], `${at}.ipBlock.cidr`, PEER_CIDR, NO_RANGES),
         ...wrong(ranges, [...peer, 'ipBlock', 'except', 0], `${at}.ipBlock.except[0]`, EXCEPT_CIDR, NO_RANGES),
         ...wrong(ranges, [...peer, 'ipBlock', 'except'], `${at}.ipBlock`, EXCEPT_WITHIN, [

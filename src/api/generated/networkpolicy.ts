@@ -3,7 +3,7 @@ import type { Condition, ObjectMeta } from '../meta.ts';
 import type { LabelSelector } from '../kubernetes.ts';
 
 /**
- * Who may talk to the selected pods, and whom they may talk to. Rules are met in the order of the policies' priority and of the list; the first that matches decides. Kubernetes' own NetworkPolicies are met after all of these. A pod that some policy selects for a direction is isolated in it: what no rule allows is dropped.
+ * Who may talk to the selected pods, and whom they may talk to. Rules are met in the order of the policies' priority and of the list; the first that matches decides. Kubernetes' own NetworkPolicies are met after all of these, and ClusterNetworkPolicies of tier Admin before. A pod that some policy selects for a direction is isolated in it: what no rule allows is dropped.
  */
 export interface NetworkPolicy {
   readonly apiVersion?: string;
@@ -35,20 +35,20 @@ export interface NetworkPolicySpec {
 }
 export interface NetworkPolicyIngressRule {
   /**
-   * What happens to traffic that the rule matches. Deny drops it.
+   * What happens to traffic that the rule matches. Deny drops it, Reject answers TCP by a reset and everything else by ICMP, administratively prohibited. Pass skips all other NetworkPolicies of weft.dev, and leaves it to those of Kubernetes and to the Baseline tier.
    */
-  readonly action: 'Allow' | 'Deny';
+  readonly action: 'Allow' | 'Deny' | 'Reject' | 'Pass';
   /**
    * Where the traffic comes from, any of which matches; empty or absent matches everybody.
    */
   readonly from?: readonly NetworkPolicyPeer[];
   /**
-   * Destination ports, any of which matches; empty or absent matches every protocol and port.
+   * Destination ports, or types of ICMP, any of which matches; empty or absent matches every protocol and port.
    */
   readonly ports?: readonly NetworkPolicyPort[];
 }
 /**
- * The far end, either pods or a range of addresses.
+ * The far end: pods, the pods of a Service, or a range of addresses. podSelector and serviceAccount without namespaceSelector are of the policy's own namespace; what is given must hold together.
  */
 export interface NetworkPolicyPeer {
   /**
@@ -59,7 +59,31 @@ export interface NetworkPolicyPeer {
    * A selection by labels; empty selects all. What is listed must hold together.
    */
   readonly namespaceSelector?: LabelSelector;
+  readonly serviceAccount?: NetworkPolicyServiceAccount;
+  readonly service?: NetworkPolicyService;
   readonly ipBlock?: NetworkPolicyIPBlock;
+}
+/**
+ * The service account that the pods run as.
+ */
+export interface NetworkPolicyServiceAccount {
+  /**
+   * The object's name.
+   */
+  readonly name: string;
+}
+/**
+ * The pods that a Service selects, whatever their ports.
+ */
+export interface NetworkPolicyService {
+  /**
+   * The object's name.
+   */
+  readonly name: string;
+  /**
+   * The Service's namespace; absent is the policy's own.
+   */
+  readonly namespace?: string;
 }
 /**
  * A range of addresses; meant for the world outside of the cluster.
@@ -76,9 +100,10 @@ export interface NetworkPolicyIPBlock {
 }
 export interface NetworkPolicyPort {
   /**
-   * The protocol of the port.
+   * The protocol of the port; ICMP is of IPv4, ICMPv6 of IPv6.
    */
-  readonly protocol?: 'TCP' | 'UDP' | 'SCTP';
+  readonly protocol?: 'TCP' | 'UDP' | 'SCTP' | 'ICMP' | 'ICMPv6';
+  readonly icmp?: NetworkPolicyIcmp;
   /**
    * The port, or the first of a range; absent is every port of the protocol.
    */
@@ -88,17 +113,30 @@ export interface NetworkPolicyPort {
    */
   readonly endPort?: number;
 }
+/**
+ * Messages of ICMP; absent is all of them. 8 of ICMP and 128 of ICMPv6 is ping's.
+ */
+export interface NetworkPolicyIcmp {
+  /**
+   * The message's type.
+   */
+  readonly type: number;
+  /**
+   * The message's code; absent is every one.
+   */
+  readonly code?: number;
+}
 export interface NetworkPolicyEgressRule {
   /**
-   * What happens to traffic that the rule matches. Deny drops it.
+   * What happens to traffic that the rule matches. Deny drops it, Reject answers TCP by a reset and everything else by ICMP, administratively prohibited. Pass skips all other NetworkPolicies of weft.dev, and leaves it to those of Kubernetes and to the Baseline tier.
    */
-  readonly action: 'Allow' | 'Deny';
+  readonly action: 'Allow' | 'Deny' | 'Reject' | 'Pass';
   /**
    * Where the traffic goes to, any of which matches; empty or absent matches everybody.
    */
   readonly to?: readonly NetworkPolicyPeer[];
   /**
-   * Destination ports, any of which matches; empty or absent matches every protocol and port.
+   * Destination ports, or types of ICMP, any of which matches; empty or absent matches every protocol and port.
    */
   readonly ports?: readonly NetworkPolicyPort[];
 }

@@ -1241,7 +1241,9 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                   "type": "string",
                   "enum": [
                     "Allow",
-                    "Deny"
+                    "Deny",
+                    "Reject",
+                    "Pass"
                   ]
                 },
                 "from": {
@@ -1355,6 +1357,42 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                           }
                         }
                       },
+                      "serviceAccount": {
+                        "type": "object",
+                        "required": [
+                          "name"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "name": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 253,
+                            "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                          }
+                        }
+                      },
+                      "service": {
+                        "type": "object",
+                        "required": [
+                          "name"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "name": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 253,
+                            "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                          },
+                          "namespace": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 63,
+                            "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+                          }
+                        }
+                      },
                       "ipBlock": {
                         "type": "object",
                         "required": [
@@ -1393,9 +1431,30 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                         "enum": [
                           "TCP",
                           "UDP",
-                          "SCTP"
+                          "SCTP",
+                          "ICMP",
+                          "ICMPv6"
                         ],
                         "default": "TCP"
+                      },
+                      "icmp": {
+                        "type": "object",
+                        "required": [
+                          "type"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "type": {
+                            "type": "integer",
+                            "minimum": 0,
+                            "maximum": 255
+                          },
+                          "code": {
+                            "type": "integer",
+                            "minimum": 0,
+                            "maximum": 255
+                          }
+                        }
                       },
                       "port": {
                         "type": "integer",
@@ -1427,7 +1486,9 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                   "type": "string",
                   "enum": [
                     "Allow",
-                    "Deny"
+                    "Deny",
+                    "Reject",
+                    "Pass"
                   ]
                 },
                 "to": {
@@ -1541,6 +1602,42 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                           }
                         }
                       },
+                      "serviceAccount": {
+                        "type": "object",
+                        "required": [
+                          "name"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "name": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 253,
+                            "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                          }
+                        }
+                      },
+                      "service": {
+                        "type": "object",
+                        "required": [
+                          "name"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "name": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 253,
+                            "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                          },
+                          "namespace": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 63,
+                            "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+                          }
+                        }
+                      },
                       "ipBlock": {
                         "type": "object",
                         "required": [
@@ -1579,9 +1676,30 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                         "enum": [
                           "TCP",
                           "UDP",
-                          "SCTP"
+                          "SCTP",
+                          "ICMP",
+                          "ICMPv6"
                         ],
                         "default": "TCP"
+                      },
+                      "icmp": {
+                        "type": "object",
+                        "required": [
+                          "type"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "type": {
+                            "type": "integer",
+                            "minimum": 0,
+                            "maximum": 255
+                          },
+                          "code": {
+                            "type": "integer",
+                            "minimum": 0,
+                            "maximum": 255
+                          }
+                        }
                       },
                       "port": {
                         "type": "integer",

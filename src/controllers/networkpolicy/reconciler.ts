@@ -1,20 +1,27 @@
-import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
 import type { Node } from '../../api/kubernetes.ts';
-import type { StatusWriter } from '../../kube/apply.ts';
+import type { DesiredStatus, StatusHolder, StatusWriter } from '../../kube/apply.ts';
 import { DONE, type Reconciler, type ReconcileResult } from '../../kube/controller.ts';
-import { KINDS } from '../../kube/kinds.ts';
+import type { Kind } from '../../kube/kinds.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { AnyRef } from '../../model/node/desired-update.ts';
 import type { ChainIr } from '../../model/node/ir.ts';
 import type { PolicyFootprint } from '../../model/policy/policy-index.ts';
-import { weftOrigin } from '../../model/policy/policy-form.ts';
 import { PendingPatience } from '../pending-patience.ts';
-import { policyStatus } from '../../model/status/policy.ts';
+import { policyStatus, type PolicyStatus } from '../../model/status/policy.ts';
 import type { ProgramTarget } from '../../model/status/programmed.ts';
 
+/** A kind of policies that have a status. */
+export interface PolicyKind<T extends StatusHolder> {
+  readonly kind: Kind<T>;
+  readonly policies: StoreReader<T>;
+  /** The policy's name among those of all kinds, by its key. */
+  readonly originOf: (key: string) => string;
+  /** What of the status the kind has fields for. */
+  readonly shown: (status: PolicyStatus) => DesiredStatus;
+}
+
 export interface PolicyStatusDeps {
-  readonly policies: StoreReader<NetworkPolicy>;
   readonly nodes: StoreReader<Node>;
   readonly status: StatusWriter;
   readonly footprints: {
@@ -34,20 +41,23 @@ export interface PolicyStatusDeps {
   };
 }
 
-/** Writes how many pods a policy selects and whether their nodes' kernels hold it. Key: `namespace/name`. Leader only. */
-export class PolicyStatusReconciler implements Reconciler {
+/** Writes how many pods a policy selects and whether their nodes' kernels hold it. Key: the policy's. Leader only. */
+export class PolicyStatusReconciler<T extends StatusHolder> implements Reconciler {
+  readonly #of: PolicyKind<T>;
   readonly #deps: PolicyStatusDeps;
   readonly #patience: PendingPatience;
 
-  constructor(deps: PolicyStatusDeps) {
+  constructor(of: PolicyKind<T>, deps: PolicyStatusDeps) {
+    this.#of = of;
     this.#deps = deps;
     this.#patience = new PendingPatience(deps.clock);
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
-    const { policies, footprints, status } = this.#deps;
+    const { kind, policies, originOf, shown } = this.#of;
+    const { footprints, status } = this.#deps;
     const policy = policies.get(key);
-    const footprint = policy === undefined ? undefined : footprints.footprint(weftOrigin(key));
+    const footprint = policy === undefined ? undefined : footprints.footprint(originOf(key));
     if (policy === undefined || footprint === undefined) return DONE;
     const targets = [...footprint.nodes].map(([node, chains]) => this.#target(node, chains));
     const desired = policyStatus({
@@ -58,9 +68,7 @@ export class PolicyStatusReconciler implements Reconciler {
       stored: policy.status?.conditions ?? [],
       isSettled: this.#deps.isSettled(),
     });
-    return (
-      this.#patience.heldBack(key, desired.conditions) ?? status.write(KINDS.networkPolicy, policy, desired, signal)
-    );
+    return this.#patience.heldBack(key, desired.conditions) ?? status.write(kind, policy, shown(desired), signal);
   }
 
   /** A node has the policy when it holds the chains that carry it and the sets these name, all in today's version. */

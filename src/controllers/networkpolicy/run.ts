@@ -1,9 +1,11 @@
+import { objectKey } from '../../api/meta.ts';
+import type { StatusHolder } from '../../kube/apply.ts';
 import { runController } from '../../kube/controller.ts';
 import { WorkQueue } from '../../kube/workqueue.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { whenCompiled } from '../when-compiled.ts';
-import { PolicyStatusReconciler, type PolicyStatusDeps } from './reconciler.ts';
+import { type PolicyKind, type PolicyStatusDeps, PolicyStatusReconciler } from './reconciler.ts';
 
 export interface PolicyStatusRunDeps extends PolicyStatusDeps {
   readonly clock: Clock;
@@ -19,19 +21,26 @@ export interface PolicyStatusRunDeps extends PolicyStatusDeps {
 /** Nodes acknowledge in bursts: statuses are worked out once for all that comes within this. */
 const SETTLE_MS = 100;
 
-/** Keeps the status of Weft's NetworkPolicies true while this replica leads; resolves when it has stopped. */
-export async function runPolicyStatus(deps: PolicyStatusRunDeps, signal: AbortSignal): Promise<void> {
-  const { policies, nodes, clock, log, random } = deps;
+/** Keeps the statuses of one kind of policies true while this replica leads; resolves when it has stopped. */
+export async function runPolicyStatus<T extends StatusHolder>(
+  of: PolicyKind<T>,
+  deps: PolicyStatusRunDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { kind, policies } = of;
+  const { nodes, clock, log, random } = deps;
   const queue = new WorkQueue({ clock, random });
   const enqueueAll = () => {
-    for (const { metadata } of policies.list())
-      queue.addAfter(`${metadata.namespace ?? ''}/${metadata.name}`, SETTLE_MS);
+    for (const policy of policies.list()) queue.addAfter(objectKey(policy), SETTLE_MS);
   };
   const unsubscribe = [policies.onChange((key) => queue.addAfter(key, SETTLE_MS)), deps.onAcknowledged(enqueueAll)];
   enqueueAll();
   try {
-    const reconciler = whenCompiled(deps.isCompiled, new PolicyStatusReconciler(deps));
-    await runController({ name: 'networkpolicy', reconciler, queue, stores: [policies, nodes], clock, log }, signal);
+    const reconciler = whenCompiled(deps.isCompiled, new PolicyStatusReconciler(of, deps));
+    await runController(
+      { name: kind.kind.toLowerCase(), reconciler, queue, stores: [policies, nodes], clock, log },
+      signal,
+    );
   } finally {
     for (const end of unsubscribe) end();
   }

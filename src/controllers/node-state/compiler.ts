@@ -1,7 +1,8 @@
+import type { ClusterNetworkPolicy } from '../../api/cluster-network-policy.ts';
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
 import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
-import type { KubernetesNetworkPolicy, Namespace, Node, Pod } from '../../api/kubernetes.ts';
+import type { KubernetesNetworkPolicy, Namespace, Node, Pod, Service } from '../../api/kubernetes.ts';
 import { type KubeObject, objectKey } from '../../api/meta.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import type { PodMeshIr } from '../../model/node/ir.ts';
@@ -25,10 +26,12 @@ export interface NodeStateStores {
   readonly nodes: StoreReader<Node>;
   readonly pods: StoreReader<Pod>;
   readonly namespaces: StoreReader<Namespace>;
+  readonly services: StoreReader<Service>;
   readonly pools: StoreReader<IPPool>;
   readonly blocks: StoreReader<IPBlock>;
   readonly kubernetesPolicies: StoreReader<KubernetesNetworkPolicy>;
   readonly policies: StoreReader<NetworkPolicy>;
+  readonly clusterPolicies: StoreReader<ClusterNetworkPolicy>;
 }
 
 export interface NodeStateDeps {
@@ -95,7 +98,7 @@ export class NodeStateCompiler {
     if (nodes.size > 0 || pools.size > 0) this.#putPools(pools);
     this.#putNodes(nodes, blocks);
     const isReaddressed = this.#readdressed(nodes, pools);
-    this.#putPolicies(pods);
+    this.#putPolicies(pods, nodes);
     if (isReaddressed !== undefined) {
       for (const pod of this.#deps.stores.pods.list()) if (isReaddressed(pod)) this.#putPod(objectKey(pod));
     }
@@ -187,15 +190,18 @@ export class NodeStateCompiler {
       names.includes(spec.nodeName ?? '') || spaces.includes(metadata.namespace ?? 'default');
   }
 
-  #putPolicies(pods: ReadonlySet<string>): void {
+  #putPolicies(pods: ReadonlySet<string>, nodes: ReadonlySet<string>): void {
     const { stores, table, policies } = this.#deps;
     const leases = new Map(this.#leases);
     this.#leases.clear();
     const effects = policies.apply({
       pods: changesOf(stores.pods, pods),
       namespaces: changesOf(stores.namespaces, this.#take('namespaces')),
+      nodes: changesOf(stores.nodes, nodes),
+      services: changesOf(stores.services, this.#take('services')),
       kubernetesPolicies: changesOf(stores.kubernetesPolicies, this.#take('kubernetesPolicies')),
       policies: changesOf(stores.policies, this.#take('policies')),
+      clusterPolicies: changesOf(stores.clusterPolicies, this.#take('clusterPolicies')),
       leases,
     });
     applyPolicyEffects(table, effects);

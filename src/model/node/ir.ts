@@ -157,28 +157,35 @@ export interface AddressSetIr {
   readonly members: readonly string[];
 }
 
-/** The rules that one direction of a pod's traffic meets, in order; the first that matches decides. */
+/**
+ * The rules that one direction of a pod's traffic meets, in order; the first that matches decides, unless it passes.
+ */
 export interface ChainIr {
   readonly rules: readonly RuleIr[];
-  /** For traffic that no rule matches: `deny` once any policy isolates the direction. */
+  /** For traffic that no rule decides about: `deny` once any policy isolates the direction. */
   readonly otherwise: 'allow' | 'deny';
 }
 
 export interface RuleIr {
-  readonly action: 'allow' | 'deny';
+  /** `reject` denies and says so to the sender; `pass` goes on with the first rule of a later tier. */
+  readonly action: 'allow' | 'deny' | 'reject' | 'pass';
+  /** Only in chains that pass; ascending along the rules. */
+  readonly tier?: number;
   /** Address set keys of the far end, any of which matches; `any` is everybody. An empty list matches nobody. */
   readonly peers: 'any' | readonly string[];
   /** Destination ports, any of which matches; `any` is every protocol and port. */
   readonly ports: 'any' | readonly PortIr[];
-  /** Whose rule this is: `KubernetesNetworkPolicy ns/name` or `NetworkPolicy ns/name`; for counters and explanations. */
+  /** Whose rule this is: `KubernetesNetworkPolicy ns/name`, `NetworkPolicy ns/name`, `ClusterNetworkPolicy name`, or `NO_RULE`; for counters and explanations. */
   readonly origin: string;
 }
 
 export interface PortIr {
-  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
-  /** Inclusive; both 0 and 65535 for "every port of this protocol". */
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP' | 'ICMP' | 'ICMPv6';
+  /** Inclusive; both 0 and 65535 for "every port of this protocol". Of ICMP and ICMPv6: types, 0 and 255 for every one. */
   readonly from: number;
   readonly to: number;
+  /** Of ICMP and ICMPv6; absent: every one. */
+  readonly code?: number;
 }
 
 export interface PodIr {

@@ -2,6 +2,7 @@ import type { ChainIr, PortIr, RuleIr } from '../node/ir.ts';
 import { namedSources } from './peers.ts';
 import type { Direction, PolicyForm, RuleForm } from './policy-form.ts';
 import { coalescePorts, isNamedPort, type NamedPort } from './ports.ts';
+import { joinTiers } from './tiers.ts';
 import { cidrSetKey, podSetKey, sourceKey, type PodSource } from './sources.ts';
 
 /** What names of ports mean. */
@@ -15,13 +16,16 @@ export interface PortNames {
 /**
  * The chain of one direction of a pod.
  *
- * @param policies  those that select the pod and say something about the direction, in order of evaluation; not none.
+ * @param policies  those that select the pod and say something about the direction, in order of evaluation.
  */
 export function compileChain(policies: readonly PolicyForm[], direction: Direction, names: PortNames): ChainIr {
-  const rules = policies.flatMap((policy) =>
-    (policy[direction] ?? []).flatMap((rule) => compileRule(rule, policy.origin, direction, names)),
-  );
-  return { rules: mergeRules(rules), otherwise: policies.length === 0 ? 'allow' : 'deny' };
+  const tiers = [...Map.groupBy(policies, ({ tier }) => tier)].map(([tier, own]) => {
+    const rules = own.flatMap((policy) =>
+      (policy[direction] ?? []).flatMap((rule) => compileRule(rule, policy.origin, direction, names)),
+    );
+    return { tier, rules: mergeRules(rules) };
+  });
+  return joinTiers(tiers);
 }
 
 function compileRule(rule: RuleForm, origin: string, direction: Direction, names: PortNames): RuleIr[] {
@@ -72,7 +76,7 @@ function singlePort({ protocol }: NamedPort, number: number): PortIr {
 
 /**
  * Joins neighbours of one policy and one action that differ in peers only, or in ports only, as (A∧P)∨(B∧P) = (A∨B)∧P.
- * Rules behind one that matches everything are never met and left out.
+ * Rules behind one that matches everything are never met and left out. Of one tier.
  */
 export function mergeRules(rules: readonly RuleIr[]): RuleIr[] {
   const merged: RuleIr[] = [];

@@ -1,21 +1,25 @@
+import type { ClusterNetworkPolicy } from '../../api/cluster-network-policy.ts';
 import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
-import type { KubernetesNetworkPolicy, Namespace, Pod } from '../../api/kubernetes.ts';
+import type { KubernetesNetworkPolicy, Namespace, Node, Pod, Service } from '../../api/kubernetes.ts';
 import type { AddressSetIr, ChainIr } from '../node/ir.ts';
 import type { MemberPatch } from './address-sets.ts';
 
 /** Removals are done first: an object that is in both was deleted and made anew. */
 export interface ObjectChanges<T> {
   readonly upserts?: readonly T[];
-  /** `namespace/name`, or `name` of a Namespace. */
+  /** `namespace/name`, or `name` of what is in no namespace. */
   readonly removals?: readonly string[];
 }
 
 export interface PolicyChange {
   readonly pods?: ObjectChanges<Pod>;
   readonly namespaces?: ObjectChanges<Namespace>;
+  readonly nodes?: ObjectChanges<Node>;
+  readonly services?: ObjectChanges<Service>;
   readonly kubernetesPolicies?: ObjectChanges<KubernetesNetworkPolicy>;
   /** Weft's own. */
   readonly policies?: ObjectChanges<NetworkPolicy>;
+  readonly clusterPolicies?: ObjectChanges<ClusterNetworkPolicy>;
   /**
    * Pod uid → the IPv4 address that the pod's node has leased to it, before its status shows it; undefined takes the
    * lease back. May name pods that were not seen yet; a lease outlives its pod until it is taken back.

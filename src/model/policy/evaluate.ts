@@ -5,10 +5,12 @@ import type { AddressSetIr, ChainIr, PortIr, RuleIr } from '../node/ir.ts';
 export interface PolicyPacket {
   /** Address of the far end: the source for an ingress chain, the destination for an egress chain. */
   readonly peer: string;
-  /** `other`: ICMP and whatever else has no ports. */
+  /** `other`: what has neither ports nor types. */
   readonly protocol: PortIr['protocol'] | 'other';
-  /** Destination port; 0 for `other`. */
+  /** Destination port, of ICMP and ICMPv6 the type; 0 for `other`. */
   readonly port: number;
+  /** Of ICMP and ICMPv6. */
+  readonly code?: number;
 }
 
 export interface AddressSets {
@@ -17,25 +19,37 @@ export interface AddressSets {
 }
 
 export interface Decision {
-  readonly verdict: 'allow' | 'deny';
+  readonly verdict: 'allow' | 'deny' | 'reject';
   /** Index into `chain.rules` of the rule that decided; absent: `chain.otherwise` did. */
   readonly rule?: number;
 }
 
 /**
  * What `chain` says of `packet`: the oracle of what the kernel does with the same chain rendered as nftables rules.
- * The first rule that matches decides.
+ * The first rule that matches decides, unless it passes to a later tier.
  */
 export function evaluate(chain: ChainIr, sets: AddressSets, packet: PolicyPacket): Decision {
-  const rule = chain.rules.findIndex((candidate) => matches(candidate, sets, packet));
-  const found = chain.rules[rule];
-  return found === undefined ? { verdict: chain.otherwise } : { verdict: found.action, rule };
+  let passed = -1;
+  for (const [index, rule] of chain.rules.entries()) {
+    const { action, tier = 0 } = rule;
+    if (tier <= passed || !matches(rule, sets, packet)) continue;
+    if (action !== 'pass') return { verdict: action, rule: index };
+    passed = tier;
+  }
+  return { verdict: chain.otherwise };
 }
 
-function matches({ peers, ports }: RuleIr, sets: AddressSets, { peer, protocol, port }: PolicyPacket): boolean {
+function matches(
+  { peers, ports }: RuleIr,
+  sets: AddressSets,
+  { peer, protocol, port, code: its }: PolicyPacket,
+): boolean {
   const isPeer = peers === 'any' || peers.some((key) => sets.has(key, peer));
   if (!isPeer || ports === 'any') return isPeer;
-  return ports.some(({ protocol: of, from, to }) => of === protocol && port >= from && port <= to);
+  return ports.some(
+    ({ protocol: of, from, to, code }) =>
+      of === protocol && port >= from && port <= to && (code === undefined || code === its),
+  );
 }
 
 /** Sets as the operator sent them. Looks through all members: for explanations, not for every packet. */

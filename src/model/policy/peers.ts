@@ -7,12 +7,22 @@ import { isNamedPort, type NamedPort } from './ports.ts';
 import type { Direction, PolicyForm, RuleForm } from './policy-form.ts';
 import { ALL_PODS, type PodSource } from './sources.ts';
 import type { PodSelector } from './selector-index.ts';
+import type { PodsOfService } from './service-peers.ts';
+import { SERVICE_ACCOUNT } from './synthetic.ts';
 
-/** What both APIs write in `from[]` and `to[]`. */
+/** What both namespaced APIs write in `from[]` and `to[]`; Kubernetes' has no accounts and no Services. */
 export interface PeerSpec {
   readonly podSelector?: LabelSelector;
   readonly namespaceSelector?: LabelSelector;
+  readonly serviceAccount?: { readonly name: string };
+  readonly service?: { readonly name: string; readonly namespace?: string };
   readonly ipBlock?: { readonly cidr: string; readonly except?: readonly string[] };
+}
+
+/** Where peers are written. */
+export interface PeerScope {
+  readonly namespace: string;
+  readonly podsOfService: PodsOfService;
 }
 
 export type PeerForm =
@@ -26,15 +36,20 @@ export type PeerForm =
  */
 export function translatePeers(
   peers: readonly PeerSpec[] | undefined,
-  namespace: string,
+  { namespace, podsOfService }: PeerScope,
   path: string,
   problems: Problem[],
 ): 'any' | readonly PeerForm[] {
   if (peers === undefined || peers.length === 0) return 'any';
   const forms: PeerForm[] = [];
-  for (const [index, { podSelector, namespaceSelector, ipBlock }] of peers.entries()) {
-    if (podSelector !== undefined || namespaceSelector !== undefined) {
-      forms.push({ kind: 'pods', selector: { namespaces: namespaceSelector ?? namespace, pods: podSelector ?? {} } });
+  for (const [index, { podSelector, namespaceSelector, serviceAccount, service, ipBlock }] of peers.entries()) {
+    if (podSelector !== undefined || namespaceSelector !== undefined || serviceAccount !== undefined) {
+      const pods = serviceAccount === undefined ? (podSelector ?? {}) : runningAs(serviceAccount.name, podSelector);
+      forms.push({ kind: 'pods', selector: { namespaces: namespaceSelector ?? namespace, pods } });
+    } else if (service !== undefined) {
+      const selector = podsOfService(service.namespace ?? namespace, service.name);
+      if ('reason' in selector) problems.push({ path: `${path}[${index}].service`, ...selector });
+      else forms.push({ kind: 'pods', selector });
     } else if (ipBlock !== undefined) {
       const cidrs = translateIpBlock(ipBlock, `${path}[${index}].ipBlock`, problems);
       if (cidrs.length > 0) forms.push({ kind: 'cidrs', cidrs: formatCidrs(coalesceCidrs(cidrs)) });
@@ -47,6 +62,10 @@ export function translatePeers(
     }
   }
   return forms;
+}
+
+function runningAs(account: string, { matchLabels = {}, ...more }: LabelSelector = {}): LabelSelector {
+  return { ...more, matchLabels: { ...matchLabels, [SERVICE_ACCOUNT]: account } };
 }
 
 /** Where the port is a name, the far end must be a pod that knows it: one source for each peer. */

@@ -1,7 +1,8 @@
-import type { Container, Pod } from '../../api/kubernetes.ts';
+import type { Container, Node, Pod } from '../../api/kubernetes.ts';
 import { objectKey } from '../../api/meta.ts';
 import { canonicalIp, compareIps } from '../../lib/ip.ts';
 import { namedPortKey } from './ports.ts';
+import { NODES, SERVICE_ACCOUNT } from './synthetic.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -11,6 +12,7 @@ export interface PodFacts {
   readonly key: string;
   readonly uid: string;
   readonly namespace: string;
+  /** The pod's own, and `SERVICE_ACCOUNT`. */
   readonly labels: Labels;
   /** Absent until scheduled. */
   readonly nodeName?: string;
@@ -35,10 +37,24 @@ export function podFacts(pod: Pod, leased: readonly string[] | undefined): PodFa
     key,
     uid: metadata.uid ?? key,
     namespace: metadata.namespace ?? 'default',
-    labels: metadata.labels ?? {},
+    labels: { ...metadata.labels, [SERVICE_ACCOUNT]: spec.serviceAccountName ?? 'default' },
     ...(spec.nodeName === undefined || spec.nodeName === '' ? {} : { nodeName: spec.nodeName }),
     addresses: leased === undefined ? statusAddresses(pod) : [...leased].sort(compareIps),
     namedPorts: namedPortsOf(pod),
+  };
+}
+
+/** Of a node, for rules whose far end is one: by all addresses that its status shows. */
+export function nodeFacts({ metadata, status }: Node): PodFacts {
+  const key = `${NODES}/${metadata.name}`;
+  const addresses = (status?.addresses ?? []).flatMap(({ address }) => canonicalIp(address) ?? []);
+  return {
+    key,
+    uid: key,
+    namespace: NODES,
+    labels: metadata.labels ?? {},
+    addresses: [...new Set(addresses)].sort(compareIps),
+    namedPorts: new Map(),
   };
 }
 

@@ -1,19 +1,23 @@
 import type { KubernetesNetworkPolicy } from '../../api/kubernetes.ts';
 import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
 import { objectKey } from '../../api/meta.ts';
+import type { RuleIr } from '../node/ir.ts';
 import type { Problem, Translation } from '../problem.ts';
-import { translatePeers, type PeerForm, type PeerSpec } from './peers.ts';
+import { translatePeers, type PeerForm, type PeerScope, type PeerSpec } from './peers.ts';
 import { compareText, translatePorts, type PortForm, type PortSpec } from './ports.ts';
 import type { PodSelector } from './selector-index.ts';
+import type { PodsOfService } from './service-peers.ts';
+import { TIERS, type Tier } from './tiers.ts';
 
 export type Direction = 'ingress' | 'egress';
 export const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 
-/** A policy of either API in one shape. A direction that is present is isolated, also when it has no rules. */
+/** A policy of any API in one shape. A direction that is absent is not spoken of. */
 export interface PolicyForm {
-  /** `KubernetesNetworkPolicy ns/name` or `NetworkPolicy ns/name`: unique over both APIs. */
+  /** `KubernetesNetworkPolicy ns/name`, `NetworkPolicy ns/name` or `ClusterNetworkPolicy name`: unique over all APIs. */
   readonly origin: string;
-  /** Place in the order of evaluation: Weft's policies by priority, then Kubernetes' (which only allow). */
+  readonly tier: Tier;
+  /** Place within the tier. */
   readonly rank: number;
   readonly subject: PodSelector;
   readonly ingress?: readonly RuleForm[];
@@ -21,15 +25,14 @@ export interface PolicyForm {
 }
 
 export interface RuleForm {
-  readonly action: 'allow' | 'deny';
+  readonly action: RuleIr['action'];
   readonly peers: 'any' | readonly PeerForm[];
   readonly ports: 'any' | readonly PortForm[];
 }
 
+const ACTIONS = { Allow: 'allow', Deny: 'deny', Reject: 'reject', Pass: 'pass' } as const;
 /** `NetworkPolicySpec.priority` when it is absent; the CRD's default. */
 const DEFAULT_PRIORITY = 500;
-/** Behind every priority, 0..1000. */
-const KUBERNETES_RANK = 1001;
 
 export function kubernetesOrigin(key: string): string {
   return `KubernetesNetworkPolicy ${key}`;
@@ -39,9 +42,9 @@ export function weftOrigin(key: string): string {
   return `NetworkPolicy ${key}`;
 }
 
-/** Order of evaluation: rank, then `namespace/name`. */
+/** Order of evaluation: tier, rank, then `namespace/name`. */
 export function comparePolicies(a: PolicyForm, b: PolicyForm): number {
-  return a.rank - b.rank || compareText(a.origin, b.origin);
+  return TIERS.indexOf(a.tier) - TIERS.indexOf(b.tier) || a.rank - b.rank || compareText(a.origin, b.origin);
 }
 
 /** networking.k8s.io/v1: without `policyTypes`, a policy is about ingress, and about egress if it has such rules. */
@@ -49,14 +52,16 @@ export function translateKubernetesPolicy(policy: KubernetesNetworkPolicy): Tran
   const { spec } = policy;
   const namespace = policy.metadata.namespace ?? 'default';
   const types = spec.policyTypes ?? [];
+  const scope = { namespace, podsOfService: noServices };
   const problems: Problem[] = [];
   const rule = (direction: Direction, index: number, peers: PeerSpecs, ports: PortSpecs): RuleForm =>
-    translateRule('allow', { path: `spec.${direction}[${index}]`, direction, namespace, peers, ports }, problems);
+    translateRule('allow', { path: `spec.${direction}[${index}]`, direction, scope, peers, ports }, problems);
   const ingress = (spec.ingress ?? []).map(({ from, ports }, index) => rule('ingress', index, from, ports));
   const egress = (spec.egress ?? []).map(({ to, ports }, index) => rule('egress', index, to, ports));
   const value: PolicyForm = {
     origin: kubernetesOrigin(objectKey(policy)),
-    rank: KUBERNETES_RANK,
+    tier: 'kubernetes',
+    rank: 0,
     subject: { namespaces: namespace, pods: spec.podSelector ?? {} },
     ...(types.length === 0 || types.includes('Ingress') ? { ingress } : {}),
     ...((types.length === 0 && egress.length > 0) || types.includes('Egress') ? { egress } : {}),
@@ -65,20 +70,24 @@ export function translateKubernetesPolicy(policy: KubernetesNetworkPolicy): Tran
 }
 
 /** weft.dev: rules are in order, the first that matches decides. */
-export function translateWeftPolicy(policy: NetworkPolicy): Translation<PolicyForm> {
+export function translateWeftPolicy(policy: NetworkPolicy, podsOfService: PodsOfService): Translation<PolicyForm> {
   const { spec } = policy;
   const namespace = policy.metadata.namespace ?? 'default';
+  const scope = { namespace, podsOfService };
   const problems: Problem[] = [];
-  const rule = (direction: Direction, index: number, action: string, peers: PeerSpecs, ports: PortSpecs): RuleForm =>
-    translateRule(
-      action === 'Deny' ? 'deny' : 'allow',
-      { path: `spec.${direction}[${index}]`, direction, namespace, peers, ports },
-      problems,
-    );
+  const rule = (
+    direction: Direction,
+    index: number,
+    action: keyof typeof ACTIONS,
+    peers: PeerSpecs,
+    ports: PortSpecs,
+  ): RuleForm =>
+    translateRule(ACTIONS[action], { path: `spec.${direction}[${index}]`, direction, scope, peers, ports }, problems);
   const ingress = spec.ingress?.map(({ action, from, ports }, index) => rule('ingress', index, action, from, ports));
   const egress = spec.egress?.map(({ action, to, ports }, index) => rule('egress', index, action, to, ports));
   const value: PolicyForm = {
     origin: weftOrigin(objectKey(policy)),
+    tier: 'weft',
     rank: spec.priority ?? DEFAULT_PRIORITY,
     subject: { namespaces: namespace, pods: spec.podSelector ?? {} },
     ...(ingress === undefined ? {} : { ingress }),
@@ -87,23 +96,27 @@ export function translateWeftPolicy(policy: NetworkPolicy): Translation<PolicyFo
   return { value, problems };
 }
 
+function noServices(): PodSelector {
+  return { namespaces: '', pods: {} };
+}
+
 type PeerSpecs = readonly PeerSpec[] | undefined;
 type PortSpecs = readonly PortSpec[] | undefined;
 
 interface RuleSpec {
   readonly path: string;
   readonly direction: Direction;
-  readonly namespace: string;
+  readonly scope: PeerScope;
   readonly peers: PeerSpecs;
   readonly ports: PortSpecs;
 }
 
 function translateRule(action: RuleForm['action'], spec: RuleSpec, problems: Problem[]): RuleForm {
-  const { path, direction, namespace, peers, ports } = spec;
+  const { path, direction, scope, peers, ports } = spec;
   const field = direction === 'ingress' ? 'from' : 'to';
   return {
     action,
-    peers: translatePeers(peers, namespace, `${path}.${field}`, problems),
+    peers: translatePeers(peers, scope, `${path}.${field}`, problems),
     ports: translatePorts(ports, `${path}.ports`, problems),
   };
 }

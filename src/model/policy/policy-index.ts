@@ -1,4 +1,5 @@
 import { objectKey, type KubeObject } from '../../api/meta.ts';
+import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
 import type { Pod } from '../../api/kubernetes.ts';
 import type { AddressSetIr, ChainIr } from '../node/ir.ts';
 import type { Problem, Translation } from '../problem.ts';
@@ -7,7 +8,8 @@ import { ChainUsage } from './chain-usage.ts';
 import { compileChain } from './chain.ts';
 import type { ObjectChanges, PodBinding, PolicyChange, PolicyEffects } from './change.ts';
 import { collectEffects } from './effects.ts';
-import { podFacts, sameContribution, sameFacts, type PodFacts } from './pod-facts.ts';
+import { clusterOrigin, translateClusterPolicy } from './cluster-policy.ts';
+import { nodeFacts, podFacts, sameContribution, sameFacts, type PodFacts } from './pod-facts.ts';
 import {
   comparePolicies,
   DIRECTIONS,
@@ -20,7 +22,9 @@ import {
 } from './policy-form.ts';
 import { PolicyTable } from './policy-table.ts';
 import { isNamedPort, namedPortKey } from './ports.ts';
+import { ServicePeers } from './service-peers.ts';
 import { SelectorIndex, type MatchChange } from './selector-index.ts';
+import { NODES } from './synthetic.ts';
 
 /** Where a policy is at work. */
 export interface PolicyFootprint {
@@ -38,7 +42,7 @@ export interface PolicyIndex {
   setsHolding(podUid: string, addresses: readonly string[]): readonly string[] | undefined;
   addressSet(key: string): AddressSetIr | undefined;
   chain(key: string): ChainIr | undefined;
-  /** By `weftOrigin(key)` or `kubernetesOrigin(key)`; undefined when there is no such policy. */
+  /** By `weftOrigin(key)`, `kubernetesOrigin(key)` or `clusterOrigin(name)`; undefined when there is no such policy. */
   footprint(origin: string): PolicyFootprint | undefined;
 }
 
@@ -59,6 +63,7 @@ class IncrementalPolicyIndex implements PolicyIndex {
   readonly #selectors = new SelectorIndex();
   readonly #sets = new AddressSets();
   readonly #policies = new PolicyTable(this.#selectors, this.#sets);
+  readonly #services = new ServicePeers();
   readonly #chains = new ChainUsage();
   readonly #bound = new Map<string, BoundPod>();
   readonly #bindings = new Map<string, PodBinding>();
@@ -73,8 +78,11 @@ class IncrementalPolicyIndex implements PolicyIndex {
     this.#applyLeases(change.leases);
     for (const key of change.pods?.removals ?? []) this.#setPod(key, undefined);
     for (const pod of change.pods?.upserts ?? []) this.#setPod(objectKey(pod), pod);
+    for (const name of change.nodes?.removals ?? []) this.#refresh(`${NODES}/${name}`, undefined);
+    for (const node of change.nodes?.upserts ?? []) this.#refresh(`${NODES}/${node.metadata.name}`, nodeFacts(node));
     this.#applyPolicies(change.kubernetesPolicies, kubernetesOrigin, translateKubernetesPolicy);
-    this.#applyPolicies(change.policies, weftOrigin, translateWeftPolicy);
+    this.#applyWeftPolicies(change);
+    this.#applyPolicies(change.clusterPolicies, clusterOrigin, translateClusterPolicy);
     for (const pod of this.#policies.takeAffected()) this.#dirty.add(pod);
     const bindings = this.#rebind();
     return collectEffects(bindings, this.#chains, this.#sets);
@@ -131,7 +139,7 @@ class IncrementalPolicyIndex implements PolicyIndex {
       if (addresses === undefined) this.#leases.delete(uid);
       else this.#leases.set(uid, addresses);
       const key = this.#podKeys.get(uid);
-      if (key !== undefined) this.#refresh(key);
+      if (key !== undefined) this.#refresh(key, this.#factsOf(key));
     }
   }
 
@@ -144,12 +152,15 @@ class IncrementalPolicyIndex implements PolicyIndex {
       this.#pods.set(key, pod);
       this.#podKeys.set(pod.metadata.uid ?? key, key);
     }
-    this.#refresh(key);
+    this.#refresh(key, this.#factsOf(key));
   }
 
-  #refresh(key: string): void {
+  #factsOf(key: string): PodFacts | undefined {
     const pod = this.#pods.get(key);
-    const after = pod === undefined ? undefined : podFacts(pod, this.#leases.get(pod.metadata.uid ?? key));
+    return pod === undefined ? undefined : podFacts(pod, this.#leases.get(pod.metadata.uid ?? key));
+  }
+
+  #refresh(key: string, after: PodFacts | undefined): void {
     if (sameFacts(this.#selectors.pod(key), after)) return;
     this.#dirty.add(key);
     this.#follow(this.#selectors.setPod(key, after));
@@ -177,6 +188,16 @@ class IncrementalPolicyIndex implements PolicyIndex {
   ): void {
     for (const key of changes?.removals ?? []) this.#policies.remove(originOf(key));
     for (const policy of changes?.upserts ?? []) this.#policies.set(translate(policy));
+  }
+
+  #applyWeftPolicies({ services, policies }: PolicyChange): void {
+    const translate = (policy: NetworkPolicy) => translateWeftPolicy(policy, this.#services.podsOf);
+    for (const key of services?.removals ?? []) this.#services.setService(key, undefined);
+    for (const service of services?.upserts ?? []) this.#services.setService(objectKey(service), service);
+    for (const key of policies?.removals ?? []) this.#services.setPolicy(key, undefined);
+    for (const policy of policies?.upserts ?? []) this.#services.setPolicy(objectKey(policy), policy);
+    this.#applyPolicies(policies, weftOrigin, translate);
+    for (const policy of this.#services.takeConcerned()) this.#policies.set(translate(policy));
   }
 
   #rebind(): [string, PodBinding | undefined][] {

@@ -3,6 +3,8 @@ import type { PortIr } from '../node/ir.ts';
 import type { Problem } from '../problem.ts';
 
 export type Protocol = PortIr['protocol'];
+/** Those that have ports. */
+export const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const;
 
 /** A port known by the name that a pod's container gave it; its number differs from pod to pod. */
 export interface NamedPort {
@@ -12,14 +14,16 @@ export interface NamedPort {
 
 export type PortForm = PortIr | NamedPort;
 
-/** What both APIs write in `ports[]`; Weft's has no names. */
+/** What both namespaced APIs write in `ports[]`; Weft's has no names, Kubernetes' no ICMP. */
 export interface PortSpec {
   readonly protocol?: Protocol;
   readonly port?: number | string;
   readonly endPort?: number;
+  readonly icmp?: { readonly type: number; readonly code?: number };
 }
 
 const LAST_PORT = 65_535;
+const LAST_ICMP_TYPE = 255;
 
 export function isNamedPort(port: PortForm): port is NamedPort {
   return 'name' in port;
@@ -38,7 +42,8 @@ export function translatePorts(
 ): 'any' | readonly PortForm[] {
   if (ports === undefined || ports.length === 0) return 'any';
   return ports.flatMap((spec, index): PortForm[] => {
-    const { protocol = 'TCP', port, endPort } = spec;
+    const { protocol = 'TCP', port, endPort, icmp } = spec;
+    if (protocol === 'ICMP' || protocol === 'ICMPv6') return [icmpForm(protocol, icmp)];
     if (port === undefined) return [{ protocol, from: 0, to: LAST_PORT }];
     if (typeof port === 'string') return [{ protocol, name: port }];
     if (endPort !== undefined && endPort < port) {
@@ -53,17 +58,24 @@ export function translatePorts(
   });
 }
 
-/** Sorted by protocol and number; ranges of one protocol that touch or overlap become one. */
+function icmpForm(protocol: 'ICMP' | 'ICMPv6', icmp: PortSpec['icmp']): PortIr {
+  if (icmp === undefined) return { protocol, from: 0, to: LAST_ICMP_TYPE };
+  const { type, code } = icmp;
+  return { protocol, from: type, to: type, ...(code === undefined ? {} : { code }) };
+}
+
+/** Sorted by protocol, code and number; ranges of one protocol and code that touch or overlap become one. */
 export function coalescePorts(ports: readonly PortIr[]): PortIr[] {
-  const joined: { protocol: Protocol; from: number; to: number }[] = [];
-  const sorted = [...ports].sort((a, b) => compareText(a.protocol, b.protocol) || a.from - b.from || a.to - b.to);
-  for (const { protocol, from, to } of sorted) {
+  const joined: { protocol: Protocol; from: number; to: number; code?: number }[] = [];
+  const codeOf = ({ code = -1 }: PortIr) => code;
+  const sorted = [...ports].sort(
+    (a, b) => compareText(a.protocol, b.protocol) || codeOf(a) - codeOf(b) || a.from - b.from || a.to - b.to,
+  );
+  for (const port of sorted) {
     const previous = joined.at(-1);
-    if (previous !== undefined && previous.protocol === protocol && from <= previous.to + 1) {
-      previous.to = Math.max(previous.to, to);
-    } else {
-      joined.push({ protocol, from, to });
-    }
+    const isSameKind = previous?.protocol === port.protocol && previous.code === port.code;
+    if (isSameKind && port.from <= previous.to + 1) previous.to = Math.max(previous.to, port.to);
+    else joined.push({ ...port });
   }
   return joined;
 }

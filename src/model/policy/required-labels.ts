@@ -1,12 +1,16 @@
 import type { LabelSelector } from '../../api/kubernetes.ts';
 import type { Labels } from './pod-facts.ts';
+import { SERVICE_ACCOUNT } from './synthetic.ts';
 
 /**
  * What an index can look selectors up by. A token is `key=value`, or `key` for "has the label"; label keys cannot
  * contain `=`.
  */
 export function labelTokens(labels: Labels): string[] {
-  return Object.entries(labels).flatMap(([key, value]) => [key, `${key}=${value}`]);
+  return Object.entries(labels).flatMap(([key, value]) =>
+    // Every pod has this one.
+    key === SERVICE_ACCOUNT ? [`${key}=${value}`] : [key, `${key}=${value}`],
+  );
 }
 
 /**

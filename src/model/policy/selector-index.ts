@@ -3,9 +3,10 @@ import { canonicalSelector, matchesSelector } from '../labels.ts';
 import { addTo, removeFrom, type KeySets } from './key-sets.ts';
 import type { Labels, PodFacts } from './pod-facts.ts';
 import { anchorOf, labelTokens } from './required-labels.ts';
+import { NODES } from './synthetic.ts';
 
 export interface PodSelector {
-  /** A namespace's name, or a selector over the labels of namespaces. */
+  /** A namespace's name, or a selector over the labels of namespaces; `NODES`: nodes instead of pods. */
   readonly namespaces: string | LabelSelector;
   readonly pods: LabelSelector;
 }
@@ -163,7 +164,7 @@ export class SelectorIndex {
     const inScope =
       typeof namespaces === 'string'
         ? namespaces === pod.namespace
-        : matchesSelector(namespaces, this.#labelsOf(pod.namespace));
+        : pod.namespace !== NODES && matchesSelector(namespaces, this.#labelsOf(pod.namespace));
     return inScope && matchesSelector(pods, pod.labels);
   }
 

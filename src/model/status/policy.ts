@@ -16,7 +16,9 @@ export interface PolicyFacts {
   readonly isSettled: boolean;
 }
 
-/** Status of a NetworkPolicy: pure, so the same facts give the same conditions. */
+export type PolicyStatus = ReturnType<typeof policyStatus>;
+
+/** Status of a policy: pure, so the same facts give the same conditions. */
 export function policyStatus({ selectedPods, problems, targets, generation, stored, isSettled }: PolicyFacts) {
   const before = stored.find(({ type }) => type === CONDITION.programmed);
   const programmed = decideProgrammed({

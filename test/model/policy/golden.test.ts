@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { describe, test } from '@jest/globals';
 import { parse } from 'yaml';
+import type { ClusterNetworkPolicy } from '../../../src/api/cluster-network-policy.ts';
 import type { NetworkPolicy } from '../../../src/api/generated/networkpolicy.ts';
-import type { KubernetesNetworkPolicy, Namespace, Pod } from '../../../src/api/kubernetes.ts';
+import type { KubernetesNetworkPolicy, Namespace, Node, Pod, Service } from '../../../src/api/kubernetes.ts';
 import type { PortIr, RuleIr } from '../../../src/model/node/ir.ts';
 import { createPolicyIndex, type PolicyIndex } from '../../../src/model/policy/policy-index.ts';
 import { expectGolden, goldenCases, goldenInput } from '../../support/golden.ts';
@@ -14,13 +15,17 @@ interface Input {
   readonly namespaces?: Namespace[];
   readonly kubernetesPolicies?: KubernetesNetworkPolicy[];
   readonly policies?: NetworkPolicy[];
+  readonly clusterPolicies?: ClusterNetworkPolicy[];
+  readonly nodes?: Node[];
+  readonly services?: Service[];
 }
 
 /** The chain of a pod as a person would read it, with members in the place of set keys. */
 function readable(index: PolicyIndex, key: string | undefined): unknown {
   if (key === undefined) return 'not isolated';
   const chain = index.chain(key);
-  const rules = (chain?.rules ?? []).map(({ action, peers, ports, origin }: RuleIr) => ({
+  const rules = (chain?.rules ?? []).map(({ action, tier, peers, ports, origin }: RuleIr) => ({
+    ...(tier === undefined ? {} : { tier }),
     action,
     peers: peers === 'any' ? 'any' : peers.flatMap((set) => index.addressSet(set)?.members ?? [`no set ${set}`]).sort(),
     ports: ports === 'any' ? 'any' : ports.map(portText),
@@ -42,6 +47,9 @@ describe('the chains of', () => {
       namespaces: { upserts: input.namespaces ?? [] },
       kubernetesPolicies: { upserts: input.kubernetesPolicies ?? [] },
       policies: { upserts: input.policies ?? [] },
+      clusterPolicies: { upserts: input.clusterPolicies ?? [] },
+      nodes: { upserts: input.nodes ?? [] },
+      services: { upserts: input.services ?? [] },
     });
     const chains = input.pods.map(({ metadata }) => {
       const binding = index.binding(metadata.uid ?? '');

@@ -1,4 +1,9 @@
-import type { NetworkPolicy } from '../../../src/api/generated/networkpolicy.ts';
+import type {
+  ClusterPolicyPeer,
+  ClusterPolicyPods,
+  ClusterPolicyProtocol,
+} from '../../../src/api/cluster-network-policy.ts';
+import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../../../src/api/generated/networkpolicy.ts';
 import type {
   KubernetesNetworkPolicy,
   KubernetesPolicyPeer,
@@ -10,16 +15,19 @@ import { thingsOf, type PolicyWorld } from './policy-world.ts';
 
 /**
  * What the specifications say, read off sentence by sentence and without regard to speed: the documentation of
- * networking.k8s.io/v1 NetworkPolicy, and of weft.dev NetworkPolicy. Shares no code with what it judges.
+ * networking.k8s.io/v1 NetworkPolicy, of weft.dev NetworkPolicy, and of policy.networking.k8s.io/v1alpha2
+ * ClusterNetworkPolicy. Shares no code with what it judges.
  */
 export interface Packet {
   readonly direction: 'ingress' | 'egress';
   /** Address of the far end, in one of its forms. */
   readonly peer: string;
-  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
-  /** Destination port. */
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP' | 'ICMP' | 'ICMPv6';
+  /** Destination port; of ICMP the type, whose code is 0. */
   readonly port: number;
 }
+
+export type Verdict = 'allow' | 'deny' | 'reject';
 
 /** Who the far end may be: a pod that has the address, or just the address. */
 interface FarEnd {
@@ -39,7 +47,108 @@ export function addressesOf(world: PolicyWorld, pod: Pod): string[] {
   return (pod.status?.podIPs ?? []).map(({ ip }) => ip);
 }
 
-export function oracle(world: PolicyWorld, subject: Pod, packet: Packet): 'allow' | 'deny' {
+export function oracle(world: PolicyWorld, subject: Pod, packet: Packet): Verdict {
+  const farEnds: FarEnd[] = [{ address: packet.peer }];
+  for (const { object: pod } of thingsOf(world, 'pod')) {
+    if (onPodNetwork(pod) && addressesOf(world, pod).includes(packet.peer)) farEnds.push({ address: packet.peer, pod });
+  }
+  // "Policy tiers are evaluated in the following order: Admin tier, NetworkPolicy tier, Baseline tier".
+  return (
+    clusterTier(world, 'Admin', subject, packet, farEnds) ??
+    namespacedTier(world, subject, packet, farEnds) ??
+    clusterTier(world, 'Baseline', subject, packet, farEnds) ??
+    'allow'
+  );
+}
+
+/** Undefined: nothing is decided. Of equal priority the first by name counts: "the implementation can apply any". */
+function clusterTier(
+  world: PolicyWorld,
+  tier: string,
+  subject: Pod,
+  packet: Packet,
+  farEnds: readonly FarEnd[],
+): 'allow' | 'deny' | undefined {
+  const policies = thingsOf(world, 'clusterPolicy')
+    .map(({ object }) => object)
+    .filter(({ spec }) => spec.tier === tier && clusterPodsMatch(world, spec.subject, subject))
+    .sort((a, b) => a.spec.priority - b.spec.priority || (a.metadata.name < b.metadata.name ? -1 : 1));
+  for (const { spec } of policies) {
+    const rules: readonly ClusterRule[] =
+      packet.direction === 'ingress'
+        ? (spec.ingress ?? []).map((rule) => ({ ...rule, peers: rule.from }))
+        : (spec.egress ?? []).map((rule) => ({ ...rule, peers: rule.to }));
+    for (const { action, peers, protocols } of rules) {
+      const isUnknown =
+        peers.some((peer) => Object.keys(peer).length === 0 || peer.domainNames !== undefined) ||
+        protocols?.some((of) => Object.keys(of).length === 0) === true;
+      // "For Accept rules: treat the rule as matching no traffic. For Deny and Pass: treat it as a Deny all rule."
+      if (isUnknown && action === 'Accept') continue;
+      if (isUnknown) return 'deny';
+      const matches = farEnds.some(
+        (farEnd) =>
+          peers.some((peer) => clusterPeerMatches(world, peer, farEnd)) &&
+          (protocols === undefined || protocols.some((of) => clusterProtocolMatches(subject, of, packet, farEnd))),
+      );
+      if (!matches) continue;
+      if (action === 'Pass') return undefined;
+      return action === 'Accept' ? 'allow' : 'deny';
+    }
+  }
+  return undefined;
+}
+
+interface ClusterRule {
+  readonly action: 'Accept' | 'Deny' | 'Pass';
+  readonly peers: readonly ClusterPolicyPeer[];
+  readonly protocols?: readonly ClusterPolicyProtocol[];
+}
+
+function clusterPodsMatch(world: PolicyWorld, { namespaces, pods }: ClusterPolicyPods, pod: Pod): boolean {
+  const own = namespaceLabels(world, pod.metadata.namespace ?? '');
+  if (namespaces !== undefined) return labelsMatch(namespaces, own);
+  if (pods === undefined) return false;
+  return labelsMatch(pods.namespaceSelector, own) && labelsMatch(pods.podSelector, pod.metadata.labels ?? {});
+}
+
+function clusterPeerMatches(world: PolicyWorld, peer: ClusterPolicyPeer, { address, pod }: FarEnd): boolean {
+  if (peer.networks !== undefined) return peer.networks.some((cidr) => contains(cidr, address));
+  if (peer.nodes !== undefined) {
+    const { nodes } = peer;
+    // "by matching on the IPs present in the node.Status.Addresses field"
+    return thingsOf(world, 'node').some(
+      ({ object: { metadata, status } }) =>
+        labelsMatch(nodes, metadata.labels ?? {}) &&
+        (status?.addresses ?? []).some(({ type, address: of }) => type !== 'Hostname' && bits(of) === bits(address)),
+    );
+  }
+  return pod !== undefined && clusterPodsMatch(world, peer, pod);
+}
+
+function clusterProtocolMatches(
+  subject: Pod,
+  { tcp, udp, sctp, destinationNamedPort }: ClusterPolicyProtocol,
+  packet: Packet,
+  farEnd: FarEnd,
+): boolean {
+  if (destinationNamedPort !== undefined) {
+    const destination = packet.direction === 'ingress' ? subject : farEnd.pod;
+    return destination !== undefined && namedPort(destination, destinationNamedPort, packet.protocol) === packet.port;
+  }
+  const all: Readonly<Record<string, typeof tcp>> = { TCP: tcp, UDP: udp, SCTP: sctp };
+  const { destinationPort } = all[packet.protocol] ?? {};
+  if (destinationPort === undefined) return false;
+  const { number, range } = destinationPort;
+  if (number !== undefined) return number === packet.port;
+  return range !== undefined && packet.port >= range.start && packet.port <= range.end;
+}
+
+function namespacedTier(
+  world: PolicyWorld,
+  subject: Pod,
+  packet: Packet,
+  farEnds: readonly FarEnd[],
+): Verdict | undefined {
   const { direction } = packet;
   const applies = (namespace: string | undefined, selector: LabelSelector | undefined) =>
     namespace === subject.metadata.namespace && labelsMatch(selector ?? {}, subject.metadata.labels ?? {});
@@ -52,27 +161,23 @@ export function oracle(world: PolicyWorld, subject: Pod, packet: Packet): 'allow
   const kubernetes = thingsOf(world, 'kubernetesPolicy')
     .map(({ object }) => object)
     .filter((policy) => applies(policy.metadata.namespace, policy.spec.podSelector) && isolates(policy, direction));
-  if (weft.length + kubernetes.length === 0) return 'allow';
+  if (weft.length + kubernetes.length === 0) return undefined;
 
-  const farEnds: FarEnd[] = [{ address: packet.peer }];
-  for (const { object: pod } of thingsOf(world, 'pod')) {
-    if (onPodNetwork(pod) && addressesOf(world, pod).includes(packet.peer)) farEnds.push({ address: packet.peer, pod });
-  }
   const matches = ({ peers, ports }: Rule) =>
     farEnds.some(
       (farEnd) =>
         (peers.length === 0 || peers.some((peer) => peerMatches(world, subject, peer, farEnd))) &&
         (ports.length === 0 || ports.some((port) => portMatches(subject, port, packet, farEnd))),
     );
-  for (const policy of weft) {
-    for (const { action, ...rule } of weftRules(policy, direction)) {
-      if (matches(rule)) return action === 'Allow' ? 'allow' : 'deny';
-    }
-  }
+  const first = weft.flatMap((policy) => weftRules(policy, direction)).find(matches);
+  if (first?.action === 'Allow') return 'allow';
+  if (first?.action === 'Deny') return 'deny';
+  if (first?.action === 'Reject') return 'reject';
   for (const policy of kubernetes) {
     if (kubernetesRules(policy, direction).some(matches)) return 'allow';
   }
-  return 'deny';
+  // "Pass skips all other NetworkPolicies of weft.dev": their isolation too.
+  return first?.action === 'Pass' && kubernetes.length === 0 ? undefined : 'deny';
 }
 
 /** "If no policyTypes are specified then by default Ingress will always be set and Egress if it has any egress rules." */
@@ -84,8 +189,8 @@ function isolates({ spec }: KubernetesNetworkPolicy, direction: Packet['directio
 
 /** "If this field is empty or missing, this rule matches all"; else the traffic must match at least one of the list. */
 interface Rule {
-  readonly peers: readonly KubernetesPolicyPeer[];
-  readonly ports: readonly KubernetesPolicyPort[];
+  readonly peers: readonly (KubernetesPolicyPeer | NetworkPolicyPeer)[];
+  readonly ports: readonly (KubernetesPolicyPort | NetworkPolicyPort)[];
 }
 
 function kubernetesRules({ spec }: KubernetesNetworkPolicy, direction: Packet['direction']): Rule[] {
@@ -100,13 +205,26 @@ function weftRules({ spec }: NetworkPolicy, direction: Packet['direction']): (Ru
   return (spec.egress ?? []).map(({ action, to = [], ports = [] }) => ({ action, peers: to, ports }));
 }
 
-function peerMatches(world: PolicyWorld, subject: Pod, peer: KubernetesPolicyPeer, { address, pod }: FarEnd): boolean {
+function peerMatches(world: PolicyWorld, subject: Pod, peer: Rule['peers'][number], { address, pod }: FarEnd): boolean {
   if (peer.ipBlock !== undefined) {
     const { cidr, except = [] } = peer.ipBlock;
     return contains(cidr, address) && !except.some((hole) => contains(hole, address));
   }
   if (pod === undefined) return false;
   const namespace = pod.metadata.namespace ?? '';
+  if ('service' in peer && peer.service !== undefined) {
+    // "The pods that a Service selects": of its own namespace, by labels that must all be there; none without selector.
+    const { name, namespace: of = subject.metadata.namespace } = peer.service;
+    const named = thingsOf(world, 'service').find(
+      ({ object: { metadata } }) => metadata.name === name && metadata.namespace === of,
+    );
+    const selector = named?.object.spec.selector;
+    if (selector === undefined || namespace !== of) return false;
+    return labelsMatch({ matchLabels: selector }, pod.metadata.labels ?? {});
+  }
+  if ('serviceAccount' in peer && peer.serviceAccount !== undefined) {
+    if ((pod.spec.serviceAccountName ?? 'default') !== peer.serviceAccount.name) return false;
+  }
   const inScope =
     peer.namespaceSelector === undefined
       ? namespace === subject.metadata.namespace
@@ -114,8 +232,11 @@ function peerMatches(world: PolicyWorld, subject: Pod, peer: KubernetesPolicyPee
   return inScope && labelsMatch(peer.podSelector ?? {}, pod.metadata.labels ?? {});
 }
 
-function portMatches(subject: Pod, spec: KubernetesPolicyPort, packet: Packet, farEnd: FarEnd): boolean {
+function portMatches(subject: Pod, spec: Rule['ports'][number], packet: Packet, farEnd: FarEnd): boolean {
   if ((spec.protocol ?? 'TCP') !== packet.protocol) return false;
+  if ('icmp' in spec && spec.icmp !== undefined) {
+    return spec.icmp.type === packet.port && (spec.icmp.code ?? 0) === 0;
+  }
   if (spec.port === undefined) return true;
   if (typeof spec.port === 'string') {
     const destination = packet.direction === 'ingress' ? subject : farEnd.pod;
@@ -124,8 +245,10 @@ function portMatches(subject: Pod, spec: KubernetesPolicyPort, packet: Packet, f
   return packet.port >= spec.port && packet.port <= (spec.endPort ?? spec.port);
 }
 
+/** An init container has no ports to be called by, unless it is a sidecar: one that stays. */
 function namedPort(pod: Pod, name: string, protocol: string): number | undefined {
-  const all = pod.spec.containers.flatMap(({ ports = [] }) => ports);
+  const sidecars = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+  const all = [...pod.spec.containers, ...sidecars].flatMap(({ ports = [] }) => ports);
   return all.find((port) => port.name === name && (port.protocol ?? 'TCP') === protocol)?.containerPort;
 }
 

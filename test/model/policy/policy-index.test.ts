@@ -31,6 +31,8 @@ function* packets(world: PolicyWorld): Generator<Packet> {
         ['TCP', 8080],
         ['UDP', 53],
         ['SCTP', 80],
+        ['ICMP', 8],
+        ['ICMPv6', 128],
       ] as const) {
         yield { direction, peer, protocol, port };
       }

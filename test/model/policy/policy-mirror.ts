@@ -1,7 +1,7 @@
 import type { AddressSetIr, ChainIr } from '../../../src/model/node/ir.ts';
 import type { NodeChanges, PodBinding, PolicyEffects } from '../../../src/model/policy/change.ts';
 import { addressSets, evaluate } from '../../../src/model/policy/evaluate.ts';
-import type { Packet } from './oracle.ts';
+import type { Packet, Verdict } from './oracle.ts';
 
 /** What follows from the effects alone; refuses effects that do not fit what went before. */
 export class PolicyMirror {
@@ -50,14 +50,14 @@ export class PolicyMirror {
     }
   }
 
-  decide(podUid: string, { direction, peer, protocol, port }: Packet): 'allow' | 'deny' {
+  decide(podUid: string, { direction, peer, protocol, port }: Packet): Verdict {
     const binding = this.bindings.get(podUid);
     must(binding !== undefined, `pod ${podUid} has no binding`);
     const key = direction === 'ingress' ? binding.ingressChain : binding.egressChain;
     if (key === undefined) return 'allow';
     const chain = this.chains.get(key);
     must(chain !== undefined, `pod ${podUid} is bound to chain ${key}, which was not announced`);
-    return evaluate(chain, addressSets(this.sets), { peer, protocol, port }).verdict;
+    return evaluate(chain, addressSets(this.sets), { peer, protocol, port, code: 0 }).verdict;
   }
 
   /** The nodes that should use each chain and set, going by the bindings. */

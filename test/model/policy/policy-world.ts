@@ -1,17 +1,10 @@
 import fc from 'fast-check';
+import type { ClusterNetworkPolicy } from '../../../src/api/cluster-network-policy.ts';
 import type { NetworkPolicy } from '../../../src/api/generated/networkpolicy.ts';
-import type {
-  ContainerPort,
-  KubernetesNetworkPolicy,
-  KubernetesPolicyPeer,
-  KubernetesPolicyPort,
-  LabelSelector,
-  LabelSelectorRequirement,
-  Namespace,
-  Pod,
-} from '../../../src/api/kubernetes.ts';
+import type { Container, KubernetesNetworkPolicy, Namespace, Node, Pod, Service } from '../../../src/api/kubernetes.ts';
 import type { PolicyChange } from '../../../src/model/policy/change.ts';
 import type { WorldState, WorldStep } from '../../support/worlds.ts';
+import { containerPort, type IpBlock, account, labels, namespace, policies, service } from './policy-arbitraries.ts';
 
 /** One thing of a world of policies. A lease's key in the world is its pod's uid. */
 export type Thing =
@@ -19,6 +12,9 @@ export type Thing =
   | { readonly kind: 'namespace'; readonly object: Namespace }
   | { readonly kind: 'kubernetesPolicy'; readonly object: KubernetesNetworkPolicy }
   | { readonly kind: 'policy'; readonly object: NetworkPolicy }
+  | { readonly kind: 'clusterPolicy'; readonly object: ClusterNetworkPolicy }
+  | { readonly kind: 'node'; readonly object: Node }
+  | { readonly kind: 'service'; readonly object: Service }
   | { readonly kind: 'lease'; readonly podUid: string; readonly addresses: readonly string[] };
 
 export type PolicyWorld = WorldState<Thing>;
@@ -42,12 +38,18 @@ export function changeOf({ upserts, removals }: WorldStep<Thing>): PolicyChange 
   const namespaces: Namespace[] = [];
   const kubernetesPolicies: KubernetesNetworkPolicy[] = [];
   const policies: NetworkPolicy[] = [];
+  const clusterPolicies: ClusterNetworkPolicy[] = [];
+  const nodes: Node[] = [];
+  const services: Service[] = [];
   const leases = new Map<string, readonly string[] | undefined>();
   for (const [, thing] of upserts) {
     if (thing.kind === 'pod') pods.push(thing.object);
     else if (thing.kind === 'namespace') namespaces.push(thing.object);
     else if (thing.kind === 'kubernetesPolicy') kubernetesPolicies.push(thing.object);
     else if (thing.kind === 'policy') policies.push(thing.object);
+    else if (thing.kind === 'clusterPolicy') clusterPolicies.push(thing.object);
+    else if (thing.kind === 'node') nodes.push(thing.object);
+    else if (thing.kind === 'service') services.push(thing.object);
     else leases.set(thing.podUid, thing.addresses);
   }
   const gone = (kind: Thing['kind']) =>
@@ -58,43 +60,14 @@ export function changeOf({ upserts, removals }: WorldStep<Thing>): PolicyChange 
     namespaces: { upserts: namespaces, removals: gone('namespace') },
     kubernetesPolicies: { upserts: kubernetesPolicies, removals: gone('kubernetesPolicy') },
     policies: { upserts: policies, removals: gone('policy') },
+    clusterPolicies: { upserts: clusterPolicies, removals: gone('clusterPolicy') },
+    nodes: { upserts: nodes, removals: gone('node') },
+    services: { upserts: services, removals: gone('service') },
     leases,
   };
 }
 
-const NAMESPACES = ['blue', 'green', 'red'];
-const namespace = fc.constantFrom(...NAMESPACES);
-
-const labels = fc.record(
-  { app: fc.constantFrom('web', 'api', 'db'), tier: fc.constantFrom('front', 'back'), canary: fc.constant('') },
-  { requiredKeys: [] },
-);
-
-const requirement: fc.Arbitrary<LabelSelectorRequirement> = fc.oneof(
-  fc.record({
-    key: fc.constantFrom('app', 'tier', 'team'),
-    operator: fc.constantFrom('In' as const, 'NotIn' as const),
-    values: fc.uniqueArray(fc.constantFrom('web', 'api', 'front', 'x', 'y'), { minLength: 1, maxLength: 2 }),
-  }),
-  fc.record({
-    key: fc.constantFrom('app', 'canary', 'team'),
-    operator: fc.constantFrom('Exists' as const, 'DoesNotExist' as const),
-  }),
-);
-
-const podSelector: fc.Arbitrary<LabelSelector> = fc.record(
-  { matchLabels: labels, matchExpressions: fc.array(requirement, { maxLength: 1 }) },
-  { requiredKeys: [] },
-);
-
-const namespaceSelector: fc.Arbitrary<LabelSelector> = fc.oneof(
-  fc.constant({}),
-  namespace.map((name) => ({ matchLabels: { 'kubernetes.io/metadata.name': name } })),
-  fc.constantFrom('x', 'y').map((team) => ({ matchLabels: { team } })),
-  requirement.map((one) => ({ matchExpressions: [one] })),
-);
-
-const BLOCKS: NonNullable<KubernetesPolicyPeer['ipBlock']>[] = [
+const BLOCKS: IpBlock[] = [
   { cidr: '0.0.0.0/0' },
   { cidr: '10.0.0.0/29' },
   { cidr: '10.0.0.4/24', except: ['10.0.0.2/31', '10.0.0.6/32'] },
@@ -108,78 +81,7 @@ const BLOCKS: NonNullable<KubernetesPolicyPeer['ipBlock']>[] = [
   // What the API server refuses: an exception of the other family takes nothing away.
   { cidr: '10.0.0.0/28', except: ['::/0'] },
 ];
-const ipBlock = fc.constantFrom(...BLOCKS);
-
-const peer: fc.Arbitrary<KubernetesPolicyPeer> = fc.oneof(
-  fc.record({ podSelector }),
-  fc.record({ namespaceSelector }),
-  fc.record({ podSelector, namespaceSelector }),
-  fc.record({ ipBlock }),
-);
-
-const numberedPort = fc.oneof(
-  fc.record({ protocol: fc.constantFrom('TCP' as const, 'UDP' as const, 'SCTP' as const) }),
-  fc.record({ port: fc.constantFrom(53, 80, 8080) }),
-  fc.record({ protocol: fc.constant('UDP' as const), port: fc.constant(53) }),
-  fc.record({ port: fc.constant(79), endPort: fc.constantFrom(80, 8080) }),
-);
-
-const port: fc.Arbitrary<KubernetesPolicyPort> = fc.oneof(
-  numberedPort,
-  fc.record({ port: fc.constantFrom('http', 'metrics') }),
-  fc.record({ protocol: fc.constant('UDP' as const), port: fc.constant('dns') }),
-);
-
-const peers = fc.array(peer, { maxLength: 2 });
-const ports = fc.array(port, { maxLength: 2 });
-const optional: { requiredKeys: [] } = { requiredKeys: [] };
-
-const kubernetesPolicy = fc
-  .record({
-    namespace,
-    name: fc.constantFrom('k1', 'k2', 'k3'),
-    spec: fc.record(
-      {
-        podSelector,
-        policyTypes: fc.subarray<'Ingress' | 'Egress'>(['Ingress', 'Egress']),
-        ingress: fc.array(fc.record({ from: peers, ports }, optional), { maxLength: 2 }),
-        egress: fc.array(fc.record({ to: peers, ports }, optional), { maxLength: 2 }),
-      },
-      optional,
-    ),
-  })
-  .map(({ namespace, name, spec }): Thing => {
-    return { kind: 'kubernetesPolicy', object: { metadata: { namespace, name }, spec } };
-  });
-
-const action = fc.constantFrom('Allow' as const, 'Deny' as const);
-const numberedPorts = fc.array(numberedPort, { maxLength: 2 });
-const onlyAction: { requiredKeys: ['action'] } = { requiredKeys: ['action'] };
-
-const weftPolicy = fc
-  .record({
-    namespace,
-    name: fc.constantFrom('w1', 'w2', 'w3'),
-    spec: fc.record(
-      {
-        priority: fc.constantFrom(0, 500, 1000),
-        podSelector,
-        ingress: fc.array(fc.record({ action, from: peers, ports: numberedPorts }, onlyAction), { maxLength: 3 }),
-        egress: fc.array(fc.record({ action, to: peers, ports: numberedPorts }, onlyAction), { maxLength: 3 }),
-      },
-      optional,
-    ),
-  })
-  .map(({ namespace, name, spec }): Thing => ({ kind: 'policy', object: { metadata: { namespace, name }, spec } }));
-
-const CONTAINER_PORTS: ContainerPort[] = [
-  { name: 'http', containerPort: 80 },
-  { name: 'http', containerPort: 8080 },
-  { name: 'metrics', containerPort: 8080 },
-  { name: 'dns', containerPort: 53, protocol: 'UDP' },
-  { containerPort: 5432 },
-];
-const containerPort = fc.constantFrom(...CONTAINER_PORTS);
+const { kubernetesPolicy, weftPolicy, clusterPolicy } = policies(BLOCKS);
 
 const address = fc.integer({ min: 1, max: 9 }).map((host) => `10.0.0.${host}`);
 const address6 = fc.integer({ min: 1, max: 9 }).map((host) => `fd00::${host}`);
@@ -188,6 +90,18 @@ const addresses = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(address, address6) },
   { weight: 2, arbitrary: address.map((ip) => [ip]) },
   { weight: 1, arbitrary: address6.map((ip) => [ip]) },
+);
+
+/** One that ends before the others begin, and one that stays beside them. */
+const initContainers: fc.Arbitrary<Container[]> = fc.oneof(
+  { weight: 6, arbitrary: fc.constant<Container[]>([]) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(containerPort, containerPort).map(([early, beside]): Container[] => [
+      { name: 'early', ports: [early] },
+      { name: 'beside', ports: [beside], restartPolicy: 'Always' },
+    ]),
+  },
 );
 
 const pod = fc
@@ -208,24 +122,57 @@ const pod = fc
       { weight: 1, arbitrary: fc.constant<string[]>([]) },
     ),
     ports: fc.array(containerPort, { maxLength: 2 }),
+    initContainers,
+    account,
   })
-  .map(({ namespace, name, incarnation, labels, nodeName, hostNetwork, phase, ips, ports }): Thing => {
-    const uid = `${namespace}-${name}-${incarnation}`;
-    return {
-      kind: 'pod',
-      object: {
-        metadata: { namespace, name, uid, ...(labels === undefined ? {} : { labels }) },
-        spec: { hostNetwork, containers: [{ name: 'main', ports }], ...(nodeName === undefined ? {} : { nodeName }) },
-        status: { phase, podIPs: ips.map((ip) => ({ ip })) },
-      },
-    };
-  });
+  .map(
+    ({
+      namespace,
+      name,
+      incarnation,
+      labels,
+      nodeName,
+      hostNetwork,
+      phase,
+      ips,
+      ports,
+      initContainers,
+      account,
+    }): Thing => {
+      const uid = `${namespace}-${name}-${incarnation}`;
+      return {
+        kind: 'pod',
+        object: {
+          metadata: { namespace, name, uid, ...(labels === undefined ? {} : { labels }) },
+          spec: {
+            hostNetwork,
+            containers: [{ name: 'main', ports }],
+            ...(initContainers.length === 0 ? {} : { initContainers }),
+            ...(nodeName === undefined ? {} : { nodeName }),
+            ...account,
+          },
+          status: { phase, podIPs: ips.map((ip) => ({ ip })) },
+        },
+      };
+    },
+  );
 
 const namespaceThing = fc
   .record({ name: namespace, team: fc.option(fc.constantFrom('x', 'y'), { nil: undefined }) })
   .map(({ name, team }): Thing => {
     const labels = { 'kubernetes.io/metadata.name': name, ...(team === undefined ? {} : { team }) };
     return { kind: 'namespace', object: { metadata: { name, labels } } };
+  });
+
+/** One has an address of a range that policies name; and a name, which is no address. */
+const node = fc
+  .record({ name: fc.constantFrom('n1', 'n2'), labels: fc.constantFrom({ disk: 'ssd' }, { disk: 'hdd' }, {}) })
+  .map(({ name, labels }): Thing => {
+    const addresses = [
+      { type: 'InternalIP', address: name === 'n1' ? '192.0.2.200' : '2001:DB8::0:1' },
+      { type: 'Hostname', address: name },
+    ];
+    return { kind: 'node', object: { metadata: { name, labels }, status: { addresses } } };
   });
 
 const lease = fc
@@ -242,5 +189,8 @@ export const policyWorld: fc.Arbitrary<PolicyWorld> = fc
     fc.array(kubernetesPolicy, { maxLength: 4 }),
     fc.array(weftPolicy, { maxLength: 4 }),
     fc.array(lease, { maxLength: 2 }),
+    fc.array(clusterPolicy, { maxLength: 4 }),
+    fc.array(node, { maxLength: 2 }),
+    fc.array(service, { maxLength: 3 }),
   )
   .map((groups) => worldOf(groups.flat()));

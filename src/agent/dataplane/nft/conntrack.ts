@@ -23,8 +23,10 @@ export interface Flow {
   /** Whom it was opened to. */
   readonly dialled: string;
   readonly protocol: PolicyPacket['protocol'];
-  /** Of the destination, after translation; 0 when the protocol has none. */
+  /** Of the destination, after translation; of ICMP and ICMPv6 the type; 0 when the protocol has neither. */
   readonly port: number;
+  /** Of ICMP and ICMPv6. */
+  readonly code?: number;
   /** What names the entry to the kernel. */
   readonly identity: readonly Attribute[];
 }
@@ -43,6 +45,8 @@ const CTA_IP_V6_SRC = 3;
 const CTA_IP_V6_DST = 4;
 const CTA_PROTO_NUM = 1;
 const CTA_PROTO_SRC_PORT = 2;
+const CTA_PROTO_ICMP = { type: 5, code: 6 };
+const CTA_PROTO_ICMPV6 = { type: 8, code: 9 };
 const CTA_FILTER_ORIG_FLAGS = 1;
 const CTA_FILTER_REPLY_FLAGS = 2;
 const CTA_FILTER_F_IP_SRC = 1;
@@ -50,7 +54,13 @@ const CTA_STATS_GLOBAL_ENTRIES = 1;
 const NLA_F_NESTED = 0x8000;
 /** To copy and parse an entry takes about 2 µs, to walk the buckets 9 ms. */
 const UNFILTERED_LIMIT = 5_000;
-const PROTOCOLS: Readonly<Record<number, PolicyPacket['protocol']>> = { 6: 'TCP', 17: 'UDP', 132: 'SCTP' };
+const PROTOCOLS: Readonly<Record<number, PolicyPacket['protocol']>> = {
+  1: 'ICMP',
+  6: 'TCP',
+  17: 'UDP',
+  58: 'ICMPv6',
+  132: 'SCTP',
+};
 
 /** The kernel's table of connections, in the network namespace that was the thread's when this was made. */
 export class Conntrack {
@@ -157,6 +167,11 @@ export function parseFlow(body: Buffer): Flow | undefined {
     if (value !== undefined) identity.push([type, value]);
   }
   const protocol = PROTOCOLS[proto.get(CTA_PROTO_NUM)?.[0] ?? 0] ?? 'other';
-  const port = protocol === 'other' ? 0 : (proto.get(CTA_PROTO_SRC_PORT)?.readUInt16BE() ?? 0);
-  return { source, destination, dialled, protocol, port, identity };
+  const flow = { source, destination, dialled, protocol, identity };
+  if (protocol === 'ICMP' || protocol === 'ICMPv6') {
+    const { type, code } = protocol === 'ICMP' ? CTA_PROTO_ICMP : CTA_PROTO_ICMPV6;
+    const asked = parseAttributes(parseAttributes(orig).get(CTA_TUPLE_PROTO) ?? Buffer.alloc(0));
+    return { ...flow, port: asked.get(type)?.[0] ?? 0, code: asked.get(code)?.[0] ?? 0 };
+  }
+  return { ...flow, port: proto.get(CTA_PROTO_SRC_PORT)?.readUInt16BE() ?? 0 };
 }

@@ -6,11 +6,11 @@ import { addressElement, cidrElements, elementMessages, TABLE } from './elements
 import { factElements, type FixedElement, podElements } from './fixed-sets.ts';
 import type { HeldPolicy, NextState, SetDelta } from './held-policy.ts';
 import type { NftLine } from './libnftables.ts';
-import { chainName, setName } from './names.ts';
-import { usedChains } from './next-state.ts';
+import { setName } from './names.ts';
+import { type ChainUse, usedChains } from './next-state.ts';
 import { NFT_MSG_DELCHAIN, NFT_MSG_DELSET, NFT_MSG_NEWSET, u32be } from './nfnetlink.ts';
 import type { PodBinding } from './policy-state.ts';
-import { renderChain } from './render-chain.ts';
+import { chainNames, renderChain } from './render-chain.ts';
 import { familiesOf } from './render-table.ts';
 
 /** A change as the kernel is told it, in this order; each step is safe when the next never comes. */
@@ -35,6 +35,8 @@ const NFT_SET_INTERVAL = 4;
 /** libnftables' numbers for `ipv4_addr` and `ipv6_addr` (its datatype.h), and their lengths. */
 const KEY = { 4: { type: 7, length: 4 }, 6: { type: 8, length: 16 } } as const;
 
+const NOTHING = { rules: [], otherwise: 'deny' } as const;
+
 /** Pure. */
 export function kernelSteps(held: HeldPolicy, next: NextState): KernelSteps {
   const [before, after] = [usedChains(held.pods.values()), usedChains(next.pods.values())];
@@ -42,20 +44,28 @@ export function kernelSteps(held: HeldPolicy, next: NextState): KernelSteps {
     ([id, { key }]) => !before.has(id) || held.chains.get(key) !== next.chains.get(key),
   );
   const families = familiesOf(next.facts);
-  const dropped = [...before].filter(([id]) => !after.has(id)).map(([, use]) => use);
+  const namesOf = ({ direction, key }: ChainUse, chains: HeldPolicy['chains']) =>
+    chainNames(direction, key, chains.get(key) ?? NOTHING);
+  const dropped = [...before].flatMap(([id, use]) => {
+    if (after.has(id) && held.chains.get(use.key) === next.chains.get(use.key)) return [];
+    const left = new Set(after.has(id) ? namesOf(use, next.chains) : []);
+    return namesOf(use, held.chains).filter((name) => !left.has(name));
+  });
   return {
     load: next.deltas.flatMap((delta) => [
       ...(delta.isNew ? [families.map((family) => newSet(delta, family))] : []),
       ...slices(delta.add).map((members) => memberMessages('add', delta, members, families)),
     ]),
-    rules: written.flatMap(([id, { direction, key }]) => {
-      const verb = before.has(id) ? 'flush' : 'add';
+    rules: written.flatMap(([id, use]) => {
+      const { direction, key } = use;
       const chain = next.chains.get(key);
-      const line: NftLine = {
-        text: `${verb} chain inet weft ${chainName(direction, key)}`,
-        culprit: { kind: 'chain', key },
-      };
-      return chain === undefined ? [] : [line, ...renderChain(direction, key, chain, families)];
+      if (chain === undefined) return [];
+      const there = new Set(before.has(id) ? namesOf(use, held.chains) : []);
+      const lines = namesOf(use, next.chains).map((name): NftLine => {
+        const verb = there.has(name) ? 'flush' : 'add';
+        return { text: `${verb} chain inet weft ${name}`, culprit: { kind: 'chain', key } };
+      });
+      return [...lines, ...renderChain(direction, key, chain, families)];
     }),
     bindings: [...factMessages(held, next), ...podMessages(held, next)],
     unload: [
@@ -63,7 +73,7 @@ export function kernelSteps(held: HeldPolicy, next: NextState): KernelSteps {
         slices(delta.remove).map((members) => memberMessages('delete', delta, members, families)),
       ),
       [
-        ...dropped.map(({ direction, key }) => deleteChain(chainName(direction, key))),
+        ...dropped.map(deleteChain),
         ...next.removedSets.flatMap((key) => families.map((family) => deleteSet(key, family))),
       ],
     ],

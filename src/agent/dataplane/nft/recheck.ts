@@ -1,4 +1,4 @@
-import type { ChainIr } from '../../../model/node/ir.ts';
+import type { ChainIr, RuleIr } from '../../../model/node/ir.ts';
 import { evaluate } from '../../../model/policy/evaluate.ts';
 import type { Flow } from './conntrack.ts';
 import type { HeldPolicy, NextState, SetDelta } from './held-policy.ts';
@@ -9,7 +9,7 @@ const MEMBERS_LIMIT = 256;
 
 /**
  * Addresses of which an open connection may have become forbidden by the change from `held` to `next`: those of pods
- * whose binding or chain is new, and those of members that left a set which allows, or came into a set which denies.
+ * whose binding or chain is new, and those of members that left a set which allows, or came into a set which denies, or did either to one that passes.
  */
 export function addressesToRecheck(held: HeldPolicy, next: NextState): ReadonlySet<string> {
   const addresses = new Set<string>();
@@ -39,10 +39,10 @@ export function addressesToPurge(held: HeldPolicy, next: NextState): ReadonlySet
 
 /** Whether policy as held forbids an open connection. Connections of the node itself always pass, and so does a pod to itself. */
 export function isForbidden(held: HeldPolicy, isLocal: (address: string) => boolean, flow: Flow): boolean {
-  const { source, destination, protocol, port } = flow;
+  const { source, destination, ...what } = flow;
   if (source === destination || isLocal(source)) return false;
   const denies = (chain: ChainIr | undefined, peer: string) =>
-    chain !== undefined && evaluate(chain, held, { peer, protocol, port }).verdict === 'deny';
+    chain !== undefined && evaluate(chain, held, { ...what, peer }).verdict !== 'allow';
   const [egress] = chainsOf(held, held.podAt(source));
   const [, ingress] = chainsOf(held, held.podAt(destination));
   return denies(egress, destination) || denies(ingress, source);
@@ -61,7 +61,8 @@ function addConcerned(addresses: Set<string>, next: NextState, { key, type, isNe
         (chain?.rules ?? []).filter(({ peers }) => peers !== 'any' && peers.includes(key)).map(({ action }) => action),
       ),
     );
-    const members = [...(actions.has('allow') ? remove : []), ...(actions.has('deny') ? add : [])];
+    const mayForbid = (action: RuleIr['action']) => actions.has(action) || actions.has('pass');
+    const members = [...(mayForbid('allow') ? remove : []), ...(mayForbid('deny') || mayForbid('reject') ? add : [])];
     if (members.length === 0) continue;
     const concerned = type === 'cidr' || members.length > MEMBERS_LIMIT ? pod.addresses : members;
     for (const address of concerned) addresses.add(address);

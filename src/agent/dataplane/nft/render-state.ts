@@ -2,10 +2,10 @@ import { type Family, familyOf } from '../../../lib/ip.ts';
 import { factElements, type FixedElement, podElements } from './fixed-sets.ts';
 import type { HeldPolicy } from './held-policy.ts';
 import type { NftLine } from './libnftables.ts';
-import { chainName, setName } from './names.ts';
+import { setName } from './names.ts';
 import { usedChains } from './next-state.ts';
 import type { Culprit } from './nft-error.ts';
-import { renderChain } from './render-chain.ts';
+import { chainNames, renderChain } from './render-chain.ts';
 import { familiesOf, recheckSet, renderTable } from './render-table.ts';
 
 const ELEMENTS_PER_LINE = 500;
@@ -34,7 +34,11 @@ export function renderState(held: HeldPolicy): NftLine[] {
         return renderElements(setName(key, family), own, { kind: 'set', key });
       }),
     ),
-    ...chains.map(({ direction, key }) => ({ text: `add chain inet weft ${chainName(direction, key)}` })),
+    ...chains.flatMap(({ direction, key }) =>
+      chainNames(direction, key, held.chains.get(key) ?? DENY_ALL).map((name) => ({
+        text: `add chain inet weft ${name}`,
+      })),
+    ),
     ...chains.flatMap(({ direction, key }) => renderChain(direction, key, held.chains.get(key) ?? DENY_ALL, families)),
     ...renderFixed(factElements(held.facts)),
     ...pods.flatMap((pod) => renderFixed(podElements(pod, hasIpv6))),

@@ -14,8 +14,9 @@ const B: PodBinding = { hostInterface: 'weftb', addresses: [B4, B6], ingressChai
 const OPEN: PodBinding = { hostInterface: 'weftc', addresses: [OPEN4, OPEN6] };
 const MIXED: ChainIr = {
   rules: [
-    { action: 'deny', peers: ['bad'], ports: 'any', origin: 'test' },
-    { action: 'allow', peers: ['good', 'wide'], ports: 'any', origin: 'test' },
+    { action: 'pass', tier: 0, peers: ['passed'], ports: 'any', origin: 'test' },
+    { action: 'deny', tier: 0, peers: ['bad'], ports: 'any', origin: 'test' },
+    { action: 'allow', tier: 1, peers: ['good', 'wide'], ports: 'any', origin: 'test' },
   ],
   otherwise: 'deny',
 };
@@ -23,6 +24,7 @@ const SETS = new Map<string, AddressSetIr>([
   ['good', { type: 'ip', members: [B4, '10.42.9.9', OPEN4, B6, 'fd42::9:9', OPEN6] }],
   ['bad', { type: 'ip', members: ['10.42.9.8', 'fd42::9:8'] }],
   ['wide', { type: 'cidr', members: ['192.0.2.0/24', '2001:db8::/32'] }],
+  ['passed', { type: 'ip', members: ['10.42.9.6'] }],
   ['unused', { type: 'ip', members: ['10.42.9.7'] }],
 ]);
 
@@ -50,6 +52,11 @@ describe('open connections are looked at again', () => {
       'of a member that joins a denying set',
       { sets: { patch: [['bad', { add: ['10.42.9.9'], remove: [] }]] } },
       ['10.42.9.9'],
+    ],
+    [
+      'of a member that joins a passing set, and of one that leaves it',
+      { sets: { patch: [['passed', { add: ['10.42.9.5'], remove: ['10.42.9.6'] }]] } },
+      ['10.42.9.5', '10.42.9.6'],
     ],
     [
       'of one address of a pod when only that one leaves an allowing set',

@@ -21,6 +21,55 @@ describe('renderChain', () => {
     expect(rendered('ingress', { rules: [], otherwise: 'allow' })).toEqual([]);
   });
 
+  test('has a chain for each tier: what a rule passes goes there, and what none of the tier matches', () => {
+    const chain: ChainIr = {
+      rules: [
+        rule({ action: 'pass', peers: ['p'], tier: 0 }),
+        rule({ action: 'deny', peers: ['q'], tier: 0 }),
+        rule({ action: 'pass', peers: ['q'], tier: 2 }),
+      ],
+      otherwise: 'deny',
+    };
+    expect(rendered('egress', chain)).toEqual([
+      'add rule inet weft e_k ip daddr @s_p counter goto e_k.2 comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k ip daddr @s_q counter drop comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k goto e_k.2',
+      'add rule inet weft e_k.2 ip daddr @s_q counter drop comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k.2 counter drop comment "no rule allows it"',
+    ]);
+  });
+
+  test('rejects TCP by a reset, and everything else by ICMP', () => {
+    const ports = [
+      { protocol: 'TCP', from: 80, to: 80 },
+      { protocol: 'UDP', from: 53, to: 53 },
+    ] as const;
+    const rejects = (of: Partial<RuleIr>) =>
+      rendered('egress', { rules: [rule({ action: 'reject', ...of })], otherwise: 'allow' });
+    expect(rejects({})).toEqual([
+      'add rule inet weft e_k meta l4proto tcp counter reject with tcp reset comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k counter reject with icmpx type admin-prohibited comment "NetworkPolicy a/b"',
+    ]);
+    expect(rejects({ ports, peers: ['p'] })).toEqual([
+      'add rule inet weft e_k ip daddr @s_p tcp dport 80 counter reject with tcp reset comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k ip daddr @s_p udp dport 53 counter reject with icmpx type admin-prohibited comment "NetworkPolicy a/b"',
+    ]);
+  });
+
+  test('matches messages of ICMP by type and code, each in its own family', () => {
+    const ports = [
+      { protocol: 'ICMP', from: 8, to: 8, code: 0 },
+      { protocol: 'ICMP', from: 13, to: 14 },
+      { protocol: 'ICMPv6', from: 0, to: 255 },
+    ] as const;
+    const chain: ChainIr = { rules: [rule({ ports, peers: ['p'] })], otherwise: 'allow' };
+    expect(rendered('ingress', chain, [4, 6])).toEqual([
+      'add rule inet weft i_k ip saddr @s_p icmp type { 8 } icmp code 0 counter return comment "NetworkPolicy a/b"',
+      'add rule inet weft i_k ip saddr @s_p icmp type { 13-14 } counter return comment "NetworkPolicy a/b"',
+      'add rule inet weft i_k ip6 saddr @s6_p meta nfproto ipv6 meta l4proto 58 counter return comment "NetworkPolicy a/b"',
+    ]);
+  });
+
   test('makes a line for each far end and protocol: source on the way in, destination on the way out', () => {
     const of = rule({
       peers: ['p', 'q'],
