@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { RuleCounter } from '../agent/dataplane/nft/inspect.ts';
+import { countedBy } from '../agent/dataplane/nft/counted.ts';
 import { NodeAgent } from '../agent/node-agent.ts';
 import { SERVICE_MODES } from '../agent/services.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Secret } from '../lib/secret.ts';
 import { generateKey, issueCertificate, privateKeyPem } from '../pki/certificate.ts';
 import { type AgentServer, startAgentServer } from '../stream/agent-server.ts';
-import { observeAgent, type RuleCount } from '../telemetry/agent-metrics.ts';
+import { observeAgent } from '../telemetry/agent-metrics.ts';
 import { createLogger, LOG_LEVELS } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { serveHealth } from '../telemetry/health.ts';
@@ -44,7 +44,7 @@ await runUntilSignal(logger, async (signal) => {
     leases: () => agent.leaseCount,
     proxies: () => mesh.proxyCount,
     operators: () => server?.replicas ?? 0,
-    rules: () => agent.ruleCounters().map(ruleCount),
+    rules: () => agent.ruleCounters().map(({ chain, origin, ...count }) => ({ ...countedBy(chain, origin), ...count })),
   });
   const agent: NodeAgent = new NodeAgent({
     observer,
@@ -108,12 +108,6 @@ await runUntilSignal(logger, async (signal) => {
   await agent.stop();
   await health.close();
 });
-
-/** A chain's name tells whose rules it has. */
-function ruleCount({ chain, origin, packets, bytes }: RuleCounter): RuleCount {
-  const kind = chain.startsWith('i_') ? 'ingress' : chain.startsWith('e_') ? 'egress' : 'guard';
-  return { origin, kind, packets, bytes };
-}
 
 /** Signed by itself and new at each start: the agent proves its node by its token, not by this. */
 function ownCertificate(node: string): { certificatePem: string; privateKeyPem: Secret } {
