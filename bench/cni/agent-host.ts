@@ -5,7 +5,8 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
-import { NodeAgent } from '../../src/agent/node-agent.ts';
+import { ChainedAgent } from '../../src/agent/chained/agent.ts';
+import { NodeAgent, type NodeAgentOptions } from '../../src/agent/node-agent.ts';
 import { NodeMesh } from '../../src/cmd/node-mesh.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { UpdateSchema } from '../../src/stream/generated/wire/weft/node/v1/node_pb.ts';
@@ -13,16 +14,17 @@ import { parseUpdate } from '../../src/stream/parse-update.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import type { AgentAnswer, AgentRequest } from './weft-node.ts';
 
-const [folder = '', shim = ''] = process.argv.slice(2);
+const [folder = '', shim = '', mode = 'primary'] = process.argv.slice(2);
 const cni = { config: path.join(folder, 'net.d'), programs: path.join(folder, 'programs') };
 for (const name of Object.values(cni)) mkdirSync(name, { recursive: true });
 const logger = createLogger({ level: 'error', format: 'text', clock: systemClock });
 const mesh = new NodeMesh(logger);
-const agent = new NodeAgent({
+const options: NodeAgentOptions = {
   version: 'bench',
   observer: { cniAnswered: () => undefined, repaired: () => undefined },
   stateFolder: path.join(folder, 'state'),
   runFolder: path.join(folder, 'run'),
+  runOfNode: '/run',
   cni,
   bird: ['/usr/sbin/bird'],
   programs: { shim, loopback: shim },
@@ -30,7 +32,8 @@ const agent = new NodeAgent({
   services: 'Always',
   clock: systemClock,
   logger,
-});
+};
+const agent = mode === 'chained' ? new ChainedAgent(options) : new NodeAgent(options);
 await agent.start();
 // An operator that answers at once: released addresses are forgotten, new ones are known, further blocks there are none.
 agent.attach({
@@ -38,6 +41,7 @@ agent.attach({
   reportNode: () => undefined,
   requestBlock: async () => ({ problem: 'the benchmark gives no further block' }),
   giveBack: async () => 'the benchmark takes no block back',
+  requestLoans: async () => ({ over: [], loans: [] }),
   requestForgotten: async (addresses) => addresses,
   requestKnown: async () => undefined,
   arePresent: () => true,
@@ -54,8 +58,13 @@ async function apply(update: Uint8Array): Promise<AgentAnswer> {
   return { wallMs, cpuMs: (user + system) / 1000, problems };
 }
 
+async function teardown(): Promise<AgentAnswer> {
+  return { wallMs: 0, cpuMs: 0, problems: await agent.teardown({ force: false }) };
+}
+
 process.on('message', (request: AgentRequest) => {
-  void apply(Buffer.from(request.update, 'base64')).then((answer) => process.send?.(answer));
+  const answer = request.update === undefined ? teardown() : apply(Buffer.from(request.update, 'base64'));
+  void answer.then((of) => process.send?.(of));
 });
 process.on('disconnect', () => {
   mesh.close();

@@ -10,9 +10,12 @@ import type { NetnsLab } from '../../test/dataplane/netns-lab.ts';
 import type { Job } from './timed-exec.ts';
 
 export interface AgentRequest {
-  /** weft.node.v1.Update, base64. */
-  readonly update: string;
+  /** weft.node.v1.Update, base64; absent: take Weft off the node. */
+  readonly update?: string;
 }
+
+/** `chained`: behind another CNI. */
+export type AgentMode = 'primary' | 'chained';
 
 export interface AgentAnswer {
   readonly wallMs: number;
@@ -30,18 +33,28 @@ export type AnyResourceRef = readonly [kind: ResourceKind, key: string];
 /** A node in a network namespace of its own, with a network device, a real agent and the real shim. */
 export class WeftNode {
   readonly netnsPath: string;
-  readonly #child: ChildProcess;
+  #child: ChildProcess;
+  readonly #folder: string;
   readonly #shim: string;
+  readonly #mode: AgentMode;
   #seq = 0;
 
-  private constructor(netnsPath: string, child: ChildProcess, shim: string) {
+  private constructor(netnsPath: string, folder: string, shim: string, mode: AgentMode) {
     this.netnsPath = netnsPath;
-    this.#child = child;
+    this.#folder = folder;
+    this.#mode = mode;
+    this.#child = startAgent(netnsPath, folder, shim, mode);
     this.#shim = shim;
   }
 
   /** @param folder becomes the node's: socket, journal, programs. */
-  static async start(lab: NetnsLab, name: string, address: string, folder: string): Promise<WeftNode> {
+  static async start(
+    lab: NetnsLab,
+    name: string,
+    address: string,
+    folder: string,
+    mode: AgentMode = 'primary',
+  ): Promise<WeftNode> {
     mkdirSync(folder, { recursive: true });
     const netnsPath = lab.addNode(name).path;
     const outside = path.basename(lab.add(`${name}-out`));
@@ -49,9 +62,7 @@ export class WeftNode {
     lab.ip(netnsPath, 'link', 'set', 'eth0', 'up');
     lab.ip(netnsPath, 'address', 'add', `${address}/24`, 'dev', 'eth0');
     const shim = buildShim(folder);
-    const host = [process.execPath, path.join(import.meta.dirname, 'agent-host.ts'), folder, shim];
-    const child = spawn('nsenter', [`--net=${netnsPath}`, ...host], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    const node = new WeftNode(netnsPath, child, shim);
+    const node = new WeftNode(netnsPath, folder, shim, mode);
     await node.#answer();
     return node;
   }
@@ -63,6 +74,12 @@ export class WeftNode {
     const answer = await this.#answer();
     if (answer.problems.length > 0) throw new Error(`the agent refuses ${answer.problems.slice(0, 3).join('; ')}`);
     return answer;
+  }
+
+  /** Takes Weft off the node; why it cannot. */
+  async teardown(): Promise<readonly string[]> {
+    this.#child.send({} satisfies AgentRequest);
+    return (await this.#answer()).problems;
   }
 
   /** As `apply`, of resources by kind, key and body. */
@@ -109,6 +126,13 @@ export class WeftNode {
     await ended;
   }
 
+  /** The agent ends; another one goes on from what is on disk. */
+  async restart(): Promise<void> {
+    await this.stop();
+    this.#child = startAgent(this.netnsPath, this.#folder, this.#shim, this.#mode);
+    await this.#answer();
+  }
+
   #answer(): Promise<AgentAnswer> {
     return new Promise((resolve, reject) => {
       const ended = (code: number | null) => reject(new Error(`the agent of ${this.netnsPath} ended with ${code}`));
@@ -119,6 +143,11 @@ export class WeftNode {
       });
     });
   }
+}
+
+function startAgent(netnsPath: string, folder: string, shim: string, mode: AgentMode): ChildProcess {
+  const host = [process.execPath, path.join(import.meta.dirname, 'agent-host.ts'), folder, shim, mode];
+  return spawn('nsenter', [`--net=${netnsPath}`, ...host], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 }
 
 /** As scripts/build.ts does, but for this node's socket. */

@@ -98,6 +98,7 @@ for (const { node, address, token, leases } of agents) {
     addresses: {
       inspect: () => Promise.reject(new Error('not here')),
       repair: async () => ({ done: [], refused: [] }),
+      lend: async () => ({ problem: 'not here' }),
     },
   });
   server.setLeases(leases);

@@ -7,6 +7,7 @@ import { startControlPlane } from '../../lab/cluster/control-plane.ts';
 import { helm } from '../../lab/cluster/install.ts';
 import { createNetwork } from '../../lab/cluster/network.ts';
 import { startProcess, stopProcess } from '../../lab/cluster/process.ts';
+import { WEFT_ENVIRONMENT } from '../../lab/images/images.ts';
 import { ROOT } from '../../lab/setup/paths.ts';
 import { step } from '../../lab/setup/progress.ts';
 import { until } from '../../lab/setup/shell.ts';
@@ -114,11 +115,13 @@ async function startOperator(config: ClusterConfig, api: KubeClient): Promise<nu
   });
   const setUp = ['mount -t tmpfs tmpfs /run', `mkdir -p ${account}`, ...files, `echo ${SYSTEM} >${account}/namespace`];
   const variables = {
+    ...WEFT_ENVIRONMENT,
     KUBERNETES_SERVICE_HOST: apiAddress(config),
     KUBERNETES_SERVICE_PORT: API_PORT,
     WEFT_NAMESPACE: SYSTEM,
     WEFT_REPLICA: 'weft-operator-bench',
     WEFT_LOG_LEVEL: 'info',
+    WEFT_SERVICES: 'Auto',
     WEFT_TRUST_DOMAIN: TRUST_DOMAIN,
     WEFT_WEBHOOK_PORT: PORTS.webhook,
     WEFT_HEALTH_PORT: PORTS.health,

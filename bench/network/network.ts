@@ -73,10 +73,11 @@ async function exchangeWith(
   later: (close: () => unknown) => void,
 ): Promise<() => Promise<number>> {
   const to: Place = side[where];
-  const server = spawn('nsenter', [`--net=${to.netnsPath}`, program, 'serve', String(PORT)], { stdio: 'inherit' });
+  const serve = [`--net=${to.netnsPath}`, 'taskset', '-c', '1', program, 'serve', String(PORT)];
+  const server = spawn('nsenter', serve, { stdio: 'inherit' });
   later(() => server.kill());
   const measure = async () => {
-    const ask = [program, 'ask', String(ASK_MS), to.address, String(PORT)];
+    const ask = ['taskset', '-c', '0', program, 'ask', String(ASK_MS), to.address, String(PORT)];
     const { stdout } = await run('nsenter', [`--net=${client.netnsPath}`, ...ask]);
     const [asked = 0, nanoseconds = 0] = stdout.trim().split(' ').map(Number);
     return asked / (nanoseconds / 1e9);
@@ -99,5 +100,5 @@ function exchangeRow(what: string, { candidate, baseline, ratio, noise }: Compar
 
 const NOTES: readonly string[] = [
   'Weft: links, tunnel, policy table (pods known, no policy) and service table as the agent makes them, in network namespaces. Baseline: the same topology and MTU made with `ip`: routed veth pairs, one VXLAN device a node, no firewall and no connection tracking at all.',
-  'Nodes are namespaces on one machine, joined by a bridge. TCP stream: iperf3, one stream of 1 s each time, as the receiver counts. Request and response: one byte each way over one connection (bench/network/exchange.c), half a second each time.',
+  'Nodes are namespaces on one machine, joined by a bridge. TCP stream: iperf3, one stream of 1 s each time, as the receiver counts. Request and response: one byte each way over one connection (bench/network/exchange.c), half a second each time. The client runs on the first core and the server on the second, so that it is not measured where the scheduler put them.',
 ];

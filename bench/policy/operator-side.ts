@@ -3,6 +3,7 @@ import type { ClusterNetworkPolicy } from '../../src/api/cluster-network-policy.
 import type { IPBlock } from '../../src/api/generated/ipblock.ts';
 import type { IPPool } from '../../src/api/generated/ippool.ts';
 import type { NetworkPolicy } from '../../src/api/generated/networkpolicy.ts';
+import { UPDATE_LIMIT_BYTES } from '../../src/stream/plan-update.ts';
 import { NodeStateCompiler } from '../../src/controllers/node-state/compiler.ts';
 import { followProgress } from '../../src/controllers/node-state/progress.ts';
 import { Store } from '../../src/kube/store.ts';
@@ -59,7 +60,11 @@ export class OperatorSide {
 
   /** What a node that holds nothing is sent, piece by piece; each counts as acknowledged when the next is asked for. */
   *initialUpdates(): IterableIterator<Update> {
-    for (let update = this.#sync.next(); update !== undefined; update = this.#sync.next()) {
+    for (
+      let update = this.#sync.next(UPDATE_LIMIT_BYTES);
+      update !== undefined;
+      update = this.#sync.next(UPDATE_LIMIT_BYTES)
+    ) {
       yield encodeUpdate(update);
       this.#acknowledge(update);
     }
@@ -70,7 +75,7 @@ export class OperatorSide {
     this.#pods.set(pod);
     this.#compiler.flush();
     this.#sync.mark(this.#table.takeDirty().get(this.#node) ?? []);
-    const update = this.#sync.next();
+    const update = this.#sync.next(UPDATE_LIMIT_BYTES);
     if (update === undefined) throw new Error(`${this.#node} need not know of ${pod.metadata.name}'s new labels`);
     this.#acknowledge(update);
     return encodeUpdate(update);

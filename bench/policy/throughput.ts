@@ -20,7 +20,8 @@ export interface Stream {
 export async function openStream(clientNetns: string, serverNetns: string, address: string): Promise<Stream> {
   const server = spawn('nsenter', [`--net=${serverNetns}`, 'iperf3', '-s', '-p', `${PORT}`], { stdio: 'ignore' });
   const measure = async () => {
-    const client = ['iperf3', '-c', address, '-p', `${PORT}`, '-t', `${SECONDS}`, '-J'];
+    // Client and server each on a core of its own, on both sides: the scheduler's choice is not measured.
+    const client = ['iperf3', '-c', address, '-p', `${PORT}`, '-t', `${SECONDS}`, '-A', '0,1', '-J'];
     const { stdout } = await run('nsenter', [`--net=${clientNetns}`, ...client]);
     return parseGigabits(JSON.parse(stdout));
   };

@@ -14,6 +14,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { DesiredTable } from '../../src/model/node/desired.ts';
 import { encodeUpdate } from '../../src/stream/encode-update.ts';
 import { UpdateSchema } from '../../src/stream/generated/wire/weft/node/v1/node_pb.ts';
+import { UPDATE_LIMIT_BYTES } from '../../src/stream/plan-update.ts';
 import { NodeSync } from '../../src/stream/node-sync.ts';
 import { parseUpdate } from '../../src/stream/parse-update.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
@@ -61,7 +62,7 @@ export async function startWeftSide(
     isWaiting = false;
     routed.flush();
     sync.mark(desired.takeDirty().get(NODE) ?? []);
-    for (let update = sync.next(); update !== undefined; update = sync.next()) {
+    for (let update = sync.next(UPDATE_LIMIT_BYTES); update !== undefined; update = sync.next(UPDATE_LIMIT_BYTES)) {
       const bytes = toBinary(UpdateSchema, encodeUpdate(update));
       const parsed = parseUpdate(fromBinary(UpdateSchema, bytes), ({ kind, key }) => resources.versionOf(kind, key));
       const refused = await agent.apply(parsed.update);

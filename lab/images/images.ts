@@ -16,6 +16,12 @@ export const COREDNS_IMAGE = `${PREFIX}/coredns:1`;
 
 const IMAGES = path.join(CACHE, 'images');
 const LIBNFTABLES = '/usr/lib/x86_64-linux-gnu/libnftables.so.1';
+const JEMALLOC = '/usr/lib/x86_64-linux-gnu/libjemalloc.so.2';
+/** Of the product's image, as in the Dockerfile. */
+export const WEFT_ENVIRONMENT = {
+  LD_PRELOAD: JEMALLOC,
+  MALLOC_CONF: 'background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:1000',
+} as const;
 
 /** Makes the archives of all images whose content changed; returns the files to import. */
 export async function buildImages(): Promise<string[]> {
@@ -69,7 +75,8 @@ async function images(): Promise<ImageConfig[]> {
             '/usr/bin/node': node,
             '/usr/sbin/bird': bird,
             [LIBNFTABLES.replace('/usr/lib', '/lib')]: LIBNFTABLES,
-            ...(await sharedLibraries([node, bird, LIBNFTABLES])),
+            [JEMALLOC]: JEMALLOC,
+            ...(await sharedLibraries([node, bird, LIBNFTABLES, JEMALLOC])),
             '/app/node_modules/koffi': path.join(ROOT, 'node_modules/koffi'),
             '/app/node_modules/@koromix': path.join(ROOT, 'node_modules/@koromix'),
           },
@@ -77,6 +84,7 @@ async function images(): Promise<ImageConfig[]> {
         { files: { '/app/dist': path.join(ROOT, 'dist') } },
       ],
       entrypoint: ['/usr/bin/node'],
+      env: ['PATH=/usr/bin:/bin', ...Object.entries(WEFT_ENVIRONMENT).map(([name, value]) => `${name}=${value}`)],
     },
   ];
 }

@@ -13,6 +13,8 @@ const NEEDED: Readonly<Record<string, string>> = {
   '/usr/bin/openssl': 'openssl',
   '/usr/bin/iperf3': 'iperf3',
   '/usr/bin/nsenter': 'util-linux',
+  '/lib/systemd/systemd-networkd': 'systemd',
+  '/usr/lib/x86_64-linux-gnu/libjemalloc.so.2': 'libjemalloc2',
   '/bin/mount': 'mount',
   '/usr/sbin/ip': 'iproute2',
   '/bin/ping': 'iputils-ping',

@@ -9,11 +9,11 @@ import type { ResourceStore } from './state/resources.ts';
 
 export interface UpdateApplierDeps {
   readonly resources: ResourceStore;
-  readonly leases: LeaseBook;
-  readonly policy: PolicyTable;
-  readonly network: NodeNetwork;
+  readonly leases: Pick<LeaseBook, 'all'>;
+  readonly policy: Pick<PolicyTable, 'apply'>;
+  readonly network: Pick<NodeNetwork, 'applyNode' | 'cutOff'>;
   readonly bgp: { apply(bgp: BgpIr | undefined): Promise<void> };
-  readonly services: NodeServices;
+  readonly services: Pick<NodeServices, 'apply' | 'nodeChanged'>;
   /** Resources that others act upon: services, endpoints, pods; called after they are stored. */
   readonly changed: (kinds: ReadonlySet<ResourceKind>) => void;
   readonly logger: Logger;
@@ -68,8 +68,19 @@ export class UpdateApplier {
     await applyAll(BGP_KINDS, () => bgp.apply(resources.get('bgp', 'self')));
     if (errors.length === 0) resources.setWatermark(update.watermark);
     else this.#deps.logger.error('update not in force', { count: errors.length, reason: errors[0]?.message });
+    if (kinds.has('pod')) errors.push(...this.#cutOff());
     changed(kinds);
     return errors;
+  }
+
+  /** Such a pod is told again until its policy or it is gone: it is held by no version. */
+  #cutOff(): ApplyError[] {
+    const { resources, leases, network } = this.#deps;
+    return [...network.cutOff(leases.all())].map(([key, message]) => {
+      const pod = resources.get('pod', key);
+      if (pod !== undefined) resources.set('pod', key, '', pod);
+      return { kind: 'pod', key, message };
+    });
   }
 
   async #applyPolicy(update: NodeUpdate): Promise<string | undefined> {

@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import type { LoansAnswer, LoansAsk } from '../model/ipam/loan.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
 import type { BlockAnswer, BlockRequest } from './block-requests.ts';
 import type { PodAttachment } from './cni/attach.ts';
@@ -15,6 +16,8 @@ export interface Operators {
   requestBlock(request: BlockRequest): Promise<BlockAnswer>;
   /** Empty when nobody owns the block now, else why it stays. */
   giveBack(block: { readonly cidr: string; readonly uid: string }): Promise<string>;
+  /** What has become of what the node has lent. */
+  requestLoans(ask: LoansAsk): Promise<LoansAnswer>;
   /** Those of `addresses` that no node knows by their last holder any more. */
   requestForgotten(addresses: readonly string[]): Promise<readonly string[]>;
   /** Resolves when the nodes that need the pod's address know it; rejects when `signal` aborts. */

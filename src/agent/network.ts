@@ -1,19 +1,23 @@
 import { existsSync } from 'node:fs';
 import { familyOf } from '../lib/ip.ts';
 import type { Logger } from '../lib/logger.ts';
+import { withoutParts } from '../model/ipam/borrowed.ts';
 import { isTunnelUsed } from '../model/node/block-routes.ts';
 import type { NodeIr, PeerIr, PodIr } from '../model/node/ir.ts';
 import { VXLAN_PORT, VXLAN_VNI, tunnelMacOf } from '../model/node/names.ts';
 import type { PodAttachment, PodDataplane } from './cni/attach.ts';
 import type { Netns } from './dataplane/netns.ts';
+import type { BridgeGuard } from './dataplane/nft/bridge-guard.ts';
 import type { HostPortBinding, HostPorts } from './dataplane/nft/host-ports.ts';
 import type { NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-table.ts';
+import { isBridged, leaveBridge, tidyBridges } from './dataplane/bridge.ts';
 import { listPodInterfaces, removeStrayRoutes } from './dataplane/pod-interfaces.ts';
 import { checkPod } from './dataplane/pod-link-check.ts';
 import { makePair, takeLoopback, unwirePod, wirePod } from './dataplane/pod-link.ts';
 import { applyIpv6Forwarding } from './dataplane/sysctl.ts';
 import { findUnderlay, podMtuOf, tunnelMtuOf } from './dataplane/underlay.ts';
 import { applyOwnBlocks, applyVxlan } from './dataplane/vxlan.ts';
+import { isMacvlan, MACVLAN_POLICY, type MacvlanPods } from './macvlan-pods.ts';
 import type { ResourceStore } from './state/resources.ts';
 
 /** What the mesh adds to a pod's connection: before its link comes up, and after it is gone. */
@@ -29,6 +33,8 @@ export interface NodeNetworkDeps {
   readonly host: Netns;
   readonly policy: PolicyTable;
   readonly hostPorts: HostPorts;
+  readonly bridges: BridgeGuard;
+  readonly macvlans: MacvlanPods;
   readonly resources: ResourceStore;
   readonly mesh: PodMesh;
   readonly logger: Logger;
@@ -98,24 +104,30 @@ export class NodeNetwork implements PodDataplane {
           natOutgoing && destinations !== undefined ? [{ pool: cidr, destinations }] : [],
         )
         .sort((a, b) => a.pool.localeCompare(b.pool)),
-      ownBlocks: this.#ownBlocks(),
+      ownBlocks: this.#ownRanges(),
     };
   }
 
   async guard(pod: PodIr, attachment: PodAttachment): Promise<void> {
-    const { policy, hostPorts, mesh } = this.#deps;
+    const { policy, bridges, macvlans, hostPorts, mesh } = this.#deps;
     await policy.apply({ pods: { bind: [bindingOf(pod, attachment)] } });
+    if (bridgeOf(attachment) !== undefined) await bridges.add(attachment);
+    if (isMacvlan(attachment)) await macvlans.mark(attachment);
     const ports = hostPortsOf(pod, attachment);
     if (ports !== undefined) await hostPorts.bind(ports);
     mesh.open(pod, attachment);
   }
 
   make(attachment: PodAttachment): boolean {
-    return makePair(this.#deps.host, this.#linkOf(attachment));
+    return !isMacvlan(attachment) && makePair(this.#deps.host, this.#linkOf(attachment));
   }
 
   wire(attachment: PodAttachment, isMade = false): void {
-    const { host, resources } = this.#deps;
+    const { host, resources, macvlans } = this.#deps;
+    if (isMacvlan(attachment)) {
+      macvlans.wire(attachment);
+      return;
+    }
     const link = this.#linkOf(attachment);
     wirePod(host, link, isMade);
     if (resources.get('pod', attachment.podUid)?.hostPorts !== undefined) takeLoopback(host, link);
@@ -123,11 +135,15 @@ export class NodeNetwork implements PodDataplane {
   }
 
   async shut(attachment: PodAttachment): Promise<void> {
-    const { policy, hostPorts, mesh } = this.#deps;
+    const { host, policy, hostPorts, bridges, macvlans, mesh } = this.#deps;
     mesh.close(attachment);
+    const link = this.#linkOf(attachment);
+    if (isBridged(link)) leaveBridge(host, link);
     await Promise.all([
       policy.apply({ pods: { unbind: [attachment.hostInterface] } }),
       hostPorts.unbind(attachment.hostInterface),
+      bridges.remove(attachment),
+      isMacvlan(attachment) ? macvlans.shut(attachment) : undefined,
     ]);
   }
 
@@ -141,28 +157,51 @@ export class NodeNetwork implements PodDataplane {
     return links.map(({ name }) => ({ hostInterface: name }));
   }
 
+  /** What was left of pods that are gone. */
+  tidy(attachments: readonly PodAttachment[]): void {
+    const held = new Set(attachments.flatMap(({ addresses }) => addresses));
+    tidyBridges(this.#deps.host, held);
+    this.#deps.macvlans.tidy(held);
+  }
+
+  /** Disconnects pods that a policy selects and that none can hold for; why, by their uids. They come back without it. */
+  cutOff(attachments: readonly PodAttachment[]): ReadonlyMap<string, string> {
+    const { macvlans } = this.#deps;
+    const concerned = attachments.filter((of) => isMacvlan(of) && macvlans.objection(of) !== undefined);
+    for (const attachment of concerned) macvlans.cutOff(attachment);
+    return new Map(concerned.map(({ podUid }) => [podUid, MACVLAN_POLICY]));
+  }
+
   unwired(attachments: readonly PodAttachment[]): readonly PodAttachment[] {
-    const textOf = (addresses: readonly string[], mtu: number) => `${addresses.join()} mtu ${mtu}`;
+    const textOf = (addresses: readonly string[], mtu: number, bridge = '') =>
+      `${addresses.join()} mtu ${mtu} ${bridge}`;
     const interfaces = listPodInterfaces(this.#deps.host);
-    const present = new Map(interfaces.map(({ name, addresses, mtu }) => [name, textOf(addresses, mtu)]));
+    const present = new Map(
+      interfaces.map(({ name, addresses, mtu, bridge }) => [name, textOf(addresses, mtu, bridge)]),
+    );
     return attachments.filter((attachment) => {
+      if (isMacvlan(attachment)) return !this.#deps.macvlans.isIntact(attachment);
       const { mtu } = this.#linkOf(attachment);
       return (
-        present.get(attachment.hostInterface) !== textOf(attachment.addresses, mtu) && existsSync(attachment.netns)
+        present.get(attachment.hostInterface) !== textOf(attachment.addresses, mtu, bridgeOf(attachment)) &&
+        existsSync(attachment.netns)
       );
     });
   }
 
   check(attachment: PodAttachment): readonly string[] {
-    const { host, hostPorts } = this.#deps;
+    const { host, policy, hostPorts, macvlans } = this.#deps;
+    if (isMacvlan(attachment)) return macvlans.check(attachment);
     const ports = hostPorts.verify() ? [] : ['the ports of the node that lead to pods are not as they should be'];
-    return [...checkPod(host, this.#linkOf(attachment)), ...ports];
+    return [...checkPod(host, this.#linkOf(attachment)), ...policy.faults(attachment.hostInterface), ...ports];
   }
 
-  #linkOf({ podUid, netns, ifname, hostInterface, addresses }: PodAttachment) {
+  #linkOf({ podUid, netns, ifname, hostInterface, addresses, wiring }: PodAttachment) {
     const bandwidth = this.#deps.resources.get('pod', podUid)?.bandwidth;
-    const limits = typeof bandwidth === 'object' ? bandwidth : {};
-    return { ...limits, netnsPath: netns, ifname, hostInterface, addresses, mtu: this.#mtu ?? SMALLEST_MTU };
+    const limits = { ...wiring?.limits, ...(typeof bandwidth === 'object' ? bandwidth : {}) };
+    const bridge = wiring?.link?.kind === 'Bridge' ? wiring.link.bridge : undefined;
+    const behind = bridge === undefined ? {} : { bridge };
+    return { ...limits, ...behind, netnsPath: netns, ifname, hostInterface, addresses, mtu: this.#mtu ?? SMALLEST_MTU };
   }
 
   /** Pools of IPv6, or blocks that are left of such. */
@@ -173,6 +212,12 @@ export class NodeNetwork implements PodDataplane {
 
   #peers(): readonly PeerIr[] {
     return [...this.#deps.resources.all('peer')].map(([, peer]) => peer);
+  }
+
+  /** Own blocks without what other nodes have borrowed of them: packets from there come by the tunnel. */
+  #ownRanges(): readonly string[] {
+    const blocks = [...this.#deps.resources.all('block')];
+    return blocks.flatMap(([cidr, { lent = [] }]) => withoutParts(cidr, lent)).sort();
   }
 
   #ownBlocks(): readonly string[] {
@@ -189,11 +234,18 @@ export function hostPortsOf(
 }
 
 /** What the policy table must know of an attached pod. */
-export function bindingOf(pod: PodIr, { hostInterface, addresses }: PodAttachment): PodBinding {
+export function bindingOf(pod: PodIr, attachment: PodAttachment): PodBinding {
+  const { hostInterface, addresses } = attachment;
+  const bridge = bridgeOf(attachment);
   return {
     hostInterface,
     addresses,
+    ...(bridge === undefined ? {} : { bridge }),
     ...(pod.ingressChain === undefined ? {} : { ingressChain: pod.ingressChain }),
     ...(pod.egressChain === undefined ? {} : { egressChain: pod.egressChain }),
   };
+}
+
+function bridgeOf({ wiring }: PodAttachment): string | undefined {
+  return wiring?.link?.kind === 'Bridge' ? wiring.link.bridge : undefined;
 }

@@ -4,7 +4,6 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ApplyError, HeldResource, NodeUpdate } from '../model/node/desired-update.ts';
 import type { PodIr, ResourceKind } from '../model/node/ir.ts';
-import type { Lease } from '../model/ipam/lease-state.ts';
 import { UpdateApplier } from './apply-update.ts';
 import { speakerOf } from './bgp/node-speaker.ts';
 import type { BgpSpeaker } from './bgp/speaker.ts';
@@ -17,19 +16,23 @@ import { removeAll } from './dataplane/leftovers.ts';
 import { Netns } from './dataplane/netns.ts';
 import { HostPorts } from './dataplane/nft/host-ports.ts';
 import type { RuleCounter } from './dataplane/nft/inspect.ts';
+import { BridgeGuard } from './dataplane/nft/bridge-guard.ts';
 import { PolicyTable } from './dataplane/nft/policy-table.ts';
 import { ServiceTable } from './dataplane/nft/services/service-table.ts';
 import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
+import { liveLeases } from './live-leases.ts';
+import { isMacvlan, MacvlanPods } from './macvlan-pods.ts';
 import { bindingOf, hostPortsOf, NodeNetwork, type PodMesh } from './network.ts';
 import { NodeBlocks } from './node-blocks.ts';
 import { NodeInspector } from './node-inspector.ts';
+import { NodeLoans } from './node-loans.ts';
 import { LeaseTalk, type Operators } from './lease-talk.ts';
 import { findOtherProxy } from './other-proxy.ts';
 import { ServiceHealth } from './service-health.ts';
 import { SelfView } from './self-view.ts';
 import { NodeServices, type ServiceMode } from './services.ts';
-import { NodeLeases, rebuiltLease } from './state/leases.ts';
+import { NodeLeases } from './state/leases.ts';
 import { ResourceStore } from './state/resources.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -40,6 +43,8 @@ export interface NodeAgentOptions {
   readonly stateFolder: string;
   /** /run/weft: the shim's socket. */
   readonly runFolder: string;
+  /** The node's /run, to read. */
+  readonly runOfNode: string;
   readonly cni: CniFolders;
   readonly programs: CniPrograms;
   /** How BIRD is called; used on clusters with a BGPConfiguration. */
@@ -76,6 +81,8 @@ export class NodeAgent {
   readonly #host = Netns.open();
   readonly #policy = new PolicyTable();
   readonly #hostPorts = new HostPorts();
+  readonly #bridges = new BridgeGuard();
+  readonly #macvlans: MacvlanPods;
   readonly #leases: NodeLeases;
   readonly #network: NodeNetwork;
   readonly #applier: UpdateApplier;
@@ -83,6 +90,7 @@ export class NodeAgent {
   readonly #waiter: PodWaiter;
   readonly #mesh: ReturnType<NodeAgentOptions['mesh']>;
   readonly #blocks: NodeBlocks;
+  readonly #loans: NodeLoans;
   readonly #leaseTalk: LeaseTalk;
   readonly #bgp: BgpSpeaker;
   readonly #services: NodeServices;
@@ -101,16 +109,33 @@ export class NodeAgent {
     this.#options = options;
     this.resources = new ResourceStore(path.join(stateFolder, 'resources.json'), clock);
     this.#mesh = options.mesh(this.resources);
+    this.#macvlans = new MacvlanPods(this.#host, this.resources);
     this.#blocks = new NodeBlocks({ resources: this.resources, office: () => this.#operators, clock, logger });
-    this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () => this.#liveLeases());
+    this.#leases = new NodeLeases(stateFolder, clock, this.#blocks.leasable(), () =>
+      liveLeases(this.#host, this.#macvlans),
+    );
     this.#leaseTalk = new LeaseTalk({
       leases: this.#leases,
       operators: () => this.#operators,
       clock,
       isOver: () => this.#isStopped,
     });
+    this.#loans = new NodeLoans({
+      leases: this.#leases,
+      isOwn: (cidr) => this.#blocks.isOwn(cidr),
+      ask: (ask) => this.#operators?.requestLoans(ask),
+      changed: () => this.#addressesChanged(),
+      ...{ clock, logger },
+    });
     const deps = { resources: this.resources, policy: this.#policy, logger };
-    this.#network = new NodeNetwork({ ...deps, host: this.#host, hostPorts: this.#hostPorts, mesh: this.#mesh });
+    this.#network = new NodeNetwork({
+      ...deps,
+      host: this.#host,
+      hostPorts: this.#hostPorts,
+      bridges: this.#bridges,
+      macvlans: this.#macvlans,
+      mesh: this.#mesh,
+    });
     this.#bgp = speakerOf(this.#host, options);
     this.#services = new NodeServices({
       resources: this.resources,
@@ -136,17 +161,24 @@ export class NodeAgent {
       broken: () => this.#fault,
       leasesChanged: () => this.#tellLeases(),
       announced: (attachment) => this.#leaseTalk.announced(attachment),
-      requestBlock: (wish) => this.#blocks.request(wish),
+      requestBlock: (wish) => (this.#leases.isBlind ? undefined : this.#blocks.request(wish)),
       clock,
       logger,
     });
     this.#self = new SelfView({
-      ...{ version: options.version, cniConfig: options.cni.config, host: this.#host, resources: this.resources },
+      ...{
+        version: options.version,
+        cniConfig: options.cni.config,
+        runOfNode: options.runOfNode,
+        host: this.#host,
+        resources: this.resources,
+      },
       ...{ policy: this.#policy, services: this.#services, network: this.#network, bgp: this.#bgp, clock },
     });
     this.addresses = new NodeInspector({
       leases: this.#leases,
       blocks: () => this.#blocks.cidrs(),
+      lend: (ask) => this.#loans.lend(ask),
       links: () => listPodInterfaces(this.#host),
       check: (attachment) => this.#network.check(attachment),
       attacher: this.#attacher,
@@ -154,7 +186,7 @@ export class NodeAgent {
     this.#upkeep = new Upkeep({
       policy: this.#policy,
       services: this.#services,
-      hostPorts: this.#hostPorts,
+      tables: { 'host ports': this.#hostPorts, 'bridge guard': this.#bridges, 'macvlan marks': this.#macvlans },
       network: this.#network,
       attacher: this.#attacher,
       repaired: options.observer.repaired,
@@ -170,6 +202,8 @@ export class NodeAgent {
     const { cni, programs, runFolder, observer, clock, logger } = this.#options;
     applySysctls(this.#host, FORWARDING);
     await this.#policy.open();
+    await this.#bridges.reset(this.#leases.all().filter(({ wiring }) => wiring?.link?.kind === 'Bridge'));
+    await this.#macvlans.reset(this.#leases.all());
     await this.#restore();
     await this.#services.start();
     this.#self.lookForOthers();
@@ -183,6 +217,7 @@ export class NodeAgent {
     this.#serveWhenReady();
     this.#every(COLLECT_EVERY_MS, () => this.#collect());
     this.#every(GIVE_BACK_EVERY_MS, () => this.#blocks.giveBack(this.#leases));
+    this.#every(GIVE_BACK_EVERY_MS, () => this.#loans.look());
     this.#every(PATHS_EVERY_MS, () => this.#self.lookAround());
     this.#every(VERIFY_EVERY_MS, () => {
       this.#tellNode();
@@ -196,6 +231,7 @@ export class NodeAgent {
     this.#operators = operators;
     this.#tellLeases();
     this.#tellNode();
+    void this.#loans.look();
   }
 
   readonly apply = (update: NodeUpdate): Promise<readonly ApplyError[]> => this.#applier.apply(update);
@@ -231,6 +267,9 @@ export class NodeAgent {
     this.#operators?.setLeases([]);
     await this.#bgp.apply(undefined);
     await removeAll(this.#host);
+    await this.#bridges.reset([]);
+    for (const attachment of this.#leases.all().filter(isMacvlan)) this.#macvlans.cutOff(attachment);
+    await this.#macvlans.reset([]);
     await this.#policy.remove();
     await this.#services.remove();
     await this.#hostPorts.reset([]);
@@ -289,6 +328,13 @@ export class NodeAgent {
     this.#askForBlocks();
   }
 
+  /** Which addresses may be leased has changed. */
+  #addressesChanged(): void {
+    this.#leases.setBlocks(this.#blocks.leasable());
+    this.#leaseTalk.askToForget();
+    this.#askForBlocks();
+  }
+
   /** The conflist makes the node Ready: it appears after the first state and the first block. */
   #serveWhenReady(): void {
     if (this.#isServing || this.#isStopped || this.#cni === undefined) return;
@@ -317,13 +363,6 @@ export class NodeAgent {
     this.#blocks.keepEnough(this.#leases, () => this.#isStopped);
   }
 
-  /** The journal is lost: what runs is asked. */
-  #liveLeases(): Lease[] {
-    return listPodInterfaces(this.#host).flatMap(({ name, addresses }) =>
-      addresses.map((address) => rebuiltLease(name, address)),
-    );
-  }
-
   /** Pods whose leases were rebuilt get their policy back; until then their interfaces are closed. */
   async #adopt(): Promise<void> {
     const pods = [...this.resources.all('pod')].map(([, pod]) => pod);
@@ -342,6 +381,7 @@ export class NodeAgent {
     const valid = this.#leases.all().filter(({ netns }) => netns === '' || existsSync(netns));
     if (valid.length < this.#leases.all().length) await this.#attacher.collect(valid);
     const orphans = await this.#attacher.collectOrphans();
+    this.#network.tidy(this.#leases.all());
     if (orphans > 0) this.#options.logger.info('links without a lease removed', { count: orphans });
   }
 

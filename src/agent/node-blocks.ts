@@ -11,6 +11,8 @@ interface OwnBlock extends LeasableBlock {
   readonly isOpen: boolean;
   /** To pods that do not ask for it. */
   readonly isUseful: boolean;
+  /** Out of another node's block: to go back as soon as nobody has an address of it. */
+  readonly isBorrowed: boolean;
 }
 
 /** Whom blocks are asked of and given back to. */
@@ -37,6 +39,8 @@ export interface NodeBlocksDeps {
 
 /** Bursts of pods come again: a block that was needed once is kept this long. */
 const SPARE_FOR_MS = 10 * 60_000;
+/** A pod that restarts finds what was borrowed for it. */
+const SPARE_BORROWED_FOR_MS = 60_000;
 
 /** The blocks of this node: which it has, that there are enough, and that there are not too many. */
 export class NodeBlocks {
@@ -58,6 +62,11 @@ export class NodeBlocks {
   /** Without those of disabled pools, whose addresses stay with who has them. */
   leasable(): readonly LeasableBlock[] {
     return this.#own().filter(({ isOpen }) => isOpen);
+  }
+
+  /** Whether the range is a block of this node's own, and not borrowed. */
+  isOwn(cidr: string): boolean {
+    return this.#own().some((block) => block.cidr === cidr && !block.isBorrowed);
   }
 
   /** Asks for a block of this kind; why there is none, as was said last. */
@@ -82,9 +91,11 @@ export class NodeBlocks {
     if (operators?.arePresent() !== true) return;
     const tunnelEnds = resources.get('node', 'self')?.tunnelAddresses ?? [];
     const isTunnelEnd = ({ cidr }: OwnBlock) => tunnelEnds.includes(cidr.split('/')[0] ?? '');
-    // The tunnel's own addresses change only where nothing else can go.
-    const blocks = this.#own().sort((a, b) => Number(isTunnelEnd(a)) - Number(isTunnelEnd(b)));
-    const spare = leases.spareBlocks(blocks, ({ isUseful }) => isUseful);
+    // The tunnel's own addresses change only where nothing else can go, and not for what is borrowed.
+    const blocks = this.#own()
+      .filter((block) => !block.isBorrowed || !block.isUseful || !isTunnelEnd(block))
+      .sort((a, b) => Number(isTunnelEnd(a)) - Number(isTunnelEnd(b)));
+    const spare = leases.spareBlocks(blocks, ({ isUseful, isBorrowed }) => isUseful && !isBorrowed);
     for (const { cidr, uid } of this.#longSpare(spare)) {
       await leases.closeBlock(uid);
       const problem = await operators.giveBack({ cidr, uid });
@@ -98,7 +109,10 @@ export class NodeBlocks {
     const nowMs = this.#deps.clock.monotonic();
     const since = new Map(spare.map(({ uid }) => [uid, this.#spareSinceMs.get(uid) ?? nowMs]));
     this.#spareSinceMs = since;
-    return spare.filter(({ uid, isUseful }) => !isUseful || nowMs - (since.get(uid) ?? nowMs) >= SPARE_FOR_MS);
+    return spare.filter(({ uid, isUseful, isBorrowed }) => {
+      const keptMs = isBorrowed ? SPARE_BORROWED_FOR_MS : SPARE_FOR_MS;
+      return !isUseful || nowMs - (since.get(uid) ?? nowMs) >= keptMs;
+    });
   }
 
   #own(): OwnBlock[] {
@@ -108,8 +122,10 @@ export class NodeBlocks {
       if (block === undefined) return [];
       const pool = resources.get('pool', block.pool);
       const isOpen = pool?.disabled !== true;
-      const common = { uid: block.uid, cidr, pool: block.pool, reserved: pool?.reserved ?? [] };
-      return [{ ...common, isOpen, isUseful: isOpen && pool?.isCommon !== false }];
+      const reserved = [...(pool?.reserved ?? []), ...(block.lent ?? [])];
+      const common = { uid: block.uid, cidr, pool: block.pool, reserved, isLendable: block.lent !== undefined };
+      const isUseful = isOpen && pool?.isCommon !== false;
+      return [{ ...common, isOpen, isUseful, isBorrowed: block.lender !== undefined }];
     });
   }
 }

@@ -1,16 +1,20 @@
 import { existsSync } from 'node:fs';
 import type { DeadLease, NodeInspection, NodeRepairs, RestingAddress } from '../model/ipam/inspection.ts';
+import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
 import type { Attacher, PodAttachment } from './cni/attach.ts';
 import type { Attachment } from './cni/request.ts';
+import { isMacvlan } from './macvlan-pods.ts';
 
 export interface NodeInspectorDeps {
   readonly leases: {
     all(): readonly PodAttachment[];
     find(attachment: Attachment): PodAttachment | undefined;
     resting(): readonly RestingAddress[];
+    lent(): readonly string[];
   };
   /** CIDRs of the node's blocks. */
   readonly blocks: () => readonly string[];
+  readonly lend: (ask: LendAsk) => Promise<LendAnswer>;
   /** Node ends of pods' links, with the addresses that routes lead to through them. */
   readonly links: () => readonly { readonly name: string; readonly addresses: readonly string[] }[];
   /** What of the attachment is not as it was made, as sentences. */
@@ -44,6 +48,7 @@ export class NodeInspector {
     const held = new Map(leases.all().map(({ hostInterface, addresses }) => [hostInterface, addresses]));
     return {
       blocks: blocks(),
+      lent: leases.lent(),
       attachments,
       resting: leases.resting(),
       strayLinks: [...routed.keys()].filter((name) => !held.has(name)),
@@ -52,6 +57,11 @@ export class NodeInspector {
         return own === undefined ? [] : addresses.filter((address) => !own.includes(address));
       }),
     };
+  }
+
+  /** For another node. */
+  lend(ask: LendAsk): Promise<LendAnswer> {
+    return this.#deps.lend(ask);
   }
 
   /** Each lease in its attachment's own turn, after a look whether something uses it now. */
@@ -72,8 +82,11 @@ export class NodeInspector {
     return { done, refused };
   }
 
-  #isAlive({ netns, hostInterface }: PodAttachment): boolean {
+  /** A macvlan whose namespace is lost with a journal cannot be seen: it counts as used. */
+  #isAlive(attachment: PodAttachment): boolean {
+    const { netns, hostInterface } = attachment;
     if (netns !== '') return existsSync(netns);
+    if (isMacvlan(attachment)) return true;
     return this.#deps.links().some(({ name }) => name === hostInterface);
   }
 }

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
+import { isOwnLink } from './dataplane/leftovers.ts';
 import { foreignNetworks } from '../model/node/foreign-network.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
 import type { BgpSpeaker } from './bgp/speaker.ts';
@@ -8,6 +9,7 @@ import { listLinks } from './dataplane/netlink/link.ts';
 import type { Netns } from './dataplane/netns.ts';
 import type { PolicyTable } from './dataplane/nft/policy-table.ts';
 import type { NodeNetwork } from './network.ts';
+import { managedLinks } from './link-managers.ts';
 import { composeNodeReport } from './node-report.ts';
 import { Paths } from './paths.ts';
 import type { NodeServices } from './services.ts';
@@ -23,6 +25,8 @@ export interface SelfViewDeps {
   readonly bgp: BgpSpeaker;
   /** Folder of CNI configuration. */
   readonly cniConfig: string;
+  /** The node's /run. */
+  readonly runOfNode: string;
   readonly clock: Clock;
 }
 
@@ -62,9 +66,11 @@ export class SelfView {
 
   /** Lists all links and chains: for once a minute. */
   lookForOthers(): void {
-    const { host, policy, services, cniConfig } = this.#deps;
+    const { host, policy, services, cniConfig, runOfNode } = this.#deps;
+    const links = listLinks(host.rtnetlink);
     this.#foreignNetworks = foreignNetworks({
-      links: listLinks(host.rtnetlink).map(({ name }) => name),
+      links: links.map(({ name }) => name),
+      managed: managedLinks(runOfNode, links.filter(isOwnLink)),
       chains: policy.foreignChains(),
       configurations: readdirSync(cniConfig),
       isProxyThere: services.report() !== 'Weft',

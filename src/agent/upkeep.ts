@@ -1,6 +1,5 @@
 import type { Logger } from '../lib/logger.ts';
 import type { Attacher } from './cni/attach.ts';
-import type { HostPorts } from './dataplane/nft/host-ports.ts';
 import type { PolicyTable } from './dataplane/nft/policy-table.ts';
 import type { NodeNetwork } from './network.ts';
 import type { NodeServices } from './services.ts';
@@ -8,7 +7,8 @@ import type { NodeServices } from './services.ts';
 export interface UpkeepDeps {
   readonly policy: PolicyTable;
   readonly services: NodeServices;
-  readonly hostPorts: HostPorts;
+  /** By what they are called; each puts itself back and says whether it had to. */
+  readonly tables: Readonly<Record<string, { repair(): Promise<boolean> }>>;
   readonly network: NodeNetwork;
   readonly attacher: Attacher;
   /** Told of each thing that was put back. */
@@ -27,7 +27,7 @@ export class Upkeep {
 
   /** @throws what the kernel refused; what comes after that waits for the next look. */
   async look(): Promise<void> {
-    const { policy, services, hostPorts, network, attacher, repaired, logger } = this.#deps;
+    const { policy, services, tables, network, attacher, repaired, logger } = this.#deps;
     if (!policy.verify()) await policy.repair();
     for (; this.#policyRepairsTold < policy.repairs; this.#policyRepairsTold += 1) {
       logger.warn('the policy table was changed by somebody else; it was put back');
@@ -37,10 +37,10 @@ export class Upkeep {
       logger.warn('the service table was changed by somebody else; it was put back');
       repaired('service table');
     }
-    if (!hostPorts.verify()) {
-      await hostPorts.repair();
-      logger.warn('the table of host ports was changed by somebody else; it was put back');
-      repaired('host ports');
+    for (const [name, table] of Object.entries(tables)) {
+      if (!(await table.repair())) continue;
+      logger.warn('a table was changed by somebody else; it was put back', { table: name });
+      repaired(name);
     }
     if ((await network.applyNode()).length > 0) repaired('node network');
     const links = await attacher.repair();

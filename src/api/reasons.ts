@@ -121,6 +121,8 @@ export const REASON = {
   addressResting: 'AddressResting',
   poolNotFound: 'PoolNotFound',
   poolNotForNode: 'PoolNotForNode',
+  /** No pool that the pod may use has the podNetwork that it asks for. */
+  podNetworkMismatch: 'PodNetworkMismatch',
   /** The operator has not read what it decides by. */
   notSynced: 'NotSynced',
   nodeUnknown: 'NodeUnknown',

@@ -31,9 +31,9 @@ function renderUsage({ pools, blocks, notAsked }: Usage, blocksLeftOff: number):
   const poolRows = pools.map(({ pool, cidr, blocks: own, blocksInAll, held, resting, capacity }) => [
     ...[pool, cidr, `${own} of ${blocksInAll}`, String(held), String(resting), String(capacity)],
   ]);
-  const blockRows = blocks.map(({ node, block, pool, use }) => {
+  const blockRows = blocks.map(({ node, block, pool, lender, use }) => {
     const counts = use === undefined ? ['?', '?', '?'] : [use.held, use.resting, use.free].map(String);
-    return [node, block, pool, ...counts];
+    return [node, lender === undefined ? block : `${block} (borrowed from ${lender})`, pool, ...counts];
   });
   const away = notAsked.map(({ node, reason }) => `${node} could not be asked, and is not counted: ${reason}`);
   return [

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { ChainedAgent } from '../agent/chained/agent.ts';
 import { countedBy } from '../agent/dataplane/nft/counted.ts';
-import { NodeAgent } from '../agent/node-agent.ts';
+import { NodeAgent, type NodeAgentOptions } from '../agent/node-agent.ts';
 import { SERVICE_MODES } from '../agent/services.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Secret } from '../lib/secret.ts';
@@ -31,6 +32,7 @@ const config = {
   healthPort: environment.port('WEFT_HEALTH_PORT'),
   logLevel: environment.choice('WEFT_LOG_LEVEL', LOG_LEVELS),
   services: environment.choice('WEFT_SERVICES', SERVICE_MODES),
+  isChained: environment.choice('WEFT_CNI_CHAINED', ['false', 'true']) === 'true',
   cni: { config: environment.text('WEFT_CNI_CONFIG_FOLDER'), programs: environment.text('WEFT_CNI_BIN_FOLDER') },
 };
 environment.check();
@@ -46,11 +48,12 @@ await runUntilSignal(logger, async (signal) => {
     operators: () => server?.replicas ?? 0,
     rules: () => agent.ruleCounters().map(({ chain, origin, ...count }) => ({ ...countedBy(chain, origin), ...count })),
   });
-  const agent: NodeAgent = new NodeAgent({
+  const options: NodeAgentOptions = {
     observer,
     version: config.version,
     stateFolder: '/var/lib/weft',
     runFolder: '/run/weft',
+    runOfNode: '/host/run',
     cni: config.cni,
     programs: { shim: '/app/dist/weft-cni', loopback: '/app/dist/loopback' },
     bird: ['/usr/sbin/bird'],
@@ -58,7 +61,8 @@ await runUntilSignal(logger, async (signal) => {
     services: config.services,
     clock: systemClock,
     logger,
-  });
+  };
+  const agent: NodeAgent | ChainedAgent = config.isChained ? new ChainedAgent(options) : new NodeAgent(options);
   const health = await serveHealth({
     port: config.healthPort,
     host: config.address,
@@ -95,6 +99,7 @@ await runUntilSignal(logger, async (signal) => {
     arePresent: () => server.hasPrimary,
     requestBlock: (request) => server.requests.block(request),
     giveBack: (block) => server.requests.giveBack(block),
+    requestLoans: (ask) => server.requests.loans(ask),
     requestForgotten: (addresses) => server.requests.forgotten(addresses),
     requestKnown: (pod, signal) => server.requests.known(pod, signal),
   });

@@ -1,8 +1,10 @@
 import type { IPPool } from '../api/generated/ippool.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { BgpCompiler } from '../controllers/bgp/compiler.ts';
+import { Borrower } from '../controllers/ippool/borrow.ts';
 import { BlockClaimer } from '../controllers/ippool/claim.ts';
 import { giveBack } from '../controllers/ippool/give-back.ts';
+import { loansOf } from '../controllers/ippool/loans.ts';
 import { MeshCompiler } from '../controllers/mesh/compiler.ts';
 import { ProxyStates } from '../controllers/mesh/proxies.ts';
 import { Announcing } from '../controllers/node-state/announcing.ts';
@@ -22,6 +24,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { PasswordOf } from '../model/bgp/peer-problem.ts';
 import { DesiredTable } from '../model/node/desired.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
+import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
 import { isSecond } from '../model/ipam/pool-choice.ts';
 import { createPolicyIndex } from '../model/policy/policy-index.ts';
 import type { Authority } from '../pki/authority.ts';
@@ -40,6 +43,8 @@ export interface ClusterStateDeps {
   readonly passwordOf: PasswordOf;
   /** Whether nodes are told of Services. */
   readonly routesServices: boolean;
+  /** Has a node lend of its block; rejects when it cannot be reached, or `signal` aborts. */
+  readonly lend: (node: string, ask: LendAsk, signal: AbortSignal) => Promise<LendAnswer>;
   readonly observer: OperatorObserver;
   readonly clock: Clock;
   readonly log: Logger;
@@ -180,10 +185,11 @@ export class ClusterState {
   /** @param signal aborts what asks the API server. */
   requests(signal: AbortSignal): NodeRequests {
     const { table, held, policies } = this;
-    const { api, stores, authority, trustDomain, clock, log } = this.#deps;
+    const { api, stores, authority, trustDomain, lend, clock, log } = this.#deps;
     const onAcknowledged = this.acknowledged.listen;
     const { pools, blocks, nodes, pods, serviceCidrs } = stores;
-    const claimer = new BlockClaimer({ api, pools, blocks, nodes, serviceCidrs, log });
+    const borrower = new Borrower({ api, blocks, nodes, lend, log });
+    const claimer = new BlockClaimer({ api, pools, blocks, nodes, serviceCidrs, borrower, log });
     const forgetting = new Forgetting({ inStep: this.#inStep, pods, nodes, onAcknowledged }, clock);
     const announcing = new Announcing({ table, held, policies, onAcknowledged }, clock);
     return {
@@ -195,6 +201,7 @@ export class ClusterState {
       },
       giveBack: (node, { cidr, uid }) =>
         giveBack({ api, blocks, log }, { cidr, uid, nodeUid: held.nodeUid(node) ?? '' }, signal),
+      loans: (node, ask) => loansOf({ api, blocks }, { ...ask, nodeUid: held.nodeUid(node) ?? '' }, signal),
       forgotten: (_node, { addresses }) => forgetting.wait(addresses),
       known: (_node, { podUid, addresses }) => announcing.wait(podUid, addresses),
       certificate: async (node, request) => signWorkload(authority, pods, trustDomain, { node, ...request }),

@@ -6,6 +6,7 @@ import { LeaderElection } from '../kube/lease.ts';
 import { verifyToken } from '../kube/service-account-token.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { LendAsk } from '../model/ipam/loan.ts';
 import { nodeAddressOf } from '../model/node/translate-node.ts';
 import { ensureAuthority } from '../pki/authority.ts';
 import { OperatorClient } from '../stream/operator-client.ts';
@@ -71,7 +72,8 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     isLeader: () => isLeader,
   });
   const { routesServices, proxy } = config;
-  const own = { api, stores, authority, trustDomain, routesServices, passwordOf: passwords.of };
+  const lend = (node: string, ask: LendAsk, patience: AbortSignal) => client.lend(node, ask, patience);
+  const own = { api, stores, authority, trustDomain, routesServices, lend, passwordOf: passwords.of };
   const deps = { ...own, proxyUid: proxy.uid, observer, clock, log };
   const state: ClusterState = new ClusterState(deps, (dirty) => {
     client.setNodes(agentAddresses(stores, config.agentPort));

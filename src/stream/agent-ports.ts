@@ -1,5 +1,6 @@
 import type { Logger } from '../lib/logger.ts';
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
+import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
 import type { AnyRef, ApplyError, HeldResource, NodeUpdate, Watermark } from '../model/node/desired-update.ts';
 import type { AgentTls } from './tls.ts';
 
@@ -26,6 +27,7 @@ export interface AgentServerOptions {
 export interface NodeAddresses {
   inspect(): Promise<NodeInspection>;
   repair(leases: readonly DeadLease[]): Promise<NodeRepairs>;
+  lend(ask: LendAsk): Promise<LendAnswer>;
 }
 
 /** What the node was told, and puts into force. */

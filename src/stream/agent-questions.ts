@@ -1,4 +1,5 @@
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
+import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
 import { Asked } from './asked.ts';
 import type { AgentMessage } from './generated/wire/weft/node/v1/node_pb.ts';
 import { parseInspection } from './inspection.ts';
@@ -9,6 +10,7 @@ export class AgentQuestions {
   readonly #teardowns = new Asked<readonly string[]>();
   readonly #inspections = new Asked<NodeInspection | Error>();
   readonly #repairs = new Asked<NodeRepairs>();
+  readonly #loans = new Asked<LendAnswer>();
   #count = 0;
 
   /** The agent's complaints, none if all is gone. */
@@ -31,6 +33,15 @@ export class AgentQuestions {
     return this.#repairs.ask(id, () => send({ case: 'repair', value }));
   }
 
+  lend(
+    send: (payload: OperatorPayload) => void,
+    { uid = '', cidr }: LendAsk,
+    signal: AbortSignal,
+  ): Promise<LendAnswer> {
+    const id = this.#nextId();
+    return this.#loans.ask(id, () => send({ case: 'lend', value: { id, uid, cidr } }), signal);
+  }
+
   /** Takes what is an answer. */
   answer({ message }: AgentMessage): void {
     switch (message.case) {
@@ -47,13 +58,18 @@ export class AgentQuestions {
         this.#repairs.answer(id, { done, refused });
         break;
       }
+      case 'lendResult': {
+        const { id, cidr, problem } = message.value;
+        this.#loans.answer(id, cidr === '' ? { problem } : { cidr });
+        break;
+      }
       default:
         break;
     }
   }
 
   rejectAll(error: Error): void {
-    for (const asked of [this.#teardowns, this.#inspections, this.#repairs]) asked.rejectAll(error);
+    for (const asked of [this.#teardowns, this.#inspections, this.#repairs, this.#loans]) asked.rejectAll(error);
   }
 
   #nextId(): string {

@@ -1,3 +1,4 @@
+import type { LoansAnswer, LoansAsk } from '../model/ipam/loan.ts';
 import { Asked } from './asked.ts';
 import type { OperatorMessage } from './generated/wire/weft/node/v1/node_pb.ts';
 import type { LeaseIr } from './agent-ports.ts';
@@ -13,6 +14,7 @@ export class AgentRequests {
   readonly #forgotten = new Asked<readonly string[]>();
   readonly #known = new Asked<void>();
   readonly #returned = new Asked<string>();
+  readonly #loans = new Asked<LoansAnswer | Error>();
   #count = 0;
 
   /** @param send to the primary; while there is none it does nothing, and `resend` follows the next election. */
@@ -46,6 +48,14 @@ export class AgentRequests {
     return this.#returned.ask(value.id, () => this.#send({ case: 'returnRequest', value }), signal);
   }
 
+  /** What has become of loans. As `block`; rejects too when the operator cannot find out. */
+  async loans({ uids, isLost }: LoansAsk, signal?: AbortSignal): Promise<LoansAnswer> {
+    const value = { id: this.#nextId(), uids: [...uids], lost: isLost };
+    const answer = await this.#loans.ask(value.id, () => this.#send({ case: 'loansRequest', value }), signal);
+    if (answer instanceof Error) throw answer;
+    return answer;
+  }
+
   /** As `block`. */
   certificate({ csrDer, podUid }: CertificateAsk, signal?: AbortSignal): Promise<CertificateAnswer> {
     const id = this.#nextId();
@@ -72,6 +82,12 @@ export class AgentRequests {
       case 'returnGrant':
         this.#returned.answer(message.value.id, message.value.problem);
         return true;
+      case 'loansGrant': {
+        const { id, over, loans, problem } = message.value;
+        const plain = { over, loans: loans.map(({ uid, cidr }) => ({ uid, cidr })) };
+        this.#loans.answer(id, problem === '' ? plain : new Error(problem));
+        return true;
+      }
       case 'knownGrant':
         this.#known.answer(message.value.id, undefined);
         return true;
@@ -90,7 +106,7 @@ export class AgentRequests {
   }
 
   #all() {
-    return [this.#blocks, this.#certificates, this.#forgotten, this.#known, this.#returned];
+    return [this.#blocks, this.#certificates, this.#forgotten, this.#known, this.#returned, this.#loans];
   }
 
   /** Unique over restarts of the agent, so that an old answer meets no new request. */

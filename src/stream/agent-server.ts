@@ -5,6 +5,7 @@ import type { AgentServerOptions, LeaseIr } from './agent-ports.ts';
 import { AgentRequests } from './agent-requests.ts';
 import type {
   AgentMessage,
+  Lend,
   OperatorHello,
   OperatorMessage,
   Repair,
@@ -165,12 +166,15 @@ export class AgentServer {
         send(call, { case: 'teardownResult', value: { id, errors: [...errors] } });
         break;
       }
-      // Neither holds up the updates that come behind it.
+      // None of these holds up the updates that come behind it.
       case 'inspect':
         void this.#inspect(message.value.id).then((answer) => send(call, answer));
         break;
       case 'repair':
         void this.#repair(message.value).then((answer) => send(call, answer));
+        break;
+      case 'lend':
+        void this.#lend(message.value).then((answer) => send(call, answer));
         break;
       default:
         // A newer operator's message that this agent does not know.
@@ -193,6 +197,15 @@ export class AgentServer {
       return { case: 'repairResult', value: { id, done: [...done], refused: [...refused] } };
     } catch (error) {
       return { case: 'repairResult', value: { id, refused: [textOf(error)] } };
+    }
+  }
+
+  async #lend({ id, uid, cidr }: Lend): Promise<AgentPayload> {
+    try {
+      const answer = await this.#options.addresses.lend(uid === '' ? { cidr } : { cidr, uid });
+      return { case: 'lendResult', value: { id, ...answer } };
+    } catch (error) {
+      return { case: 'lendResult', value: { id, problem: textOf(error) } };
     }
   }
 

@@ -9,6 +9,8 @@ export function parseInspection(body: Uint8Array): NodeInspection {
   const said = objectOf(JSON.parse(new TextDecoder().decode(body)));
   return {
     blocks: textsOf(said['blocks']),
+    // An older agent lends nothing.
+    lent: textsOf(said['lent'] ?? []),
     attachments: listOf(said['attachments']).map(parseAttachment),
     resting: listOf(said['resting']).map(parseResting),
     strayLinks: textsOf(said['strayLinks']),

@@ -1,4 +1,6 @@
 import { refId, type AnyRef, type HeldResource, type Watermark } from '../model/node/desired-update.ts';
+import { HeldVersions } from '../model/node/held-versions.ts';
+import { OpenRefs } from './open-refs.ts';
 import { planUpdate, type DesiredSource, type PlannedUpdate } from './plan-update.ts';
 import { isBehind } from './watermark.ts';
 
@@ -27,10 +29,9 @@ export interface AckIr {
 export class NodeSync {
   readonly #node: string;
   readonly #desired: DesiredSource;
-  readonly #held = new Map<string, HeldResource>();
-  readonly #versions = new Map<string, string>();
-  /** By `refId`: what may differ. Kept only while primary; a new primary compares everything. */
-  readonly #open = new Map<string, AnyRef>();
+  readonly #held: HeldVersions;
+  /** What may differ. Kept only while primary; a new primary compares everything. */
+  readonly #open = new OpenRefs();
   readonly #failed = new Map<string, AnyRef>();
   #isPrimary = false;
   /** What a claim must reach; undefined while somebody is primary, or a claim is under way. */
@@ -42,7 +43,7 @@ export class NodeSync {
   constructor(node: string, desired: DesiredSource, held: Iterable<HeldResource>) {
     this.#node = node;
     this.#desired = desired;
-    for (const resource of held) this.#hold(resource);
+    this.#held = new HeldVersions(held);
   }
 
   get isPrimary(): boolean {
@@ -59,7 +60,7 @@ export class NodeSync {
     this.#open.clear();
     this.#owesSyncDone = isPrimary;
     if (!isPrimary) return;
-    this.mark([...this.#held.values()]);
+    this.mark(this.#held.refs());
     this.mark(this.#desired.resourcesOf(this.#node));
   }
 
@@ -73,15 +74,15 @@ export class NodeSync {
 
   mark(refs: Iterable<AnyRef>): void {
     if (!this.#isPrimary) return;
-    for (const { kind, key } of refs) this.#open.set(refId({ kind, key }), { kind, key });
+    for (const ref of refs) this.#open.add(ref);
   }
 
-  /** What to send now, if anything. */
-  next(): SequencedUpdate | undefined {
+  /** What to send now, if anything. @param limitBytes of one update; more than that is sent in several. */
+  next(limitBytes: number): SequencedUpdate | undefined {
     if (!this.#isPrimary || this.#inFlight !== undefined) return undefined;
     if (this.#open.size === 0 && !this.#owesSyncDone) return undefined;
-    const plan = planUpdate(this.#node, this.#open.values(), this.#versions, this.#desired);
-    for (const ref of plan.settled) this.#open.delete(refId(ref));
+    const plan = planUpdate(this.#node, this.#open, this.#held, this.#desired, limitBytes);
+    for (const ref of plan.settled) this.#open.delete(ref);
     const isEmpty = plan.upserts.length + plan.setPatches.length + plan.removals.length === 0;
     if (isEmpty && !this.#owesSyncDone) return undefined;
     const syncDone = this.#open.size === 0;
@@ -98,12 +99,12 @@ export class NodeSync {
   }
 
   acknowledge({ ownSeq, applied, removed, failed }: AckIr): void {
-    for (const resource of applied) this.#hold(resource);
-    for (const ref of removed) this.#release(ref);
+    for (const resource of applied) this.#held.set(resource);
+    for (const ref of removed) this.#held.delete(ref);
     for (const { kind, key } of failed) {
       const ref = { kind, key };
       // A version that nothing equals: whatever the node has of it, it is sent whole, or removed.
-      this.#hold({ ...ref, version: '' });
+      this.#held.set({ ...ref, version: '' });
       if (this.#isPrimary) this.#failed.set(refId(ref), ref);
     }
     if (ownSeq !== undefined && ownSeq === this.#inFlight) this.#inFlight = undefined;
@@ -117,16 +118,5 @@ export class NodeSync {
   retryFailed(): void {
     this.mark(this.#failed.values());
     this.#failed.clear();
-  }
-
-  #hold({ kind, key, version }: HeldResource): void {
-    const id = refId({ kind, key });
-    this.#held.set(id, { kind, key, version });
-    this.#versions.set(id, version);
-  }
-
-  #release(ref: AnyRef): void {
-    this.#held.delete(refId(ref));
-    this.#versions.delete(refId(ref));
   }
 }

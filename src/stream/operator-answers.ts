@@ -1,3 +1,4 @@
+import type { LoansAnswer } from '../model/ipam/loan.ts';
 import type { AgentMessage } from './generated/wire/weft/node/v1/node_pb.ts';
 import type { BlockAnswer, BlockAsk, CertificateAnswer, NodeRequests } from './operator-ports.ts';
 import type { OperatorPayload } from './wire.ts';
@@ -41,6 +42,14 @@ export function answerNode(
         .giveBack(node, { cidr, uid })
         .catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
         .then((problem) => ({ case: 'returnGrant', value: { id, problem } }));
+    }
+    case 'loansRequest': {
+      const { id, uids, lost: isLost } = message.value;
+      return orProblem<LoansAnswer>(() => requests.loans(node, { uids, isLost })).then((answer) => {
+        if ('problem' in answer) return { case: 'loansGrant', value: { id, problem: answer.problem } };
+        const loans = answer.loans.map(({ uid, cidr }) => ({ uid, cidr }));
+        return { case: 'loansGrant', value: { id, over: [...answer.over], loans } };
+      });
     }
     case 'knownRequest': {
       const { id, podUid, addresses } = message.value;

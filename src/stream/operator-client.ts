@@ -1,8 +1,17 @@
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
+import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
+import { StringPool } from '../lib/string-pool.ts';
 import type { AnyRef } from '../model/node/desired-update.ts';
 import { LeaseView } from './lease-view.ts';
-import { NodeConnection } from './operator-connection.ts';
+import { NodeConnection, type SharedByConnections } from './operator-connection.ts';
 import type { OperatorClientOptions } from './operator-ports.ts';
+import { UPDATE_LIMIT_BYTES } from './plan-update.ts';
+
+/** Of all nodes together, when all are behind at once: each update lies in memory several times until it is sent. */
+const BYTES_UNDER_WAY = 8_000_000;
+const SMALLEST_LIMIT_BYTES = 32_000;
+/** Keys and versions: more than a large cluster has, of which most nodes hold the same. */
+const STRINGS = 100_000;
 
 /** The operator's end of the node stream: a connection to every node, each with its own pace. */
 export class OperatorClient {
@@ -10,6 +19,13 @@ export class OperatorClient {
   readonly #connections = new Map<string, NodeConnection>();
   readonly #leases = new Map<string, LeaseView>();
   readonly #closing = new Set<Promise<void>>();
+  readonly #shared: SharedByConnections = {
+    strings: new StringPool(STRINGS),
+    updateLimitBytes: () => {
+      const share = Math.floor(BYTES_UNDER_WAY / this.#connections.size);
+      return Math.max(SMALLEST_LIMIT_BYTES, Math.min(UPDATE_LIMIT_BYTES, share));
+    },
+  };
 
   constructor(options: OperatorClientOptions) {
     this.#options = options;
@@ -25,7 +41,7 @@ export class OperatorClient {
       if (this.#connections.has(node)) continue;
       const leases = this.#leases.get(node) ?? new LeaseView();
       this.#leases.set(node, leases);
-      this.#connections.set(node, new NodeConnection(node, address, leases, this.#options));
+      this.#connections.set(node, new NodeConnection(node, address, leases, this.#shared, this.#options));
     }
   }
 
@@ -62,6 +78,11 @@ export class OperatorClient {
   /** Takes back what nobody uses any more, and puts right what of pods' links is not. Rejects as `teardown`. */
   async repair(node: string, leases: readonly DeadLease[]): Promise<NodeRepairs> {
     return this.#connectionTo(node).repair(leases);
+  }
+
+  /** Has the node lend a range, or say which it could. Rejects as `teardown`, and when `signal` aborts. */
+  async lend(node: string, ask: LendAsk, signal: AbortSignal): Promise<LendAnswer> {
+    return this.#connectionTo(node).lend(ask, signal);
   }
 
   /** Resolves when every connection has ended. */

@@ -2,7 +2,9 @@ import { Client, status, type ClientDuplexStream } from '@grpc/grpc-js';
 import { backoffMs } from '../lib/backoff.ts';
 import { sleep } from '../lib/clock.ts';
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
-import type { AnyRef } from '../model/node/desired-update.ts';
+import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
+import type { StringPool } from '../lib/string-pool.ts';
+import type { AnyRef, HeldResource } from '../model/node/desired-update.ts';
 import { AgentQuestions } from './agent-questions.ts';
 import { encodeUpdate } from './encode-update.ts';
 import type { Ack, AgentHello, AgentMessage, Leases, OperatorMessage } from './generated/wire/weft/node/v1/node_pb.ts';
@@ -31,12 +33,20 @@ interface Outcome {
   readonly reason: string;
 }
 
+/** What the connections to all nodes have in common. */
+export interface SharedByConnections {
+  readonly strings: StringPool;
+  /** Of one update. The more nodes, the less. */
+  readonly updateLimitBytes: () => number;
+}
+
 /** Keeps one node connected until `close`: dials, proves, syncs, and dials again. */
 export class NodeConnection {
   readonly node: string;
   readonly address: string;
   readonly #options: OperatorClientOptions;
   readonly #leases: LeaseView;
+  readonly #shared: SharedByConnections;
   readonly #stop = new AbortController();
   readonly #stopped: Promise<void>;
   readonly #questions = new AgentQuestions();
@@ -44,10 +54,17 @@ export class NodeConnection {
   #failures = 0;
   #cancelRetry: (() => void) | undefined;
 
-  constructor(node: string, address: string, leases: LeaseView, options: OperatorClientOptions) {
+  constructor(
+    node: string,
+    address: string,
+    leases: LeaseView,
+    shared: SharedByConnections,
+    options: OperatorClientOptions,
+  ) {
     this.node = node;
     this.address = address;
     this.#leases = leases;
+    this.#shared = shared;
     this.#options = options;
     this.#stopped = this.#run();
   }
@@ -79,6 +96,11 @@ export class NodeConnection {
   /** As `teardown`. */
   repair(leases: readonly DeadLease[]): Promise<NodeRepairs> {
     return this.#ask((send) => this.#questions.repair(send, leases));
+  }
+
+  /** Rejects too when `signal` aborts. As `teardown`. */
+  lend(ask: LendAsk, signal: AbortSignal): Promise<LendAnswer> {
+    return this.#ask((send) => this.#questions.lend(send, ask, signal));
   }
 
   async close(): Promise<void> {
@@ -203,11 +225,16 @@ export class NodeConnection {
     if (identity.nodeName !== this.node || hello.node !== this.node) {
       throw this.#refused(`the agent at ${this.address} is that of node ${identity.nodeName}`);
     }
-    const held = hello.held.map(({ kind, key, version }) => ({ kind, key, version }));
+    const held = hello.held.map((resource) => this.#pooled(resource));
     this.#session = { call, sync: new NodeSync(this.node, desired, held) };
     log.info('node connected', { node: this.node, address: this.address, held: held.length });
     const { bootId, features, watermark } = hello;
     reports.connected(this.node, { nodeUid: identity.nodeUid, bootId, features, held, watermark });
+  }
+
+  #pooled({ kind, key, version }: HeldResource): HeldResource {
+    const { strings } = this.#shared;
+    return { kind: strings.of(kind), key: strings.of(key), version: strings.of(version) };
   }
 
   #refused(reason: string): Error {
@@ -216,7 +243,7 @@ export class NodeConnection {
   }
 
   #acknowledge({ sync }: Session, ack: Ack): void {
-    const applied = ack.applied.map(({ kind, key, version }) => ({ kind, key, version }));
+    const applied = ack.applied.map((resource) => this.#pooled(resource));
     const removed = ack.removed.map(({ kind, key }) => ({ kind, key }));
     const errors = ack.errors.map(({ kind, key, message }) => ({ kind, key, message }));
     const ownSeq = ack.replicaId === this.#options.replicaId ? ack.seq : undefined;
@@ -253,7 +280,7 @@ export class NodeConnection {
     if (session === undefined) return;
     const claim = session.sync.takeClaim();
     if (claim !== undefined) send(session.call, { case: 'claim', value: { watermark: { ...claim } } });
-    const update = session.sync.next();
+    const update = session.sync.next(this.#shared.updateLimitBytes());
     if (update !== undefined) send(session.call, { case: 'update', value: encodeUpdate(update) });
   }
 }

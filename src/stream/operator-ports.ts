@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Family } from '../lib/ip.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { LoansAnswer, LoansAsk } from '../model/ipam/loan.ts';
 import type { AnyRef, ApplyError, HeldResource, Watermark } from '../model/node/desired-update.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
 import type { DesiredSource } from './plan-update.ts';
@@ -77,6 +78,8 @@ export interface NodeRequests {
   block(node: string, request: BlockAsk): Promise<BlockAnswer>;
   /** Takes back a block of which the node leases nothing any more; empty, or why that cannot be done now. */
   giveBack(node: string, request: BlockReturn): Promise<string>;
+  /** What has become of the loans that the node knows; rejects when that cannot be found out now. */
+  loans(node: string, request: LoansAsk): Promise<LoansAnswer>;
   /** Those of `addresses` that no node knows by their last holder any more; may wait a while for that. */
   forgotten(node: string, request: { readonly addresses: readonly string[] }): Promise<readonly string[]>;
   /** Resolves when the nodes that need the pod's address know it, or do not come to it in reasonable time. */

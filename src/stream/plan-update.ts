@@ -1,5 +1,4 @@
-import { refId, type AnyRef, type SetPatch, type Watermark } from '../model/node/desired-update.ts';
-import { RESOURCE_ORDER } from '../model/node/ir.ts';
+import type { AnyRef, SetPatch, Watermark } from '../model/node/desired-update.ts';
 
 /** What nodes should hold. `model/node/desired.ts` is one. All answers are of one moment. */
 export interface DesiredSource {
@@ -30,21 +29,25 @@ export interface PlannedUpdate {
 }
 
 /** A larger state is sent in several updates, each acknowledged before the next. */
-const UPDATE_LIMIT_BYTES = 1_000_000;
+export const UPDATE_LIMIT_BYTES = 1_000_000;
+
+/** The version of a resource that the node holds. */
+export interface Held {
+  get(ref: AnyRef): string | undefined;
+}
 
 /**
- * The next step towards what the node should hold: referents before those who refer to them, as much as fits, at least
- * one; removals, in reverse order, only once nothing that is to be added is left.
+ * The next step towards what the node should hold, as much as fits, at least one resource; removals, in reverse order,
+ * only once nothing that is to be added is left. Costs what is sent, and what of `refs` comes before that.
  *
- * @param refs  what may differ between `held` and desired.
- * @param held  version by `refId`.
+ * @param refs what may differ between `held` and desired, referents before those who refer to them.
  */
 export function planUpdate(
   node: string,
   refs: Iterable<AnyRef>,
-  held: ReadonlyMap<string, string>,
+  held: Held,
   desired: DesiredSource,
-  limitBytes = UPDATE_LIMIT_BYTES,
+  limitBytes: number,
 ): PlannedUpdate {
   const plan: PlannedUpdate = { upserts: [], setPatches: [], removals: [], settled: [] };
   let bytes = 0;
@@ -53,17 +56,23 @@ export function planUpdate(
     bytes += size;
     return true;
   };
-  const { lacking, surplus } = compare(node, refs, held, desired, plan.settled);
-  for (const ref of lacking.sort(byOrder)) {
-    const patch = patchFor(node, ref, held, desired);
-    const body = patch === undefined ? desired.encoded(node, ref) : undefined;
-    const version = desired.version(node, ref);
-    if (!fits(patch === undefined ? sizeOf(ref) + (body?.byteLength ?? 0) : sizeOfPatch(patch))) return plan;
-    if (patch !== undefined) plan.setPatches.push(patch);
-    else if (body !== undefined && version !== undefined) plan.upserts.push({ ...ref, version, body });
+  const surplus: AnyRef[] = [];
+  for (const ref of refs) {
+    const [version, has] = [desired.version(node, ref), held.get(ref)];
+    if (version !== has && version === undefined) {
+      surplus.push(ref);
+      continue;
+    }
+    if (version !== undefined && version !== has) {
+      const patch = patchFor(node, ref, held, desired);
+      const body = patch === undefined ? desired.encoded(node, ref) : undefined;
+      if (!fits(patch === undefined ? sizeOf(ref) + (body?.byteLength ?? 0) : sizeOfPatch(patch))) return plan;
+      if (patch !== undefined) plan.setPatches.push(patch);
+      else if (body !== undefined) plan.upserts.push({ ...ref, version, body });
+    }
     plan.settled.push(ref);
   }
-  for (const ref of surplus.sort((a, b) => byOrder(b, a))) {
+  for (const ref of surplus.reverse()) {
     if (!fits(sizeOf(ref))) return plan;
     plan.removals.push(ref);
     plan.settled.push(ref);
@@ -71,40 +80,9 @@ export function planUpdate(
   return plan;
 }
 
-function compare(
-  node: string,
-  refs: Iterable<AnyRef>,
-  held: ReadonlyMap<string, string>,
-  desired: DesiredSource,
-  same: AnyRef[],
-): { readonly lacking: AnyRef[]; readonly surplus: AnyRef[] } {
-  const lacking: AnyRef[] = [];
-  const surplus: AnyRef[] = [];
-  for (const ref of refs) {
-    const [wanted, has] = [desired.version(node, ref), held.get(refId(ref))];
-    if (wanted === has) same.push(ref);
-    else if (wanted !== undefined) lacking.push(ref);
-    else surplus.push(ref);
-  }
-  return { lacking, surplus };
-}
-
-function patchFor(
-  node: string,
-  ref: AnyRef,
-  held: ReadonlyMap<string, string>,
-  desired: DesiredSource,
-): SetPatch | undefined {
-  const from = held.get(refId(ref));
+function patchFor(node: string, ref: AnyRef, held: Held, desired: DesiredSource): SetPatch | undefined {
+  const from = held.get(ref);
   return ref.kind === 'addressSet' && from !== undefined ? desired.setPatch(node, ref.key, from) : undefined;
-}
-
-const RANK: ReadonlyMap<string, number> = new Map(RESOURCE_ORDER.map((kind, index) => [kind, index]));
-
-/** Kinds that this version does not know are only ever removed, and last. */
-function byOrder(a: AnyRef, b: AnyRef): number {
-  const ranks = (RANK.get(a.kind) ?? -1) - (RANK.get(b.kind) ?? -1);
-  return ranks !== 0 ? ranks : a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
 }
 
 /** Kind, version and framing besides the key. */

@@ -79,3 +79,33 @@ test('those of a pool that is closed go at once, and are not leased from while n
   const wish = { podUid: 'u1', containerId: 'c1', ifname: 'eth0', netns: '/x', pools: ['main'], fixed: [] };
   expect(leases.allocate({ ...wish, families: [4] })).toMatchObject({ reason: 'NoBlock' });
 });
+
+test('what is borrowed goes back after a minute, but for what the tunnel ends on', async () => {
+  const borrow = (cidr: string) =>
+    resources.set('block', cidr, 'v1', { uid: cidr, cidr, pool: 'main', poolUid: 'p1', lender: 'n2', lent: [] });
+  for (const cidr of ['10.42.9.8/30', '10.42.9.12/30']) borrow(cidr);
+  resources.set('node', 'self', 'v1', {
+    ...{ name: 'n1', uid: 'u1', address: '192.0.2.1', addresses: ['192.0.2.1'], trustDomain: 't', trustBundlePem: '' },
+    tunnelAddresses: ['10.42.9.8'],
+  });
+  leases.learnLoans([]);
+  leases.setBlocks(blocks.leasable());
+  await blocks.giveBack(leases);
+  expect(returned).toEqual([]);
+  await clock.advance(MINUTE_MS);
+  await blocks.giveBack(leases);
+  expect(returned).toEqual(['10.42.9.12/30']);
+  expect(blocks.isOwn('10.42.9.8/30')).toBe(false);
+  expect(blocks.isOwn('10.42.0.0/26')).toBe(true);
+});
+
+test('nothing is leased of what of a block is lent, by what its operator says alone', () => {
+  for (const octet of [1, 2]) resources.remove('block', `10.42.${octet}.0/26`);
+  const lent = ['10.42.0.0/27', '10.42.0.32/28', '10.42.0.48/29', '10.42.0.56/30', '10.42.0.60/31'];
+  resources.set('block', '10.42.0.0/26', 'v2', { uid: 'b0', cidr: '10.42.0.0/26', pool: 'main', poolUid: 'p1', lent });
+  leases.learnLoans([]);
+  leases.setBlocks(blocks.leasable());
+  const wish = { podUid: 'u1', containerId: 'c1', ifname: 'eth0', netns: '/x', pools: ['main'], fixed: [] };
+  const answer = leases.allocate({ ...wish, families: [4] });
+  expect(answer).toMatchObject({ attachment: { addresses: ['10.42.0.62'] } });
+});

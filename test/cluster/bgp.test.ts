@@ -127,6 +127,34 @@ test('a BGPPeer whose Secret is missing says so, and has its sessions when it is
   });
 });
 
+test("a load balancer's address is announced by every node, under traffic policy Local by those with a ready pod", async () => {
+  const address = '198.51.100.7';
+  const announcers = async () => {
+    const answer = await askBird(file('bird.ctl'), `show route for ${address}/32`).catch((error: unknown) => {
+      if (String(error).includes('Network not found')) return [];
+      throw error;
+    });
+    return answer.flatMap(({ text }) => /\[(n\d)/.exec(text)?.[1] ?? []).sort();
+  };
+  const advertise = { loadBalancerIPs: ['198.51.100.0/24'] };
+  await applyObjects(
+    { apiVersion, kind: 'BGPConfiguration', metadata: { name: 'default' }, spec: { advertise } },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { namespace: NS, name: 'lb' },
+      spec: { type: 'LoadBalancer', selector: { app: 'a' }, ports: [{ port: 80, targetPort: 8080 }] },
+    },
+  );
+  const status = JSON.stringify({ status: { loadBalancer: { ingress: [{ ip: address }] } } });
+  await kube('-n', NS, 'patch', 'service', 'lb', '--subresource=status', '--type=merge', '-p', status);
+  await eventually('both nodes announce it', async () => (await announcers()).join() === 'n0,n1');
+  await kube('-n', NS, 'patch', 'service', 'lb', '-p', '{"spec":{"externalTrafficPolicy":"Local"}}');
+  await eventually('the node of its pod alone does', async () => (await announcers()).join() === 'n0');
+  await kube('-n', NS, 'delete', 'service', 'lb');
+  await eventually('nobody does', async () => (await announcers()).length === 0);
+});
+
 test('no password is in what the agents and operators say', async () => {
   for (const app of ['weft-agent', 'weft-operator']) {
     expect(await kube('-n', WEFT_NS, 'logs', '-l', `app=${app}`, '--tail=-1')).not.toContain('sesame');

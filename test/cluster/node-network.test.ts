@@ -62,8 +62,12 @@ describe('what a stranger takes away comes back within seconds:', () => {
     const address = await podAddress(`${NS}/a`);
     expect(await reaches(`${NS}/b`, address)).toBe(true);
     const before = await repairs();
-    await damage(address, await linkOf(address));
-    await eventually('it is put back, and counted', async () => (await repairs()) > before);
+    // An update from an operator just then puts back what belongs to it without counting: then once more.
+    for (let tries = 0; tries < 3 && (await repairs()) === before; tries += 1) {
+      await damage(address, await linkOf(address));
+      await eventually('it is counted', async () => (await repairs()) > before, 12_000).catch(() => undefined);
+    }
+    expect(await repairs()).toBeGreaterThan(before);
     await eventually('the pod is reached', () => reaches(`${NS}/b`, address));
   });
 

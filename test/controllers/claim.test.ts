@@ -27,7 +27,8 @@ beforeEach(() => {
   blocks.replace([block('10.0.0.0/26', 'four'), block('fd00::40/122', 'six')], '1');
   // Nothing here may come to ask the API server.
   const api = { request: () => Promise.reject(new Error('asked')) } as unknown as KubeApi;
-  claimer = new BlockClaimer({ api, pools, blocks, nodes, serviceCidrs, log: silentLog });
+  const borrower = { borrow: () => Promise.reject(new Error('borrows')) };
+  claimer = new BlockClaimer({ api, pools, blocks, nodes, serviceCidrs, borrower, log: silentLog });
 });
 
 function block(cidr: string, poolName: string, node = 'n1', nodeUid = 'u1'): IPBlock {

@@ -73,9 +73,10 @@ export class Cluster {
     this.stores.pools.set({ metadata: this.meta(name), spec, status: { conditions: [ready], ...status } });
   }
 
-  block(cidr: string, nodeName: string, nodeUid = `uid-${nodeName}`, uid = `uid-${cidr}`): void {
+  block(cidr: string, nodeName: string, nodeUid = `uid-${nodeName}`, uid = `uid-${cidr}`, lender?: string): void {
     const pool = cidr.includes(':') ? 'six' : 'four';
-    const spec = { cidr, poolName: pool, poolUid: `uid-${pool}`, nodeName, nodeUid };
+    const borrowed = lender === undefined ? {} : { lender };
+    const spec = { cidr, poolName: pool, poolUid: `uid-${pool}`, nodeName, nodeUid, ...borrowed };
     this.stores.blocks.set({
       metadata: this.meta(blockName(cidr), { uid, creationTimestamp: '2026-01-01T00:00:00Z' }),
       spec,

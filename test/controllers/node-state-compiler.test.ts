@@ -186,6 +186,22 @@ describe('a block', () => {
     expect((cluster.table.body('n2', { kind: 'block', key: six }) as BlockIr).uid).toBe('second');
   });
 
+  test('that is borrowed is told to nobody until its lender agrees, who is told of it at once', () => {
+    cluster.block('10.0.0.64/26', 'n1');
+    cluster.block('10.0.0.96/29', 'n1', 'uid-n1', 'loan', 'n1');
+    cluster.flush();
+    const whole = () => cluster.table.body('n1', { kind: 'block', key: '10.0.0.64/26' }) as BlockIr;
+    expect(whole().lent).toEqual(['10.0.0.96/29']);
+    expect([cluster.held('n1', 'block'), cluster.held('n2', 'block')]).toEqual([['10.0.0.64/26'], []]);
+    cluster.block('10.0.0.96/29', 'n2', 'uid-n2', 'loan', 'n1');
+    cluster.flush();
+    expect([cluster.held('n1', 'block'), cluster.held('n2', 'block')]).toEqual([['10.0.0.64/26'], ['10.0.0.96/29']]);
+    expect(cluster.table.body('n2', { kind: 'block', key: '10.0.0.96/29' })).toMatchObject({ lender: 'n1', lent: [] });
+    const peer = cluster.table.body('n1', { kind: 'peer', key: 'n2' }) as PeerIr;
+    expect(peer).toMatchObject({ tunnelAddresses: ['10.0.0.96'], blocks: ['10.0.0.96/29'] });
+    expect(whole().lent).toEqual(['10.0.0.96/29']);
+  });
+
   test('that changes hands between two looks is with its new owner alone', () => {
     cluster.block(six, 'n1');
     cluster.flush();

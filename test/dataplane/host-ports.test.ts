@@ -34,7 +34,7 @@ beforeAll(async () => {
   lab = await openNftLab();
   [a, b] = lab.pods;
   table = new HostPorts(lab.node.path);
-  takeLoopback(lab.node, a);
+  takeLoopback(lab.node, { ...a, ifname: 'eth0', addresses: [a.address], mtu: 1500 });
 }, 60_000);
 afterAll(async () => {
   await table.close();

@@ -40,6 +40,7 @@ export interface LabPod {
   readonly address: string;
   readonly address6: string;
   readonly netnsPath: string;
+  readonly bridge?: string;
   readonly traffic: Traffic;
 }
 
@@ -55,7 +56,8 @@ export interface NftLab {
   close(): Promise<void>;
 }
 
-export async function openNftLab(): Promise<NftLab> {
+/** @param bridge that the first two pods are behind. */
+export async function openNftLab(bridge?: string): Promise<NftLab> {
   const netns = new NetnsLab();
   const node = netns.addNode('node');
   const outsidePath = netns.add('outside');
@@ -93,8 +95,9 @@ export async function openNftLab(): Promise<NftLab> {
     const netnsPath = netns.add(name);
     const hostInterface = `weft0000000000${name}`;
     const [address, address6] = [`10.42.1.${host}`, `fd00:42::10${host}`];
-    wirePod(node, { netnsPath, ifname: 'eth0', hostInterface, addresses: [address, address6], mtu: 1450 });
-    return { hostInterface, address, address6, netnsPath, traffic: await start(netnsPath) };
+    const behind = bridge === undefined || name === 'c' ? {} : { bridge };
+    wirePod(node, { ...behind, netnsPath, ifname: 'eth0', hostInterface, addresses: [address, address6], mtu: 1450 });
+    return { ...behind, hostInterface, address, address6, netnsPath, traffic: await start(netnsPath) };
   };
   return {
     netns,
@@ -116,12 +119,13 @@ export async function openNftLab(): Promise<NftLab> {
 
 /** The pod's binding of both families: which chains it passes. */
 export function bound(
-  { hostInterface, address, address6 }: LabPod,
+  { hostInterface, address, address6, bridge }: LabPod,
   chains: { ingress?: string; egress?: string } = {},
 ): PodBinding {
   return {
     hostInterface,
     addresses: [address, address6],
+    ...(bridge === undefined ? {} : { bridge }),
     ...(chains.ingress === undefined ? {} : { ingressChain: chains.ingress }),
     ...(chains.egress === undefined ? {} : { egressChain: chains.egress }),
   };

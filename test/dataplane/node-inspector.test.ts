@@ -5,9 +5,11 @@ import { afterAll, afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Attacher } from '../../src/agent/cni/attach.ts';
 import { PodWaiter } from '../../src/agent/cni/pods.ts';
 import type { Netns } from '../../src/agent/dataplane/netns.ts';
+import { BridgeGuard } from '../../src/agent/dataplane/nft/bridge-guard.ts';
 import { HostPorts } from '../../src/agent/dataplane/nft/host-ports.ts';
 import { PolicyTable } from '../../src/agent/dataplane/nft/policy-table.ts';
 import { listPodInterfaces } from '../../src/agent/dataplane/pod-interfaces.ts';
+import { MacvlanPods } from '../../src/agent/macvlan-pods.ts';
 import { NodeNetwork } from '../../src/agent/network.ts';
 import { NodeInspector } from '../../src/agent/node-inspector.ts';
 import { NodeLeases } from '../../src/agent/state/leases.ts';
@@ -23,6 +25,7 @@ let host: Netns;
 let leases: NodeLeases;
 let network: NodeNetwork;
 let inspector: NodeInspector;
+const lend = async () => ({ problem: 'nothing is lent here' });
 let count = 0;
 
 beforeEach(() => {
@@ -34,7 +37,12 @@ beforeEach(() => {
   const mesh = { open: () => undefined, close: () => undefined };
   leases = new NodeLeases(folder, systemClock, [], () => []);
   leases.setBlocks([BLOCK]);
-  network = new NodeNetwork({ host, policy, hostPorts: new HostPorts(host.path), resources, mesh, logger: silentLog });
+  network = new NodeNetwork({
+    ...{ host, policy, resources, mesh, logger: silentLog },
+    hostPorts: new HostPorts(host.path),
+    bridges: new BridgeGuard(host.path),
+    macvlans: new MacvlanPods(host, resources, host.path),
+  });
   const attacher = new Attacher({
     pods: new PodWaiter({ all: () => [] }, systemClock),
     ...{ leases, dataplane: network, clock: systemClock, logger: silentLog },
@@ -44,7 +52,7 @@ beforeEach(() => {
     requestBlock: () => undefined,
   });
   inspector = new NodeInspector({
-    ...{ leases, attacher },
+    ...{ leases, attacher, lend },
     blocks: () => [BLOCK.cidr],
     links: () => listPodInterfaces(host),
     check: (attachment) => network.check(attachment),
@@ -53,20 +61,24 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 afterAll(() => lab.close());
 
-/** A pod with its lease and its link, as ADD leaves them. */
-function attach(name: string) {
+/** A pod with its lease, its policy and its link, as ADD leaves them. */
+async function attach(name: string) {
   const wish = { podUid: name, containerId: `sandbox-${name}`, ifname: 'eth0', netns: lab.add(`${name}${count}`) };
   const allocation = leases.allocate({ ...wish, pools: ['main'], families: [4], fixed: [] });
   if ('reason' in allocation) throw new Error(allocation.message);
+  const addressing = { pools: ['main'], families: [4 as const], fixed: [] };
+  const pod = { uid: name, namespace: 'shop', name, serviceAccount: 'default', addresses: [], addressing };
+  await network.guard(pod, allocation.attachment);
   network.wire(allocation.attachment);
   const { containerId, ifname } = wish;
   return { ...allocation.attachment, dead: { podUid: name, containerId, ifname } };
 }
 
 test('a node that is as it should be has leases without a fault, and nothing stray', async () => {
-  const web = attach('web');
+  const web = await attach('web');
   expect(await inspector.inspect()).toEqual({
     blocks: [BLOCK.cidr],
+    lent: [],
     attachments: [
       {
         ...{ podUid: 'web', containerId: 'sandbox-web', ifname: 'eth0', addresses: web.addresses },
@@ -78,7 +90,8 @@ test('a node that is as it should be has leases without a fault, and nothing str
 });
 
 test('a lease without link, a link and a route without lease, and an address that rests are told, and put right', async () => {
-  const [broken, stray, routed, gone] = [attach('broken'), attach('stray'), attach('routed'), attach('gone')];
+  const broken = await attach('broken');
+  const [stray, routed, gone] = [await attach('stray'), await attach('routed'), await attach('gone')];
   lab.ip(host.path, 'link', 'del', broken.hostInterface);
   leases.release(stray.dead);
   lab.ip(host.path, 'route', 'add', '10.42.0.40/32', 'dev', routed.hostInterface, 'proto', '87');
@@ -105,7 +118,7 @@ test('a lease without link, a link and a route without lease, and an address tha
 });
 
 test('a lease is taken back when its namespace is gone, and never while it is there, whoever asks', async () => {
-  const [dead, live] = [attach('dead'), attach('live')];
+  const [dead, live] = [await attach('dead'), await attach('live')];
   lab.remove(dead.netns);
   expect((await inspector.inspect()).attachments.map(({ podUid, isAlive }) => [podUid, isAlive])).toEqual([
     ['dead', false],
@@ -121,14 +134,14 @@ test('a lease is taken back when its namespace is gone, and never while it is th
 });
 
 test('where the journal was lost, the link tells whether an address is used', async () => {
-  const { hostInterface, addresses } = attach('old');
+  const { hostInterface, addresses } = await attach('old');
   const shown = addresses.map((address) => {
     return { podUid: 'old', ifname: 'eth0', containerId: hostInterface, address };
   });
   rmSync(path.join(folder, 'leases.journal'));
   leases = new NodeLeases(folder, systemClock, [BLOCK], () => shown);
   const rebuilt = new NodeInspector({
-    ...{ leases, blocks: () => [BLOCK.cidr], links: () => listPodInterfaces(host), check: () => ['never asked'] },
+    ...{ leases, lend, blocks: () => [BLOCK.cidr], links: () => listPodInterfaces(host), check: () => ['never asked'] },
     attacher: { reap: async () => [], repair: async () => 0, collectOrphans: async () => 0 },
   });
   const isAlive = async () => (await rebuilt.inspect()).attachments.map((one) => [one.isAlive, one.faults]);

@@ -27,7 +27,7 @@ function answer(request: TrafficRequest): Promise<unknown> {
     case 'listenUdp':
       return listenUdp(request.port);
     case 'sendUdp':
-      return sendUdp(request.address, request.port, request.text, request.from);
+      return sendUdp(request);
     case 'heardUdp':
       return Promise.resolve(heard.get(request.port) ?? []);
   }
@@ -100,10 +100,16 @@ function listenUdp(port: number): Promise<void> {
   return new Promise((resolve) => socket.bind(port, () => resolve()));
 }
 
-function sendUdp(address: string, port: number, text: string, from?: string): Promise<string> {
+function sendUdp({
+  address,
+  port,
+  text,
+  from,
+  fromPort = 0,
+}: Extract<TrafficRequest, { readonly what: 'sendUdp' }>): Promise<string> {
   const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
   return new Promise((resolve) => {
-    socket.bind(0, from, () => {
+    socket.bind(fromPort, from, () => {
       socket.send(text, port, address, (error) => {
         socket.close();
         resolve(error === null ? 'sent' : String(error));

@@ -13,6 +13,7 @@ export type TrafficRequest =
       readonly port: number;
       readonly text: string;
       readonly from?: string | undefined;
+      readonly fromPort?: number | undefined;
     };
 
 /** How long a drop is waited for: a SYN's first retransmission comes after 1 s, so it is not part of it. */
@@ -86,8 +87,8 @@ export class Traffic {
     return this.#ask({ what: 'listenUdp', port });
   }
 
-  sendUdp(address: string, port: number, text: string, from?: string): Promise<unknown> {
-    return this.#ask({ what: 'sendUdp', address, port, text, from });
+  sendUdp(address: string, port: number, text: string, from?: string, fromPort?: number): Promise<unknown> {
+    return this.#ask({ what: 'sendUdp', address, port, text, from, fromPort });
   }
 
   heardUdp(port: number): Promise<unknown> {

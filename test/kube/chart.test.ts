@@ -136,6 +136,11 @@ describe("the operator's service account", () => {
     expect(right && (await isAllowed(right))).toBe(true);
   });
 
+  test('may hand over a range that is lent, by patch', async () => {
+    const [right] = may('patch', `ipblocks.${WEFT}`);
+    expect(right && (await isAllowed(right))).toBe(true);
+  });
+
   test('may read all that the operator follows', async () => {
     for (const kind of KINDS_READ) {
       for (const right of may(READ, kind)) expect([right, await isAllowed(right)]).toEqual([right, true]);
@@ -161,7 +166,7 @@ describe("the operator's service account", () => {
     ...may('create update delete', 'networkpolicies.networking.k8s.io'),
     ...may('create update patch delete', `meshservices.${WEFT}`),
     ...may('create update delete', `ippools.${WEFT}`),
-    ...may('update patch', `ipblocks.${WEFT}`),
+    ...may('update', `ipblocks.${WEFT}`),
     ...may('create update patch delete', 'httproutes.gateway.networking.k8s.io'),
     ...may('update', 'httproutes/status.gateway.networking.k8s.io'),
     ...may('impersonate', 'users'),

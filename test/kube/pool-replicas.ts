@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import type { IPBlock } from '../../src/api/generated/ipblock.ts';
 import type { IPPool } from '../../src/api/generated/ippool.ts';
 import type { Node } from '../../src/api/kubernetes.ts';
+import { Borrower, type BorrowerDeps } from '../../src/controllers/ippool/borrow.ts';
 import { BlockClaimer, type BlockRequest } from '../../src/controllers/ippool/claim.ts';
 import { runIPPoolControllers } from '../../src/controllers/ippool/run.ts';
 import { StatusWriter } from '../../src/kube/apply.ts';
@@ -12,6 +13,7 @@ import { Store } from '../../src/kube/store.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { overlaps, parseCidr } from '../../src/lib/ip.ts';
+import type { LendAnswer, LendAsk } from '../../src/model/ipam/loan.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import { silentLog } from '../kube-room/fake-clock.ts';
 import { connect, create, kube, makeNamespace, read, waitUntil } from './cluster.ts';
@@ -46,10 +48,17 @@ function startReplica(instance: string, namespace: string): BlockClaimer {
     stop.signal,
   );
   running.push(controllers);
-  return new BlockClaimer({ api, pools, blocks, nodes, serviceCidrs, log: silentLog });
+  const lend: BorrowerDeps['lend'] = (node, ask) => {
+    const lender = lenders.get(node);
+    return lender === undefined ? Promise.reject(new Error(`${node} is away`)) : lender(ask);
+  };
+  const borrower = new Borrower({ api, blocks, nodes, lend, log: silentLog });
+  return new BlockClaimer({ api, pools, blocks, nodes, serviceCidrs, borrower, log: silentLog });
 }
 
 const claimers: BlockClaimer[] = [];
+/** By node: how it answers when it is asked to lend. */
+export const lenders = new Map<string, (ask: LendAsk) => Promise<LendAnswer>>();
 
 /** Two replicas for the tests of one file, which start with nothing and leave nothing. */
 export function useReplicas(namespace: string): void {
@@ -63,6 +72,7 @@ export function useReplicas(namespace: string): void {
     )) {
       await api.request('DELETE', path);
     }
+    lenders.clear();
     await waitUntil('nothing is left', async () => (await kube('get', 'ipp,ipb,nodes', '-o', 'name')) === '');
   });
   afterAll(async () => {

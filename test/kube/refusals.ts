@@ -62,6 +62,11 @@ const NAT_CIDR = 'spec.natOutgoingExcept must have prefixes without host bits, f
 const NAT_FAMILY = 'each of spec.natOutgoingExcept must be of the family of spec.cidr';
 const NAT_NOTHING =
   'spec.natOutgoingExcept must be absent where spec.natOutgoing is false, as nothing is translated then';
+const NAT_EXCEPT_CIDR = 'spec.natOutgoingExcept must have prefixes without host bits, for example 192.168.0.0/16';
+const NAT_EXCEPT_FAMILY = 'each of spec.natOutgoingExcept must be of the family of spec.cidr';
+const MACVLAN_ONLY = 'spec.macvlan must be absent where spec.podNetwork is not Macvlan';
+const MACVLAN_FAMILY = 'spec.macvlan.gateway must be of the family of spec.cidr';
+const MACVLAN_GATEWAY = 'spec.macvlan.gateway must be an IP address, for example 192.168.10.1';
 const BLOCK_SIZE = 'spec.blockSize must be 20 to 30 for IPv4, 116 to 126 for IPv6';
 const BLOCK_NAME = "metadata.name must be spec.cidr with '.', ':' and '/' replaced by '-', for example 10-244-0-0-26";
 const MANUAL =
@@ -194,6 +199,27 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
     ]),
     ...wrong(pool, ['spec', 'natOutgoingExcept'], 'spec', NAT_FAMILY, [['fd00::/8'], ['192.168.0.0/16', '::/0']]),
     ...wrong(pool, ['spec', 'natOutgoing'], 'spec', NAT_NOTHING, [false]),
+    ...wrong(pool, ['spec', 'natOutgoingExcept', 0], 'spec.natOutgoingExcept[0]', NAT_EXCEPT_CIDR, [
+      ...NO_RANGES,
+      ...LONG_WRITTEN,
+    ]),
+    ...wrong(pool, ['spec', 'natOutgoingExcept'], 'spec', NAT_EXCEPT_FAMILY, [
+      ['2001:db8::/32'],
+      ['10.0.0.0/8', '::/0'],
+    ]),
+    ...wrong(pool6, ['spec', 'natOutgoingExcept'], 'spec', NAT_EXCEPT_FAMILY, [['10.0.0.0/8']]),
+    ...wrong(pool, ['spec', 'podNetwork'], 'spec', MACVLAN_ONLY, ['Routed', 'Bridge', undefined]),
+    ...wrong(pool, ['spec', 'macvlan', 'gateway'], 'spec', MACVLAN_FAMILY, ['fd00::1']),
+    ...wrong(pool, ['spec', 'macvlan', 'gateway'], 'spec.macvlan.gateway', MACVLAN_GATEWAY, [
+      '10.0.0',
+      '10.0.0.1/24',
+      'gw',
+    ]),
+    ...wrong(pool, ['spec', 'macvlan', 'parent'], 'spec.macvlan.parent', "should match '^[^/:\\s]+$'", [
+      'a b',
+      'a/b',
+      'a:b',
+    ]),
     ...wrong(pool, ['spec', 'assignment'], 'spec', MANUAL, ['Manual']),
     ...['nodeSelector', 'namespaceSelector'].flatMap((name) =>
       selector(pool, ['spec', name], `spec.${name}`, POOL_VALUES),
@@ -340,6 +366,8 @@ export const CHANGES: Readonly<Record<string, readonly Refusal[]>> = {
     ),
   ],
   IPBlock: [
+    ['lender', 'node-3'],
+    ['lender', undefined],
     ['cidr', '10.244.0.128/26'],
     ['poolName', 'other'],
     ['poolUid', 'p-2'],

@@ -176,11 +176,13 @@ const NO_REQUESTS: NodeRequests = {
   forgotten: async () => [],
   giveBack: async () => 'nothing is taken back here',
   known: async () => undefined,
+  loans: () => Promise.reject(new Error('no loans here')),
 };
 
 /** What the agent says of its addresses. */
 export const INSPECTION: NodeInspection = {
   blocks: ['10.42.0.0/26'],
+  lent: ['l1'],
   attachments: [
     {
       ...{ podUid: 'u1', containerId: 'c1', ifname: 'eth0', addresses: ['10.42.0.7'], hostInterface: 'weft1' },
@@ -228,6 +230,8 @@ export class Loopback {
       teardown: async ({ force }) => (force ? [] : ['a pod runs']),
       addresses: {
         inspect: async () => INSPECTION,
+        lend: async ({ uid, cidr }) =>
+          uid === undefined ? { cidr: `part of ${cidr}` } : { problem: `${uid} is taken` },
         repair: async (leases) => ({ done: leases.map(textOfLease), refused: ['the rest'] }),
       },
       log,

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DesiredTable } from '../../src/model/node/desired.ts';
 import { refId } from '../../src/model/node/desired-update.ts';
 import { RESOURCE_ORDER, type AddressSetIr, type ChainIr, type PodIr } from '../../src/model/node/ir.ts';
+import type { LendAsk } from '../../src/model/ipam/loan.ts';
 import type { NodeRequests } from '../../src/stream/operator-ports.ts';
 import { expandWorld, type WorldStep } from '../support/worlds.ts';
 import { Loopback, NODE, nodeIdentity, until } from './loopback.ts';
@@ -289,6 +290,7 @@ describe('what the node asks', () => {
       forgotten: () => new Promise(() => undefined),
       known: () => new Promise(() => undefined),
       giveBack: () => new Promise(() => undefined),
+      loans: () => new Promise(() => undefined),
     };
     const first = net.replica(smallTable(), { requests: silent });
     await until(() => asked.length === 2, 'the first is asked');
@@ -296,8 +298,11 @@ describe('what the node asks', () => {
     const certificate = net.agent.requests.certificate({ csrDer: new Uint8Array([1, 2, 3]), podUid: 'p1' });
     const known = net.agent.requests.known({ podUid: 'p1', addresses: P1 });
     const returned = net.agent.requests.giveBack({ cidr: 'fd00::/122', uid: 'b1' });
+    const loans = net.agent.requests.loans({ uids: ['l1', 'l2'], isLost: true });
     net.replica(smallTable(), {
       requests: {
+        loans: async (_node, { uids, isLost }) =>
+          isLost ? { over: uids.slice(1), loans: [{ uid: 'l3', cidr: 'fd00::4/127' }] } : { over: [], loans: [] },
         block: async (_node, request) => ({ cidr: JSON.stringify(request) }),
         giveBack: async (_node, { cidr, uid }) => `${uid}, which is ${cidr}, is in use`,
         forgotten: async (_node, { addresses }) => addresses,
@@ -315,6 +320,7 @@ describe('what the node asks', () => {
     expect(await certificate).toEqual({ problem: '3 bytes for p1' });
     expect(await forgotten).toEqual(['10.0.0.7']);
     await known;
+    expect(await loans).toEqual({ over: ['l2'], loans: [{ uid: 'l3', cidr: 'fd00::4/127' }] });
     expect(knownAsked).toEqual([{ podUid: 'p1', addresses: P1 }]);
   });
 
@@ -324,6 +330,16 @@ describe('what the node asks', () => {
     asker.abort(new Error('the runtime hung up'));
     await expect(block).rejects.toThrow('the runtime hung up');
   });
+});
+
+test('a range is lent, or why not is said; a node that is silent is not waited for for ever', async () => {
+  const replica = net.replica(smallTable());
+  await net.synced(replica);
+  const never = new AbortController().signal;
+  const lend = (ask: LendAsk, signal = never) => replica.client.lend(NODE, ask, signal);
+  expect(await lend({ cidr: '10.42.0.0/26' })).toEqual({ cidr: 'part of 10.42.0.0/26' });
+  expect(await lend({ uid: 'l9', cidr: '10.42.0.4/30' })).toEqual({ problem: 'l9 is taken' });
+  await expect(lend({ cidr: '10.42.0.0/26' }, AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
 });
 
 test('a teardown tells what could not be taken off', async () => {

@@ -4,7 +4,9 @@ import { type Family, hostCidr } from '../../lib/ip.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { PodIr } from '../../model/node/ir.ts';
 import { hostInterfaceName } from '../../model/node/names.ts';
+import { isPlain, type PodWiring } from '../../model/node/pod-wiring.ts';
 import type { NoAddress } from '../../model/ipam/lease.ts';
+import { requirePossible } from './link-limits.ts';
 import type { PodWaiter } from './pods.ts';
 import { type Attachment, CNI_ERROR, CniError, type CniRequest } from './request.ts';
 import { encodeAddResult } from './result.ts';
@@ -16,6 +18,10 @@ export interface PodAttachment extends Attachment {
   readonly hostInterface: string;
   /** One or both families, IPv4 first. */
   readonly addresses: readonly string[];
+  /** Absent: a plain routed link. */
+  readonly wiring?: PodWiring;
+  /** Behind another CNI: addresses that the node has for this pod beside its own. */
+  readonly nodeAddresses?: readonly string[];
 }
 
 export interface Allocation {
@@ -31,6 +37,7 @@ export interface LeaseWish extends Attachment {
   readonly pools: readonly string[];
   readonly families: readonly Family[];
   readonly fixed: readonly string[];
+  readonly wiring?: PodWiring;
 }
 
 /** Addresses of this node. */
@@ -187,7 +194,13 @@ export class Attacher {
     if (typeof pod.bandwidth === 'string') {
       throw new CniError(CNI_ERROR.annotationRefused, `pod ${name} can have no such limit: ${pod.bandwidth}`);
     }
-    const wish = { containerId, ifname, netns, podUid: pod.uid, ...pod.addressing };
+    const { link, ...addressing } = pod.addressing;
+    const wiring: PodWiring = { ...request.wiring, ...(link === undefined ? {} : { link }) };
+    const wish = {
+      ...{ containerId, ifname, netns, podUid: pod.uid, ...addressing },
+      ...(isPlain(wiring) ? {} : { wiring }),
+    };
+    requirePossible(name, pod, wiring);
     const leased = await this.#lease(wish, deadline, signal);
     const { attachment } = leased;
     // The link is made while the disk is waited for; it gets its address when that is written down.

@@ -1,11 +1,12 @@
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { CAPABILITIES } from './runtime-config.ts';
 
 /** Before other conflists in the order of names, which is how runtimes choose. */
 export const CONFLIST_NAME = '05-weft.conflist';
 
 /** 1.0.0 and no higher: containerd 1.6 and 1.7 refuse a list of 1.1.0. */
-const CONFLIST = { cniVersion: '1.0.0', name: 'weft', plugins: [{ type: 'weft', capabilities: {} }] };
+const CONFLIST = { cniVersion: '1.0.0', name: 'weft', plugins: [{ type: 'weft', capabilities: CAPABILITIES }] };
 
 export interface CniFolders {
   /** /etc/cni/net.d of the node. */

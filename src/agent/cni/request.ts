@@ -1,3 +1,6 @@
+import { isPlain, type PodWiring } from '../../model/node/pod-wiring.ts';
+import { parseRuntimeConfig } from './runtime-config.ts';
+
 /** CNI specification 1.1: what a runtime says to a plugin, as the shim passes it on. */
 
 export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS';
@@ -15,6 +18,10 @@ export interface CniRequest {
   readonly validAttachments: readonly Attachment[];
   /** The `prevResult` of CHECK: what ADD answered. */
   readonly previousAddresses: readonly string[];
+  /** The `prevResult` of ADD behind another plugin, as it came. */
+  readonly previousResult?: PreviousResult;
+  /** What the runtime asks for beside an address; absent: nothing. */
+  readonly wiring?: PodWiring;
 }
 
 /** From CNI_ARGS, as kubelet's runtimes set them. */
@@ -23,6 +30,11 @@ export interface PodReference {
   readonly name: string;
   /** Absent under runtimes that do not pass K8S_POD_UID. For a static pod this is its configuration hash. */
   readonly uid?: string;
+}
+
+/** What another plugin has answered, as far as it is read. */
+export interface PreviousResult {
+  readonly ips?: readonly { readonly address?: string; readonly gateway?: string }[];
 }
 
 export interface Attachment {
@@ -45,6 +57,7 @@ export const CNI_ERROR = {
   wiringFailed: 101,
   checkFailed: 102,
   annotationRefused: 103,
+  linkImpossible: 104,
 } as const;
 
 /** A refusal that reaches the runtime, and through it the pod's events. */
@@ -62,6 +75,8 @@ export class CniError extends Error {
 
 const COMMANDS: readonly CniCommand[] = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS'];
 export const SUPPORTED_VERSIONS: readonly string[] = ['0.4.0', '1.0.0', '1.1.0'];
+/** Older lists of other CNIs, whose results go through unchanged. */
+const CHAINED_VERSIONS: readonly string[] = ['0.3.0', '0.3.1', ...SUPPORTED_VERSIONS];
 /** Names of files and interfaces are made from these: nothing else may be in them. */
 const CONTAINER_ID = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,255}$/;
 const IFNAME = /^[^/:\s]{1,15}$/;
@@ -84,7 +99,9 @@ export function parseCniRequest(text: string): CniRequest {
   }
   const config = parseConfig(text.slice(end + 2));
   const cniVersion = textField(config, 'cniVersion') ?? '1.0.0';
-  if (!SUPPORTED_VERSIONS.includes(cniVersion)) {
+  const previousResult = parsePreviousResult(config['prevResult']);
+  const isSupported = (previousResult === undefined ? SUPPORTED_VERSIONS : CHAINED_VERSIONS).includes(cniVersion);
+  if (!isSupported) {
     const supported = SUPPORTED_VERSIONS.join(', ');
     throw new CniError(CNI_ERROR.incompatibleVersion, `cniVersion must be one of ${supported}; it is '${cniVersion}'`);
   }
@@ -105,6 +122,8 @@ export function parseCniRequest(text: string): CniRequest {
   if (command === 'ADD' && pod === undefined) {
     throw new CniError(CNI_ERROR.invalidEnvironment, 'CNI_ARGS must hold K8S_POD_NAMESPACE and K8S_POD_NAME');
   }
+  const wiring = command === 'ADD' ? parseRuntimeConfig(config['runtimeConfig']) : {};
+  if (typeof wiring === 'string') throw new CniError(CNI_ERROR.invalidConfig, wiring);
   return {
     command,
     cniVersion,
@@ -114,6 +133,8 @@ export function parseCniRequest(text: string): CniRequest {
     pod,
     validAttachments: attachmentsOf(config),
     previousAddresses: addressesOf(config),
+    ...(isPlain(wiring) ? {} : { wiring }),
+    ...(previousResult === undefined ? {} : { previousResult }),
   };
 }
 
@@ -158,6 +179,17 @@ function addressesOf(config: Readonly<Record<string, unknown>>): string[] {
   const { prevResult } = config;
   if (!isRecord(prevResult) || !Array.isArray(prevResult['ips'])) return [];
   return prevResult['ips'].filter(isRecord).flatMap((ip) => textField(ip, 'address') ?? []);
+}
+
+function parsePreviousResult(value: unknown): PreviousResult | undefined {
+  if (!isRecord(value)) return undefined;
+  const { ips = [] } = value;
+  const isIp = (ip: unknown) =>
+    isRecord(ip) && [ip['address'], ip['gateway']].every((text) => text === undefined || typeof text === 'string');
+  if (!Array.isArray(ips) || !ips.every(isIp)) {
+    throw new CniError(CNI_ERROR.decode, 'prevResult.ips must be a list of objects whose address and gateway are text');
+  }
+  return value as PreviousResult;
 }
 
 function textField(object: Readonly<Record<string, unknown>>, name: string): string | undefined {

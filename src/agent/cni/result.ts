@@ -1,4 +1,5 @@
 import { familyOf, hostCidr } from '../../lib/ip.ts';
+import type { PodWiring } from '../../model/node/pod-wiring.ts';
 import { POD_GATEWAYS } from '../dataplane/pod-addressing.ts';
 
 const EVERYWHERE = { 4: '0.0.0.0/0', 6: '::/0' } as const;
@@ -9,8 +10,10 @@ export function encodeAddResult(attachment: {
   readonly ifname: string;
   readonly netns: string;
   readonly addresses: readonly string[];
+  readonly wiring?: PodWiring;
 }): object {
   const families = attachment.addresses.map(familyOf);
+  if (attachment.wiring?.link?.kind === 'Macvlan') return macvlanResult(attachment, attachment.wiring.link.networks);
   return {
     interfaces: [{ name: attachment.hostInterface }, { name: attachment.ifname, sandbox: attachment.netns }],
     ips: attachment.addresses.map((address) => ({
@@ -19,6 +22,27 @@ export function encodeAddResult(attachment: {
       gateway: POD_GATEWAYS[familyOf(address)],
     })),
     routes: families.map((family) => ({ dst: EVERYWHERE[family], gw: POD_GATEWAYS[family] })),
+    dns: {},
+  };
+}
+
+/** Of a link that has no end on the node. */
+function macvlanResult(
+  {
+    ifname,
+    netns,
+    addresses,
+  }: { readonly ifname: string; readonly netns: string; readonly addresses: readonly string[] },
+  networks: readonly { readonly cidr: string; readonly gateway?: string }[],
+): object {
+  const own = networks.filter(({ cidr }) => addresses.map(familyOf).includes(familyOf(cidr)));
+  return {
+    interfaces: [{ name: ifname, sandbox: netns }],
+    ips: addresses.map((address) => ({ interface: 0, address: hostCidr(address) })),
+    routes: own.flatMap(({ cidr, gateway }) => [
+      { dst: cidr },
+      ...(gateway === undefined ? [] : [{ dst: EVERYWHERE[familyOf(gateway)], gw: gateway }]),
+    ]),
     dns: {},
   };
 }

@@ -1,5 +1,5 @@
-import { POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../model/node/names.ts';
-import { listLinks } from './netlink/link.ts';
+import { BRIDGE_PREFIX, MACVLAN_PREFIX, POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../model/node/names.ts';
+import { type Link, listLinks } from './netlink/link.ts';
 import { listNeighbours, neighbourText } from './netlink/neighbour.ts';
 import { encodeRouteRemoval, listRoutes, routeText } from './netlink/route.ts';
 import type { Netns } from './netns.ts';
@@ -38,8 +38,15 @@ export async function removeAll(host: Netns): Promise<void> {
 }
 
 function ownLinks(host: Netns) {
-  return listLinks(host.rtnetlink).filter(
-    ({ name, kind }) =>
-      (name.startsWith(POD_INTERFACE_PREFIX) && kind === 'veth') || (name === VXLAN_INTERFACE && kind === 'vxlan'),
+  return listLinks(host.rtnetlink).filter(isOwnLink);
+}
+
+/** Whether Weft has made the link, by its name and kind. */
+export function isOwnLink({ name, kind }: Pick<Link, 'name' | 'kind'>): boolean {
+  return (
+    (name.startsWith(POD_INTERFACE_PREFIX) && kind === 'veth') ||
+    (name === VXLAN_INTERFACE && kind === 'vxlan') ||
+    (name.startsWith(BRIDGE_PREFIX) && kind === 'bridge') ||
+    (name.startsWith(MACVLAN_PREFIX) && kind === 'macvlan')
   );
 }

@@ -123,7 +123,7 @@ function synchronous<T>(work: () => T): T {
 }
 
 /** Of a namespace that is only named to the kernel; the caller's to close. @throws NetnsError */
-export function openNetnsFile(path: string): number {
+function openNetnsFile(path: string): number {
   try {
     return openSync(path, 'r');
   } catch (cause) {

@@ -15,6 +15,8 @@ export interface PodLink {
   readonly addresses: readonly string[];
   /** Bytes; the underlay's less the encapsulation's. */
   readonly mtu: number;
+  /** That the node's end is a port of; absent: the node's end is a way of its own. */
+  readonly bridge?: string;
   /** To the pod, and from it; absent: no limit. */
   readonly ingressBitsPerSecond?: number;
   readonly egressBitsPerSecond?: number;

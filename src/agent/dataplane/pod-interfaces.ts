@@ -1,7 +1,8 @@
 import { compareIps, hostCidr } from '../../lib/ip.ts';
-import { POD_INTERFACE_PREFIX } from '../../model/node/names.ts';
-import { listLinks } from './netlink/link.ts';
 import { encodeRouteRemoval, listRoutes } from './netlink/route.ts';
+import { BRIDGE_PREFIX, POD_INTERFACE_PREFIX } from '../../model/node/names.ts';
+import { addressesByPort } from './bridge.ts';
+import { type Link, listLinks } from './netlink/link.ts';
 import type { Netns } from './netns.ts';
 import { applyRequests } from './reconcile-entries.ts';
 
@@ -12,6 +13,8 @@ export interface PodInterface {
   readonly mtu: number;
   /** That the node's routes lead to, IPv4 first; none when there are none (an ADD that was killed half-way). */
   readonly addresses: readonly string[];
+  /** That it is a port of; absent: it is a way of its own. */
+  readonly bridge?: string;
 }
 
 /** All host ends of this node, whoever remembers them: for garbage collection and for rebuilding a lost journal. */
@@ -22,9 +25,24 @@ export function listPodInterfaces(host: Netns): PodInterface[] {
     if (destination !== hostCidr(address) || interfaceIndex === undefined) continue;
     addresses.set(interfaceIndex, [...(addresses.get(interfaceIndex) ?? []), address].sort(compareIps));
   }
-  return listLinks(host.rtnetlink)
+  const links = listLinks(host.rtnetlink);
+  const isBridge = ({ name, kind }: Link) => name.startsWith(BRIDGE_PREFIX) && kind === 'bridge';
+  const bridges = new Map(links.filter(isBridge).map((bridge) => [bridge.index, bridge]));
+  for (const bridge of bridges.values()) {
+    const routed = new Set(addresses.get(bridge.index));
+    for (const [port, own] of addressesByPort(host, bridge)) {
+      addresses.set(
+        port,
+        own.filter((address) => routed.has(address)),
+      );
+    }
+  }
+  return links
     .filter(({ name, kind }) => name.startsWith(POD_INTERFACE_PREFIX) && kind === 'veth')
-    .map(({ name, index, mtu }) => ({ name, index, mtu, addresses: addresses.get(index) ?? [] }))
+    .map(({ name, index, mtu, masterIndex = 0 }) => {
+      const bridge = bridges.get(masterIndex)?.name;
+      return { name, index, mtu, addresses: addresses.get(index) ?? [], ...(bridge === undefined ? {} : { bridge }) };
+    })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

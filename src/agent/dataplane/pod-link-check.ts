@@ -1,6 +1,6 @@
 import { hostCidr } from '../../lib/ip.ts';
 import { listAddresses } from './netlink/address.ts';
-import type { Link } from './netlink/link.ts';
+import { findLink, type Link } from './netlink/link.ts';
 import { listNeighbours, type Neighbour, neighbourText } from './netlink/neighbour.ts';
 import { listRoutes, type Route, routeText } from './netlink/route.ts';
 import { Netns, NetnsError } from './netns.ts';
@@ -29,6 +29,10 @@ export function checkPod(host: Netns, pod: PodLink): string[] {
     const pair = findPair(host, inside, pod);
     if (pair === undefined) return [`the pod's ${pod.ifname} and the node's ${pod.hostInterface} are not a pair`];
     const { hostEnd, podEnd } = pair;
+    const way = pod.bridge === undefined ? hostEnd : findLink(host.rtnetlink, pod.bridge);
+    if (way === undefined || (way !== hostEnd && hostEnd.masterIndex !== way.index)) {
+      return [`${hostEnd.name} is no port of ${pod.bridge}`];
+    }
     return [
       ...linkFaults(podEnd, pod.mtu, podMac(pod)),
       ...linkFaults(hostEnd, pod.mtu, HOST_END_MAC),
@@ -36,16 +40,16 @@ export function checkPod(host: Netns, pod: PodLink): string[] {
       ...rateLimitFaults(inside.rtnetlink, podEnd, pod.egressBitsPerSecond),
       ...rateLimitFaults(host.rtnetlink, hostEnd, pod.ingressBitsPerSecond),
       ...routeFaults('the pod', inside, podEnd, podRoutes(pod, podEnd.index)),
-      ...routeFaults('the node', host, hostEnd, hostRoutes(pod, hostEnd.index)),
+      ...routeFaults('the node', host, way, hostRoutes(pod, way.index)),
       ...neighbourFaults('the pod', inside, podEnd, podNeighbours(pod, podEnd.index)),
-      ...neighbourFaults('the node', host, hostEnd, hostNeighbours(pod, hostEnd.index)),
+      ...neighbourFaults('the node', host, way, hostNeighbours(pod, way.index)),
     ];
   } finally {
     inside.close();
   }
 }
 
-function linkFaults(link: Link, mtu: number, mac: string): string[] {
+export function linkFaults(link: Link, mtu: number, mac: string): string[] {
   return [
     ...(link.up ? [] : [`${link.name} is down`]),
     ...(link.mtu === mtu ? [] : [`${link.name} has MTU ${link.mtu} instead of ${mtu}`]),
@@ -53,7 +57,7 @@ function linkFaults(link: Link, mtu: number, mac: string): string[] {
   ];
 }
 
-function addressFaults(inside: Netns, podEnd: Link, addresses: readonly string[]): string[] {
+export function addressFaults(inside: Netns, podEnd: Link, addresses: readonly string[]): string[] {
   const present = listAddresses(inside.rtnetlink)
     .filter(({ index, address }) => index === podEnd.index && !address.startsWith('fe80:'))
     .map((entry) => `${entry.address}/${entry.prefixLength}`);
@@ -62,13 +66,13 @@ function addressFaults(inside: Netns, podEnd: Link, addresses: readonly string[]
   return [`${podEnd.name} has ${present.join(', ') || 'no address'} instead of ${wanted.join(', ')}`];
 }
 
-function routeFaults(whose: string, netns: Netns, link: Link, wanted: readonly Route[]): string[] {
+export function routeFaults(whose: string, netns: Netns, link: Link, wanted: readonly Route[]): string[] {
   const present = new Set(listRoutes(netns.rtnetlink, { ours: true }).map(routeText));
   const missing = wanted.map(routeText).filter((route) => !present.has(route));
   return missing.map((route) => `${whose} lacks route ${withName(route, link)}`);
 }
 
-function neighbourFaults(whose: string, netns: Netns, link: Link, wanted: readonly Neighbour[]): string[] {
+export function neighbourFaults(whose: string, netns: Netns, link: Link, wanted: readonly Neighbour[]): string[] {
   const present = new Set(listNeighbours(netns.rtnetlink, 'arp', link.index).map(neighbourText));
   const missing = wanted.map(neighbourText).filter((text) => !present.has(text));
   return missing.map((text) => `${whose} lacks ${withName(text, link)}`);

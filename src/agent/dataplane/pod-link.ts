@@ -1,5 +1,5 @@
-import { closeSync } from 'node:fs';
 import { familyOf } from '../../lib/ip.ts';
+import { isBridged, joinBridge } from './bridge.ts';
 import { encodeAddressCorrections, listAddresses } from './netlink/address.ts';
 import { type Attribute, encodeAttributes, macBytes, text, u32 } from './netlink/codec.ts';
 import { IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_NET_NS_FD, VETH_INFO_PEER } from './netlink/constants.ts';
@@ -16,7 +16,7 @@ import {
 } from './netlink/link.ts';
 import { encodeNeighbour } from './netlink/neighbour.ts';
 import { encodeRoute } from './netlink/route.ts';
-import { Netns, openNetnsFile } from './netns.ts';
+import { Netns } from './netns.ts';
 import {
   HOST_END_MAC,
   hostNeighbours,
@@ -30,18 +30,14 @@ import { correctRateLimit } from './shaping.ts';
 import { applySysctls, quietIpv6, type Sysctls, withoutIpv6 } from './sysctl.ts';
 
 /**
- * Makes a pod's veth pair, down, its far end in the pod's namespace: the half of `wirePod` that takes the kernel
- * longest, while other things are waited for. False when either name is taken.
+ * Makes a pod's veth pair, down, its far end in the pod's namespace, with its settings: the half of `wirePod` that
+ * takes the kernel longest, while other things are waited for. False when either name is taken.
  *
  * @throws NetnsError, NetlinkError as `wirePod`.
  */
 export function makePair(host: Netns, pod: PodLink): boolean {
-  const inside = openNetnsFile(pod.netnsPath);
-  try {
-    return tryCreatePair(host, inside, pod);
-  } finally {
-    closeSync(inside);
-  }
+  using inside = Netns.open(pod.netnsPath);
+  return tryMakePair(host, inside, pod);
 }
 
 /**
@@ -60,7 +56,7 @@ export function makePair(host: Netns, pod: PodLink): boolean {
 export function wirePod(host: Netns, pod: PodLink, isMade = false): void {
   using inside = Netns.open(pod.netnsPath);
   // Mostly there is nothing yet: to try costs less than to look.
-  const isNew = isMade || tryCreatePair(host, inside.fd, pod) || replaceStranger(host, inside, pod);
+  const isNew = isMade || tryMakePair(host, inside, pod) || replaceStranger(host, inside, pod);
   try {
     const { hostEnd, podEnd } = isNew ? newPair(host, pod) : requirePair(host, inside, pod);
     writePodSide(inside, podEnd, pod, isNew);
@@ -72,15 +68,15 @@ export function wirePod(host: Netns, pod: PodLink, isMade = false): void {
 }
 
 /** Lets the node reach the pod from 127.0.0.1 through a port of its own. The table of such ports keeps pods from it. */
-export function takeLoopback(host: Netns, { hostInterface }: Pick<PodLink, 'hostInterface'>): void {
-  applySysctls(host, { [`ipv4/conf/${hostInterface}/route_localnet`]: '1' });
+export function takeLoopback(host: Netns, { hostInterface, bridge = hostInterface }: PodLink): void {
+  applySysctls(host, { [`ipv4/conf/${bridge}/route_localnet`]: '1' });
 }
 
 /** Makes the pair anew where the host end leads elsewhere; false when it is the pod's already. */
 function replaceStranger(host: Netns, inside: Netns, pod: PodLink): boolean {
   if (findPair(host, inside, pod) !== undefined) return false;
   deleteIfThere(host, pod.hostInterface);
-  if (tryCreatePair(host, inside.fd, pod)) return true;
+  if (tryMakePair(host, inside, pod)) return true;
   // The host end's name was free: it is the pod's end that is in the way.
   const reason = `${pod.netnsPath} has an interface '${pod.ifname}' that is not Weft's; delete the pod to get a new one`;
   throw new Error(`cannot connect ${pod.hostInterface}: ${reason}`);
@@ -144,13 +140,13 @@ function requirePair(host: Netns, inside: Netns, pod: PodLink): Pair {
   return pair;
 }
 
-/** False when either name is taken. @param inside open file of the pod's namespace. */
-function tryCreatePair(host: Netns, inside: number, pod: PodLink): boolean {
+/** False when either name is taken. */
+function tryMakePair(host: Netns, inside: Netns, pod: PodLink): boolean {
   const peer = encodeAttributes([
     [IFLA_IFNAME, text(pod.ifname)],
     [IFLA_MTU, u32(pod.mtu)],
     [IFLA_ADDRESS, macBytes(podMac(pod))],
-    [IFLA_NET_NS_FD, u32(inside)],
+    [IFLA_NET_NS_FD, u32(inside.fd)],
   ]);
   const data = linkData([[VETH_INFO_PEER, Buffer.concat([linkHeader(), peer])]]);
   const own: Attribute[] = [
@@ -159,19 +155,28 @@ function tryCreatePair(host: Netns, inside: number, pod: PodLink): boolean {
   ];
   try {
     host.rtnetlink.request(encodeLinkCreation(pod.hostInterface, 'veth', data, own));
-    return true;
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return false;
     throw error;
   }
+  try {
+    applySysctls(inside, ipv6Sysctls(pod.ifname, pod.addresses), true);
+    applySysctls(host, hostEndSysctls(pod), true);
+  } catch (error) {
+    deleteIfThere(host, pod.hostInterface);
+    throw error;
+  }
+  return true;
 }
 
 function writePodSide(inside: Netns, podEnd: Link, pod: PodLink, isNew: boolean): void {
   const { rtnetlink } = inside;
-  if (!isNew) correctLink(rtnetlink, podEnd, { mtu: pod.mtu, mac: podMac(pod) });
+  if (!isNew) {
+    correctLink(rtnetlink, podEnd, { mtu: pod.mtu, mac: podMac(pod) });
+    // After the MTU: one below 1280 takes IPv6 and its settings away, a larger one brings back their defaults.
+    applySysctls(inside, ipv6Sysctls(pod.ifname, pod.addresses));
+  }
   correctRateLimit(rtnetlink, podEnd, pod.egressBitsPerSecond, isNew);
-  // After the MTU: one below 1280 takes IPv6 and its settings away, a larger one brings back their defaults.
-  applySysctls(inside, ipv6Sysctls(pod.ifname, pod.addresses), isNew);
   rtnetlink.requestAll([
     ...encodeLinkCorrections(podEnd, { up: true }),
     ...encodeAddressCorrections(podEnd, pod.addresses, isNew ? [] : listAddresses(rtnetlink)),
@@ -182,13 +187,16 @@ function writePodSide(inside: Netns, podEnd: Link, pod: PodLink, isNew: boolean)
 
 function writeHostSide(host: Netns, hostEnd: Link, pod: PodLink, isNew: boolean): void {
   const { rtnetlink } = host;
-  if (!isNew) correctLink(rtnetlink, hostEnd, { mtu: pod.mtu, mac: HOST_END_MAC });
+  if (!isNew) {
+    correctLink(rtnetlink, hostEnd, { mtu: pod.mtu, mac: HOST_END_MAC });
+    applySysctls(host, hostEndSysctls(pod));
+  }
   correctRateLimit(rtnetlink, hostEnd, pod.ingressBitsPerSecond, isNew);
-  applySysctls(host, hostEndSysctls(pod), isNew);
+  const { index } = isBridged(pod) ? joinBridge(host, hostEnd, pod) : hostEnd;
   rtnetlink.requestAll([
     ...encodeLinkCorrections(hostEnd, { up: true }),
-    ...hostNeighbours(pod, hostEnd.index).map(encodeNeighbour),
-    ...hostRoutes(pod, hostEnd.index).map(encodeRoute),
+    ...hostNeighbours(pod, index).map(encodeNeighbour),
+    ...hostRoutes(pod, index).map(encodeRoute),
   ]);
 }
 

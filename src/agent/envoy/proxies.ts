@@ -196,7 +196,8 @@ export class Proxies implements PodMesh {
 
   #redirect(proxy: Proxy, { proxyUid, probePorts }: PodMeshIr): void {
     const node = this.#deps.resources.get('node', 'self');
-    const hostAddresses = [...(node?.addresses ?? []), ...(node?.tunnelAddresses ?? [])];
+    const { nodeAddresses = [] } = proxy.attachment;
+    const hostAddresses = [...(node?.addresses ?? []), ...(node?.tunnelAddresses ?? []), ...nodeAddresses];
     const { inbound: inboundPort, outbound: outboundPort, ready } = PROXY_PORT;
     const redirect = { proxyUid, inboundPort, outboundPort, hostAddresses, probePorts, excludedInboundPorts: [ready] };
     const text = JSON.stringify(redirect);

@@ -14,6 +14,7 @@ import {
   withBlocks,
 } from '../../model/ipam/lease.ts';
 import { type LeaseEntry, parseJournalEntry } from '../../model/ipam/lease-journal.ts';
+import { endLoans, learnLoans, lend, type LendAnswer, type Loan, proposeLoan } from '../../model/ipam/loan.ts';
 import { entriesOf, rebuild, replay } from '../../model/ipam/lease-replay.ts';
 import {
   applyEntry,
@@ -25,6 +26,7 @@ import {
   type LeaseState,
 } from '../../model/ipam/lease-state.ts';
 import { hostInterfaceName, POD_INTERFACE_PREFIX } from '../../model/node/names.ts';
+import { isPlain, type PodWiring } from '../../model/node/pod-wiring.ts';
 import type { Allocation, LeaseBook, LeaseWish, PodAttachment } from '../cni/attach.ts';
 import type { Attachment } from '../cni/request.ts';
 import { Journal } from './journal.ts';
@@ -51,7 +53,8 @@ export class NodeLeases implements LeaseBook {
     const rebuilt = lost ? rebuild(cidrs, live(), clock.now()) : undefined;
     if (rebuilt !== undefined) journal.rewrite(rebuilt);
     const known = rebuilt ?? entries.flatMap((entry) => parseJournalEntry(entry) ?? []);
-    this.#state = withBlocks(replay(known, clock.now()), blocks);
+    this.#state = replay(known, clock.now());
+    this.setBlocks(blocks);
   }
 
   setBlocks(blocks: readonly LeasableBlock[]): void {
@@ -72,6 +75,45 @@ export class NodeLeases implements LeaseBook {
   async closeBlock(uid: string): Promise<void> {
     const { state, entries } = closeBlock(this.#state, uid);
     await this.#write(entries, state);
+  }
+
+  /** Whether what this node has lent is to be asked, as its journal was lost. */
+  get isUnsure(): boolean {
+    return this.#state.isUnsure;
+  }
+
+  /** Nothing is leased of blocks that there are, until it is known what of them is lent: others would not help. */
+  get isBlind(): boolean {
+    return this.#state.isBlind;
+  }
+
+  /** Uids of the IPBlocks that are cut from this node's. */
+  lent(): readonly string[] {
+    return [...this.#state.lent.keys()];
+  }
+
+  proposeLoan(block: string): LendAnswer {
+    return proposeLoan(this.#state, block, this.#clock.now());
+  }
+
+  /** Resolves when nothing of the range will be leased, whatever happens; text: why it is not lent. */
+  async lend(loan: Loan): Promise<string | undefined> {
+    const change = lend(this.#state, loan, this.#clock.now());
+    if (typeof change === 'string') return change;
+    await this.#write(change.entries, change.state);
+    return undefined;
+  }
+
+  /** Those loans have ended. */
+  endLoans(uids: readonly string[]): void {
+    const { state, entries } = endLoans(this.#state, uids, this.#clock.now());
+    this.#commit(entries, state);
+  }
+
+  /** What is lent is known again; to be followed by `setBlocks`. */
+  learnLoans(loans: readonly Loan[]): void {
+    const { state, entries } = learnLoans(this.#state, loans);
+    this.#commit(entries, state);
   }
 
   allocate(wish: LeaseWish): Allocation | NoAddress {
@@ -160,16 +202,19 @@ export class NodeLeases implements LeaseBook {
 }
 
 /** A lease as a live interface shows it: whose it is has to be found out. */
-export function rebuiltLease(hostInterface: string, address: string): Lease {
-  return { podUid: `${UNKNOWN_POD}${hostInterface}`, ifname: 'eth0', containerId: hostInterface, address };
+export function rebuiltLease(hostInterface: string, address: string, wiring: PodWiring = {}): Lease {
+  const lease = { podUid: `${UNKNOWN_POD}${hostInterface}`, ifname: 'eth0', containerId: hostInterface, address };
+  return isPlain(wiring) ? lease : { ...lease, wiring };
 }
 
 /** @param leases of one attachment, at least one. */
 function attachmentOf(leases: readonly Lease[]): PodAttachment {
   const [first] = leases;
   if (first === undefined) throw new Error('an attachment has at least one lease');
-  const { podUid, containerId, ifname, netns = '' } = first;
+  const { podUid, containerId, ifname, netns = '', wiring } = first;
   const isRebuilt = containerId.startsWith(POD_INTERFACE_PREFIX) && containerId.length === HOST_INTERFACE_LENGTH;
   const hostInterface = isRebuilt ? containerId : hostInterfaceName(containerId, ifname);
-  return { podUid, containerId, ifname, netns, addresses: leases.map(({ address }) => address), hostInterface };
+  const addresses = leases.map(({ address }) => address);
+  const plain = { podUid, containerId, ifname, netns, addresses, hostInterface };
+  return wiring === undefined ? plain : { ...plain, wiring };
 }

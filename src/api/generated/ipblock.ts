@@ -11,7 +11,7 @@ export interface IPBlock {
   readonly spec: IPBlockSpec;
 }
 /**
- * Which range, of which pool, and whose. It cannot be changed.
+ * Which range, of which pool, and whose. It cannot be changed, but that a node lends what it was cut from.
  */
 export interface IPBlockSpec {
   /**
@@ -34,4 +34,8 @@ export interface IPBlockSpec {
    * UID of that Node: one of the same name made later is another.
    */
   readonly nodeUid: string;
+  /**
+   * Name of the Node out of whose block the range is borrowed; absent: a block of its own. While it is nodeName too, the lender has not agreed yet.
+   */
+  readonly lender?: string;
 }

@@ -33,6 +33,10 @@ export interface IPPoolSpec {
    */
   readonly assignment?: 'Automatic' | 'Manual';
   /**
+   * Enabled: where no block of the pool is left, a node that needs addresses borrows some that are free in another node's block. Disabled: every address stays with the node whose block it is in, and such a node's pods wait. What is borrowed already stays so until it is given back.
+   */
+  readonly borrowing?: 'Enabled' | 'Disabled';
+  /**
    * Nodes whose pods may get addresses of the pool; absent, all.
    */
   readonly nodeSelector?: LabelSelector;
@@ -44,6 +48,23 @@ export interface IPPoolSpec {
    * Ranges within cidr that no pod gets, for example 10.244.0.0/28. They must not overlap.
    */
   readonly reserved?: readonly string[];
+  /**
+   * How pods of the pool are linked to their node. Routed: a link for each, without anything between. Bridge: by ports of a bridge of the node, which hands everything to the node, so that policies hold as with Routed; pods hear no broadcasts of each other. A pod that may use pools of both gets Routed, unless its annotation weft.dev/pod-network says another. Pods keep the link that they were made with. Macvlan: pods are machines of their own in the network of an interface of the node, of which cidr is a part. The node does not see what they send, so that no policy can hold for them: a pod that a policy selects does not start, and is cut off when it runs.
+   */
+  readonly podNetwork?: 'Routed' | 'Bridge' | 'Macvlan';
+  /**
+   * Of podNetwork Macvlan.
+   */
+  readonly macvlan?: {
+    /**
+     * The interface, of this name on each node. Absent, the one that holds the node's address.
+     */
+    readonly parent?: string;
+    /**
+     * The way out of that network, of the family of cidr. Absent, pods reach cidr and their node only.
+     */
+    readonly gateway?: string;
+  };
   /**
    * Whether traffic from the pool to addresses outside of every pool gets the node's address as its source. Without it, the network around the cluster must route the pool.
    */

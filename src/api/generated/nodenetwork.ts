@@ -44,6 +44,23 @@ export interface NodeNetworkStatus {
     readonly kernel?: string;
   };
   /**
+   * Other nodes that packets of this node's pods do not reach, the first hundred by name. All others they do reach, in their full size; how many there are, kubectl get nn says.
+   */
+  readonly peerFaults?: {
+    /**
+     * Name of the other node.
+     */
+    readonly node: string;
+    /**
+     * Of the packets: 4 or 6.
+     */
+    readonly family: 4 | 6;
+    /**
+     * Unreachable: none arrives. TooSmall: small ones arrive, pods' largest do not.
+     */
+    readonly fault: 'Unreachable' | 'TooSmall';
+  }[];
+  /**
    * What the node's BGP says; absent while it speaks none.
    */
   readonly bgp?: {

@@ -537,6 +537,11 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
             "type": "string",
             "minLength": 1,
             "maxLength": 64
+          },
+          "lender": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 253
           }
         }
       }
@@ -602,6 +607,14 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               "Manual"
             ],
             "default": "Automatic"
+          },
+          "borrowing": {
+            "type": "string",
+            "enum": [
+              "Enabled",
+              "Disabled"
+            ],
+            "default": "Enabled"
           },
           "nodeSelector": {
             "type": "object",
@@ -712,6 +725,32 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               "type": "string",
               "minLength": 5,
               "maxLength": 43
+            }
+          },
+          "podNetwork": {
+            "type": "string",
+            "enum": [
+              "Routed",
+              "Bridge",
+              "Macvlan"
+            ],
+            "default": "Routed"
+          },
+          "macvlan": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "parent": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 15,
+                "pattern": "^[^/:\\s]+$"
+              },
+              "gateway": {
+                "type": "string",
+                "minLength": 2,
+                "maxLength": 39
+              }
             }
           },
           "natOutgoing": {
@@ -1838,6 +1877,40 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               "kernel": {
                 "type": "string",
                 "maxLength": 128
+              }
+            }
+          },
+          "peerFaults": {
+            "type": "array",
+            "maxItems": 100,
+            "items": {
+              "type": "object",
+              "required": [
+                "node",
+                "family",
+                "fault"
+              ],
+              "additionalProperties": false,
+              "properties": {
+                "node": {
+                  "type": "string",
+                  "maxLength": 253
+                },
+                "family": {
+                  "type": "integer",
+                  "enum": [
+                    4,
+                    6
+                  ],
+                  "minimum": 4
+                },
+                "fault": {
+                  "type": "string",
+                  "enum": [
+                    "Unreachable",
+                    "TooSmall"
+                  ]
+                }
               }
             }
           },

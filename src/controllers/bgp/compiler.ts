@@ -10,6 +10,7 @@ import { type BgpNode, bgpNodeOf } from '../../model/bgp/bgp-node.ts';
 import { type PasswordOf, peerProblem, usablePeer } from '../../model/bgp/peer-problem.ts';
 import { type BgpWorld, sessionsOf } from '../../model/bgp/sessions.ts';
 import { translateBgp } from '../../model/bgp/translate-bgp.ts';
+import { isUnagreed, lentRanges } from '../../model/ipam/borrowed.ts';
 import type { DesiredTable } from '../../model/node/desired.ts';
 import type { BgpSessionIr } from '../../model/node/ir.ts';
 import type { Problem } from '../../model/problem.ts';
@@ -154,7 +155,10 @@ export class BgpCompiler {
   #putNodes(configuration: BGPConfigurationSpec, nodes: readonly BgpNode[], isAnew: boolean): void {
     const { stores, table } = this.#deps;
     const pools = stores.pools.list();
-    const blocks = Map.groupBy(stores.blocks.list(), ({ spec }) => spec.nodeUid);
+    const all = stores.blocks.list();
+    const lent = lentRanges(all);
+    const agreed = all.filter((block) => !isUnagreed(block));
+    const blocks = Map.groupBy(agreed, ({ spec }) => spec.nodeUid);
     const { everywhere } = this.#services;
     const poolFacts = pools.map(({ metadata, spec }) => [metadata.name, metadata.labels, spec.cidr]);
     const shared = shortHash(JSON.stringify([everywhere, poolFacts]));
@@ -162,11 +166,11 @@ export class BgpCompiler {
     for (const node of nodes) {
       const own = blocks.get(node.uid) ?? [];
       const local = this.#services.of(node.name);
-      const text = shared + JSON.stringify([local, own.map(({ spec }) => spec)]);
+      const text = shared + JSON.stringify([local, own.map(({ spec }) => [spec, lent.get(spec.cidr)])]);
       told.set(node.name, text);
       if (!isAnew && this.#told.get(node.name) === text) continue;
       const sessions = this.#sessions.get(node.name) ?? [];
-      const facts = { node, blocks: own, pools, services: [...everywhere, ...local], sessions };
+      const facts = { node, blocks: own, lent, pools, services: [...everywhere, ...local], sessions };
       table.setOwn(node.name, 'bgp', 'self', translateBgp(configuration, facts));
     }
     this.#told = told;

@@ -8,11 +8,13 @@ import { collectionPath, KINDS, objectPath } from '../../kube/kinds.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { containsAddress, type Family, familyOf, parseCidr, parseIp } from '../../lib/ip.ts';
+import { isUnagreed } from '../../model/ipam/borrowed.ts';
 import { type BlockChoice, blockOfAddress, chooseBlock, type PoolState } from '../../model/ipam/blocks.ts';
-import { foreignRanges } from '../../model/ipam/foreign-ranges.ts';
+import { type ForeignRange, foreignRanges } from '../../model/ipam/foreign-ranges.ts';
 import { isOpen, poolsForNode, poolStateOf } from '../../model/ipam/pool-choice.ts';
 import { blockName } from '../../model/node/names.ts';
 import type { Problem } from '../../model/problem.ts';
+import type { Borrower } from './borrow.ts';
 
 export interface BlockRequest {
   readonly family: Family;
@@ -33,6 +35,7 @@ export interface BlockClaimerDeps {
   readonly blocks: StoreReader<IPBlock>;
   readonly nodes: StoreReader<Node>;
   readonly serviceCidrs: StoreReader<ServiceCIDR>;
+  readonly borrower: Pick<Borrower, 'borrow'>;
   readonly log: Logger;
   /** A node that asks for more has lost its count or its mind; 64 blocks of /26 are 4096 addresses. */
   readonly maxBlocksPerNode?: number;
@@ -55,7 +58,8 @@ export class BlockClaimer {
   }
 
   /**
-   * A block for the node: one of its own that it does not know of, or that has the address, or else a free one.
+   * A block for the node: one of its own that it does not know of, or that has the address, or else a free one, or else a part of another
+   * node's.
    *
    * @returns a Problem when there is none to give (`NotSynced`, `NodeUnknown`, `TooManyBlocks`, `LostRaces`, and those
    *          of `chooseBlock`): ask again after a while.
@@ -77,7 +81,7 @@ export class BlockClaimer {
     const node = nodes.get(nodeName);
     if (node?.metadata.uid !== nodeUid) return nodeUnknown(nodeName, nodeUid);
 
-    const own = blocks.list().filter((block) => block.spec.nodeUid === nodeUid);
+    const own = blocks.list().filter((block) => block.spec.nodeUid === nodeUid && !isUnagreed(block));
     const candidates = this.#poolsFor(request, node);
     const names = new Set(candidates.map(({ name }) => name));
     const isWanted = ({ spec }: IPBlock) =>
@@ -86,16 +90,16 @@ export class BlockClaimer {
     if (owned !== undefined) return owned;
     if (own.length >= maxBlocksPerNode) return tooManyBlocks(nodeName, own.length);
 
-    const taken = foreignRanges(nodes.list(), serviceCidrs.list());
+    const foreign = foreignRanges(nodes.list(), serviceCidrs.list());
     // The store may lag behind: what a try has met is added to what it says.
     const met: IPBlock[] = [];
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const all = [...blocks.list(), ...met];
       const choice =
         address === undefined
-          ? chooseBlock(candidates, all, nodeUid, taken)
-          : blockOfAddress(candidates, all, address, taken);
-      if (!('cidr' in choice)) return choice;
+          ? chooseBlock(candidates, all, nodeUid, foreign)
+          : blockOfAddress(candidates, all, address, foreign);
+      if (!('cidr' in choice)) return await this.#orBorrowed(choice, request, { candidates, own, foreign }, signal);
       const block = blockOf(choice, { nodeName, nodeUid });
       const stored = await this.#create(block, signal);
       if (stored.spec.nodeUid === nodeUid) {
@@ -109,6 +113,32 @@ export class BlockClaimer {
       reason: REASON.lostRaces,
       message: `lost ${MAX_TRIES} races for a block against other nodes; ask again`,
     };
+  }
+
+  /** A node that has a block of the family already borrows for pods that wait only, and not to have some ready. */
+  async #orBorrowed(
+    problem: Problem,
+    { family, pools, address, nodeName, nodeUid, known }: BlockRequest,
+    {
+      candidates,
+      own,
+      foreign,
+    }: {
+      readonly candidates: readonly PoolState[];
+      readonly own: readonly IPBlock[];
+      readonly foreign: readonly ForeignRange[];
+    },
+    signal: AbortSignal,
+  ): Promise<IPBlock | Problem> {
+    const held = [...own.map(({ spec }) => spec.cidr), ...known];
+    const isNeeded = pools !== undefined || held.every((cidr) => familyOf(cidr) !== family);
+    if (problem.reason !== REASON.poolExhausted || address !== undefined || !isNeeded) return problem;
+    const lending = candidates.filter(({ mayBorrow }) => mayBorrow === true);
+    if (lending.length === 0) {
+      return { ...problem, message: `${problem.message}, or let nodes borrow (spec.borrowing is Disabled)` };
+    }
+    const borrowed = await this.#deps.borrower.borrow(lending, { nodeName, nodeUid, foreign }, signal);
+    return borrowed ?? { ...problem, message: `${problem.message}; no node that was asked can lend any address now` };
   }
 
   #poolsFor({ family, pools: wanted }: BlockRequest, node: Node): readonly PoolState[] {

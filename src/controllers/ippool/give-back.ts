@@ -1,9 +1,8 @@
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { KubeApi } from '../../kube/client.ts';
-import { isNotFound } from '../../kube/errors.ts';
-import { KINDS, objectPath } from '../../kube/kinds.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { deleteBlock } from './delete-block.ts';
 
 export interface GiveBackDeps {
   readonly api: KubeApi;
@@ -26,12 +25,7 @@ export async function giveBack(
   const block = blocks.list().find(({ metadata }) => metadata.uid === uid);
   if (block === undefined) return '';
   if (block.spec.nodeUid !== nodeUid) return `block ${cidr} belongs to node '${block.spec.nodeName}'`;
-  const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid } };
-  try {
-    await api.request('DELETE', objectPath(KINDS.ipBlock, block.metadata), { body, signal });
-    log.info('block given back', { block: cidr, node: block.spec.nodeName });
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
+  const isDeleted = await deleteBlock(api, block, { uid }, signal);
+  if (isDeleted) log.info('block given back', { block: cidr, node: block.spec.nodeName });
   return '';
 }

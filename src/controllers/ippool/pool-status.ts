@@ -2,6 +2,7 @@ import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
 import { CONDITION, REASON } from '../../api/reasons.ts';
 import { parseCidr } from '../../lib/ip.ts';
+import { isBorrowed } from '../../model/ipam/borrowed.ts';
 import { blockSizeOf, leasableAddresses, usableBlocks } from '../../model/ipam/capacity.ts';
 import { type ForeignRange, foreignBlocks, overlapping } from '../../model/ipam/foreign-ranges.ts';
 import type { DesiredCondition } from '../../model/status/conditions.ts';
@@ -32,7 +33,7 @@ export function poolStatus(pool: IPPool, facts: PoolFacts): PoolStatus {
   return {
     capacity: leasableAddresses(pool.spec),
     allocated: facts.allocated,
-    blocks: facts.blocks.length,
+    blocks: facts.blocks.filter((block) => !isBorrowed(block)).length,
     conditions: [readyCondition(pool, facts), overlappingCondition(facts), exhaustedCondition(pool, facts)],
   };
 }
@@ -77,10 +78,16 @@ function exhaustedCondition(pool: IPPool, { blocks, foreign }: PoolFacts): Desir
   const { cidr, reserved = [] } = pool.spec;
   const lost = foreignBlocks(cidr, blockSizeOf(pool.spec), foreign);
   const capacity = usableBlocks({ ...pool.spec, reserved: [...reserved, ...lost] });
-  const owned = blocks.filter(({ spec }) => overlapping(spec.cidr, foreign).length === 0).length;
+  const owned = blocks.filter(
+    (block) => !isBorrowed(block) && overlapping(block.spec.cidr, foreign).length === 0,
+  ).length;
   const message = `${owned} of ${capacity} blocks belong to nodes`;
   if (owned < capacity) return { type, status: 'False', reason: REASON.blocksFree, message };
-  return { type, status: 'True', reason: REASON.noFreeBlock, message: `${message}; add a pool for more nodes` };
+  const next =
+    pool.spec.borrowing === 'Disabled'
+      ? 'spec.borrowing is Disabled, so that further nodes get no addresses: add a pool'
+      : 'further nodes borrow free addresses of those: add a pool';
+  return { type, status: 'True', reason: REASON.noFreeBlock, message: `${message}; ${next}` };
 }
 
 /** Who else has addresses of the range, and what becomes of that. */

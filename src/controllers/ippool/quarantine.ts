@@ -9,9 +9,13 @@ import { KINDS, objectPath } from '../../kube/kinds.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { isUnagreed } from '../../model/ipam/borrowed.ts';
+import { deleteBlock } from './delete-block.ts';
 
 /** How long a block outlives its Node: enough for a partitioned machine's pods to be evicted and its routes to go. */
 const QUARANTINE_MS = 10 * 60_000;
+/** Lenders answer within seconds. */
+const AGREED_WITHIN_MS = 60_000;
 
 export interface QuarantineDeps {
   readonly api: KubeApi;
@@ -34,6 +38,8 @@ export class QuarantineReconciler implements Reconciler {
   readonly #deps: QuarantineDeps;
   /** Monotonic, by block uid: since when the Node is known to be gone and nobody holds the block. */
   readonly #sinceMs = new Map<string, number>();
+  /** Monotonic, by uid of blocks that their lenders have not agreed to. */
+  readonly #unagreedSinceMs = new Map<string, number>();
 
   constructor(deps: QuarantineDeps) {
     this.#deps = deps;
@@ -46,6 +52,8 @@ export class QuarantineReconciler implements Reconciler {
     if (block === undefined || block.metadata.deletionTimestamp !== undefined) return DONE;
     const { uid = '' } = block.metadata;
     const { nodeName, nodeUid, cidr } = block.spec;
+    if (isUnagreed(block)) return await this.#dropUnagreed(block, signal);
+    this.#unagreedSinceMs.delete(uid);
     if (nodes.get(nodeName)?.metadata.uid === nodeUid) {
       this.#end(uid);
       return DONE;
@@ -70,6 +78,20 @@ export class QuarantineReconciler implements Reconciler {
     return DONE;
   }
 
+  /** What its lender has not agreed to in time will not be: nobody was told of it, and nobody has an address of it. */
+  async #dropUnagreed(block: IPBlock, signal: AbortSignal): Promise<ReconcileResult> {
+    const { clock, api, log } = this.#deps;
+    const { uid = '', resourceVersion } = block.metadata;
+    const sinceMs = this.#unagreedSinceMs.get(uid) ?? clock.monotonic();
+    this.#unagreedSinceMs.set(uid, sinceMs);
+    const leftMs = sinceMs + AGREED_WITHIN_MS - clock.monotonic();
+    if (leftMs > 0) return { requeueAfterMs: leftMs };
+    this.#unagreedSinceMs.delete(uid);
+    await deleteBlock(api, block, { uid, resourceVersion }, signal);
+    log.info('range that was not lent is left', { block: block.spec.cidr, lender: block.spec.nodeName });
+    return DONE;
+  }
+
   #end(uid: string): void {
     this.#sinceMs.delete(uid);
     this.#deps.onQuarantine?.(uid, undefined);
@@ -81,13 +103,8 @@ export class QuarantineReconciler implements Reconciler {
     const { nodeName, nodeUid, cidr } = block.spec;
     if ((await this.#liveNodeUid(nodeName, signal)) === nodeUid) return;
     const { uid, resourceVersion } = block.metadata;
-    const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } };
-    try {
-      await api.request('DELETE', objectPath(KINDS.ipBlock, block.metadata), { body, signal });
-      log.info('block of a deleted node is free again', { block: cidr, node: nodeName, nodeUid });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    const isDeleted = await deleteBlock(api, block, { uid, resourceVersion }, signal);
+    if (isDeleted) log.info('block of a deleted node is free again', { block: cidr, node: nodeName, nodeUid });
   }
 
   async #liveNodeUid(name: string, signal: AbortSignal): Promise<string | undefined> {

@@ -7,6 +7,7 @@ import { DONE, type Reconciler, type ReconcileResult } from '../../kube/controll
 import { KINDS } from '../../kube/kinds.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import { asNumberProblem } from '../../model/bgp/bgp-node.ts';
+import { isUnagreed } from '../../model/ipam/borrowed.ts';
 import { tunnelAddressesOf } from '../../model/ipam/tunnel.ts';
 import type { NodeReportIr } from '../../model/node/report.ts';
 import { nodeAddressOf } from '../../model/node/translate-node.ts';
@@ -61,7 +62,7 @@ export class NodeNetworkReconciler implements Reconciler {
   #status(node: Node) {
     const { blocks, held, report } = this.#deps;
     const { name, uid } = node.metadata;
-    const own = blocks.list().filter(({ spec }) => spec.nodeUid === uid);
+    const own = blocks.list().filter((block) => block.spec.nodeUid === uid && !isUnagreed(block));
     return nodeNetworkStatus({
       address: nodeAddressOf(node),
       tunnelAddresses: tunnelAddressesOf(own),

@@ -8,9 +8,16 @@ import type { StoreReader } from '../../kube/store.ts';
 import type { PodMeshIr } from '../../model/node/ir.ts';
 import type { DesiredTable } from '../../model/node/desired.ts';
 import { applyPolicyEffects } from '../../model/node/desired-policy.ts';
+import { isUnagreed, lentRanges } from '../../model/ipam/borrowed.ts';
 import { choosePools, isOpen, POOLS_ANNOTATION } from '../../model/ipam/pool-choice.ts';
 import { blockName } from '../../model/node/names.ts';
-import { translateNode, translatePeer, translatePod, translatePool } from '../../model/node/translate-node.ts';
+import {
+  translateBlock,
+  translateNode,
+  translatePeer,
+  translatePod,
+  translatePool,
+} from '../../model/node/translate-node.ts';
 import type { ObjectChanges } from '../../model/policy/change.ts';
 import type { PolicyIndex } from '../../model/policy/policy-index.ts';
 import type { StoreProgress } from './progress.ts';
@@ -121,16 +128,19 @@ export class NodeStateCompiler {
     const { stores, table, trust } = this.#deps;
     const nodes = stores.nodes.list();
     const names = nodes.map(({ metadata }) => metadata.name);
-    const blocksByNode = Map.groupBy(stores.blocks.list(), ({ spec }) => spec.nodeUid);
+    const all = stores.blocks.list();
+    const lent = lentRanges(all);
+    const agreed = all.filter((block) => !isUnagreed(block));
+    const blocksByNode = Map.groupBy(agreed, ({ spec }) => spec.nodeUid);
     for (const node of nodes) {
       const { name, uid = '' } = node.metadata;
       const blocks = blocksByNode.get(uid) ?? [];
       const own = translateNode(node, blocks, trust);
       if (own !== undefined) table.setOwn(name, 'node', 'self', own);
-      for (const { metadata, spec } of blocks) {
-        this.#blockCidrs.set(blockName(spec.cidr), spec.cidr);
-        const block = { uid: metadata.uid ?? '', cidr: spec.cidr, pool: spec.poolName, poolUid: spec.poolUid };
-        table.set('block', spec.cidr, block, [name]);
+      for (const block of blocks) {
+        const { cidr } = block.spec;
+        this.#blockCidrs.set(blockName(cidr), cidr);
+        table.set('block', cidr, translateBlock(block, lent.get(cidr) ?? []), [name]);
       }
       const peer = translatePeer(node, blocks);
       if (peer === undefined) table.remove('peer', name);

@@ -1,8 +1,9 @@
 import { type AnyRef, type HeldResource, refId } from '../../model/node/desired-update.ts';
+import { HeldVersions } from '../../model/node/held-versions.ts';
 
 /** What one node says it holds. */
 interface NodeView {
-  readonly held: Map<string, string>;
+  readonly held: HeldVersions;
   readonly errors: Map<string, string>;
   readonly nodeUid: string;
   connected: boolean;
@@ -16,8 +17,7 @@ export class HeldResources {
     node: string,
     { nodeUid, held }: { readonly nodeUid: string; readonly held: readonly HeldResource[] },
   ): void {
-    const versions = new Map(held.map((resource) => [refId(resource), resource.version]));
-    this.#nodes.set(node, { held: versions, errors: new Map(), nodeUid, connected: true });
+    this.#nodes.set(node, { held: new HeldVersions(held), errors: new Map(), nodeUid, connected: true });
   }
 
   disconnected(node: string): void {
@@ -36,11 +36,11 @@ export class HeldResources {
     const view = this.#nodes.get(node);
     if (view === undefined) return;
     for (const resource of change.applied) {
-      view.held.set(refId(resource), resource.version);
+      view.held.set(resource);
       view.errors.delete(refId(resource));
     }
     for (const ref of change.removed) {
-      view.held.delete(refId(ref));
+      view.held.delete(ref);
       view.errors.delete(refId(ref));
     }
     for (const error of change.errors) view.errors.set(refId(error), error.message);
@@ -56,7 +56,7 @@ export class HeldResources {
   }
 
   version(node: string, ref: AnyRef): string | undefined {
-    return this.#nodes.get(node)?.held.get(refId(ref));
+    return this.#nodes.get(node)?.held.get(ref);
   }
 
   /** Why the node could not put this into force. */
@@ -72,13 +72,12 @@ export class HeldResources {
 
   /** Keys of a kind that the node holds, sorted. */
   keys(node: string, kind: string): string[] {
-    const ids = [...(this.#nodes.get(node)?.held.keys() ?? [])].filter((id) => id.startsWith(`${kind}/`));
-    return ids.map((id) => id.slice(kind.length + 1)).sort();
+    return [...(this.#nodes.get(node)?.held.keys(kind) ?? [])].sort();
   }
 
   /** The node that said last it owns this block: a machine may outlive its Node object. */
   holderOf(cidr: string): string | undefined {
-    for (const [node, { held }] of this.#nodes) if (held.has(`block/${cidr}`)) return node;
+    for (const [node, { held }] of this.#nodes) if (held.get({ kind: 'block', key: cidr }) !== undefined) return node;
     return undefined;
   }
 }

@@ -2,6 +2,7 @@ import type { BGPConfigurationSpec } from '../../api/generated/bgpconfiguration.
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import type { IPPool } from '../../api/generated/ippool.ts';
 import { type Cidr, containsAddress, parseCidr } from '../../lib/ip.ts';
+import { withoutParts } from '../ipam/borrowed.ts';
 import { matchesSelector } from '../labels.ts';
 import type { BgpIr, BgpRouteIr, BgpSessionIr } from '../node/ir.ts';
 import { type BgpNode, routerIdOf } from './bgp-node.ts';
@@ -12,6 +13,8 @@ export interface BgpNodeFacts {
   readonly node: BgpNode;
   /** That the node owns. */
   readonly blocks: readonly IPBlock[];
+  /** By CIDR of a block: what of it other nodes have borrowed, and announce. */
+  readonly lent: ReadonlyMap<string, readonly string[]>;
   readonly pools: readonly IPPool[];
   /** /32 and /128, of Services, that the node announces. */
   readonly services: readonly string[];
@@ -22,7 +25,8 @@ export interface BgpNodeFacts {
 const RESTART_SECONDS = 120;
 
 export function translateBgp(configuration: BGPConfigurationSpec, facts: BgpNodeFacts): BgpIr {
-  const { node, blocks, pools, sessions } = facts;
+  const { node, blocks, lent, pools, sessions } = facts;
+  const own = blocks.flatMap(({ spec: { cidr } }) => withoutParts(cidr, lent.get(cidr) ?? []));
   const { gracefulRestartSeconds = RESTART_SECONDS, advertise = {}, reflectors } = configuration;
   return {
     asNumber: asNumberIn(node, configuration),
@@ -31,7 +35,7 @@ export function translateBgp(configuration: BGPConfigurationSpec, facts: BgpNode
     gracefulRestartSeconds,
     ...(reflectors !== undefined && isReflector(node, configuration) ? { clusterId: reflectors.clusterID } : {}),
     announced: announcedBy(configuration, facts),
-    own: [...blocks.map(({ spec }) => spec.cidr), ...serviceRanges(advertise)].sort(),
+    own: [...own, ...serviceRanges(advertise)].sort(),
     podCidrs: pools.map(({ spec }) => spec.cidr).sort(),
     sessions,
   };

@@ -6,6 +6,7 @@ import {
   type Family,
   familyOf,
   formatCidr,
+  type Ip,
   lastAddress,
   overlaps,
   parseCidr,
@@ -25,6 +26,8 @@ export interface PoolState {
   readonly blockSize: number;
   /** Prefixes that nobody is given. */
   readonly reserved: readonly string[];
+  /** Addresses of other nodes' blocks may be borrowed when there is no block; absent: not. */
+  readonly mayBorrow?: boolean;
 }
 
 export interface BlockChoice {
@@ -101,10 +104,7 @@ export function blockOfAddress(
       const message = `${address} is in block ${formatCidr(block)}, where ${whose} has ${other.cidr}; choose another`;
       return refuse(REASON.addressReserved, message);
     }
-    const owner = blocks.find(({ spec }) => {
-      const taken = parseCidr(spec.cidr);
-      return taken !== undefined && overlaps(taken, block);
-    });
+    const owner = ownerOf(blocks, block, ip);
     if (owner === undefined) return { cidr: formatCidr(block), pool: name, poolUid: uid };
     const where = `block ${owner.spec.cidr}, which belongs to node '${owner.spec.nodeName}'`;
     return refuse(
@@ -114,6 +114,17 @@ export function blockOfAddress(
   }
   const message = `${address} is in no IPPool that the pod may use; see: kubectl get ippools`;
   return refuse(REASON.addressOutside, message);
+}
+
+/** Of blocks that overlap `block` the narrowest that has the address, if any has; else any. */
+function ownerOf(blocks: readonly Stored[], block: Cidr, ip: Ip): Stored | undefined {
+  const overlapping = blocks.flatMap((stored) => {
+    const range = parseCidr(stored.spec.cidr);
+    return range !== undefined && overlaps(range, block) ? [{ stored, range }] : [];
+  });
+  overlapping.sort((a, b) => b.range.length - a.range.length);
+  const owner = overlapping.find(({ range }) => containsAddress(range, ip)) ?? overlapping[0];
+  return owner?.stored;
 }
 
 const NO_POOL: Problem = {

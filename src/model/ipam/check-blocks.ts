@@ -1,6 +1,7 @@
 import type { IPBlock } from '../../api/generated/ipblock.ts';
 import { containsAddress, lastAddress, overlaps, parseCidr } from '../../lib/ip.ts';
 import { type AddressFacts, allLeases, inspectedNodes, RangeIndex } from './address-facts.ts';
+import { isBorrowed, isUnagreed } from './borrowed.ts';
 import { leasableAddresses } from './capacity.ts';
 import { FINDING, type Finding, finding } from './finding.ts';
 import { isSecond } from './pool-choice.ts';
@@ -49,8 +50,8 @@ function checkPlaces({ pools, blocks }: AddressFacts): Finding[] {
 }
 
 /** Sorted by address, a block that overlaps any before it overlaps the one that reaches farthest. */
-function checkOverlaps({ blocks }: AddressFacts): Finding[] {
-  const sorted = blocks
+function checkOverlaps(facts: AddressFacts): Finding[] {
+  const sorted = facts.blocks
     .flatMap((block) => {
       const range = parseCidr(block.spec.cidr);
       return range === undefined ? [] : [{ range, block }];
@@ -61,19 +62,37 @@ function checkOverlaps({ blocks }: AddressFacts): Finding[] {
     });
   const found: Finding[] = [];
   let widest = sorted[0];
+  // Of what is borrowed the last one: two of one lender must not overlap either.
+  let borrowed: typeof widest;
   for (const next of sorted.slice(1)) {
-    if (widest !== undefined && overlaps(widest.range, next.range)) {
-      const [one, other] = [widest.block, next.block];
-      const message = `it overlaps ${one.spec.cidr} of node '${one.spec.nodeName}': both nodes may lease the same address`;
-      const nextStep = `drain '${other.spec.nodeName}', then kubectl delete ipblock ${other.metadata.name}`;
-      const { cidr: subject, nodeName: node } = other.spec;
-      const detail = one.spec.cidr;
-      found.push(finding({ kind: FINDING.blocksOverlap, node, subject, detail, message, nextStep }));
-      continue;
-    }
-    widest = next;
+    const isWithin = widest !== undefined && overlaps(widest.range, next.range);
+    if (!isWithin) widest = next;
+    const isKnown = isWithin && widest !== undefined && isLentBy(facts, widest.block, next.block);
+    const isTwice = borrowed !== undefined && overlaps(borrowed.range, next.range);
+    if (isBorrowed(next.block) && !isTwice) borrowed = next;
+    const other = isTwice ? borrowed : isWithin && !isKnown ? widest : undefined;
+    if (other !== undefined) found.push(overlap(other.block, next.block));
   }
   return found;
+}
+
+function overlap(one: IPBlock, other: IPBlock): Finding {
+  const message = `it overlaps ${one.spec.cidr} of node '${one.spec.nodeName}': both nodes may lease the same address`;
+  const nextStep = `drain '${other.spec.nodeName}', then kubectl delete ipblock ${other.metadata.name}`;
+  const { cidr: subject, nodeName: node } = other.spec;
+  return finding({ kind: FINDING.blocksOverlap, node, subject, detail: one.spec.cidr, message, nextStep });
+}
+
+/** A node that could not be asked is taken to know what it has lent. */
+function isLentBy({ inspections }: AddressFacts, whole: IPBlock, part: IPBlock): boolean {
+  if (!isBorrowed(part) || isBorrowed(whole)) return false;
+  const lender = inspections.get(whole.spec.nodeName);
+  return (
+    isUnagreed(part) ||
+    lender === undefined ||
+    typeof lender === 'string' ||
+    lender.lent.includes(part.metadata.uid ?? '')
+  );
 }
 
 function isOwned(facts: AddressFacts): (block: IPBlock) => boolean {
@@ -101,7 +120,8 @@ function checkOwners(facts: AddressFacts): Finding[] {
 
 function checkMismatches(facts: AddressFacts): Finding[] {
   const owned = isOwned(facts);
-  const own = Map.groupBy(facts.blocks.filter(owned), ({ spec }) => spec.nodeName);
+  const told = facts.blocks.filter((block) => !isUnagreed(block));
+  const own = Map.groupBy(told.filter(owned), ({ spec }) => spec.nodeName);
   const kept = new Set(facts.blocks.filter((block) => !owned(block)).map(({ spec }) => spec.cidr));
   const kind = FINDING.blockMismatch;
   return inspectedNodes(facts).flatMap(([node, { blocks }]) => {
@@ -125,10 +145,14 @@ function checkMismatches(facts: AddressFacts): Finding[] {
 }
 
 function checkLeasedOutside(facts: AddressFacts): Finding[] {
-  const blocks = new RangeIndex(facts.blocks, ({ spec }) => spec.cidr);
+  const told = facts.blocks.filter((block) => !isUnagreed(block));
+  const blocks = new RangeIndex(told, ({ spec }) => spec.cidr);
   return allLeases(facts).flatMap(({ node, attachment }) => {
     const stray = attachment.addresses.filter((address) => {
-      return !blocks.all(address).some(({ spec }) => spec.nodeName === node);
+      const owners = blocks.all(address);
+      const [narrowest] = owners;
+      const whose = narrowest !== undefined && isBorrowed(narrowest) ? [narrowest] : owners;
+      return !whose.some(({ spec }) => spec.nodeName === node);
     });
     return stray.map((subject) => {
       const owner = blocks.find(subject)?.spec;
@@ -151,7 +175,7 @@ function checkCounts(facts: AddressFacts): Finding[] {
     const { name, uid } = pool.metadata;
     if (pool.status?.conditions === undefined) return [];
     const there = {
-      blocks: facts.blocks.filter(({ spec }) => spec.poolUid === uid).length,
+      blocks: facts.blocks.filter((block) => block.spec.poolUid === uid && !isBorrowed(block)).length,
       capacity: leasableAddresses(pool.spec),
       ...(isComplete ? { allocated: heldIn.get(name)?.length ?? 0 } : {}),
     };

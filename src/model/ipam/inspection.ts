@@ -2,6 +2,8 @@
 export interface NodeInspection {
   /** CIDRs that the node holds as its own. */
   readonly blocks: readonly string[];
+  /** Uids of IPBlocks that the node knows to be cut from its own. */
+  readonly lent: readonly string[];
   readonly attachments: readonly AttachmentInspection[];
   readonly resting: readonly RestingAddress[];
   /** Node ends of pods' links that no lease names. */

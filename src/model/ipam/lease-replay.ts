@@ -1,6 +1,6 @@
-import { formatIp, parseCidr, sizeOf } from '../../lib/ip.ts';
+import { parseCidr } from '../../lib/ip.ts';
 import type { LeaseEntry } from './lease-journal.ts';
-import { applyEntry, keyOfLease, NO_LEASES, type Lease, type LeaseState } from './lease-state.ts';
+import { addressesOf, applyEntry, keyOfLease, NO_LEASES, type Lease, type LeaseState } from './lease-state.ts';
 
 /**
  * What the journal says is true. The blocks are not in it: see `withBlocks`.
@@ -24,29 +24,29 @@ export function entriesOf(state: LeaseState): readonly LeaseEntry[] {
   });
   const leases = [...state.leases.values()].map((lease): LeaseEntry => ({ op: 'lease', ...lease }));
   const closes = [...state.closed].map((uid): LeaseEntry => ({ op: 'close', uid }));
-  return [...closes, ...rests, ...leases];
+  const lends = [...state.lent].map(([uid, cidr]): LeaseEntry => ({ op: 'lend', uid, cidr }));
+  const unsure: readonly LeaseEntry[] = state.isUnsure ? [{ op: 'unsure' }] : [];
+  return [...closes, ...unsure, ...lends, ...rests, ...leases];
 }
 
 /**
  * The entries to begin a new journal with when the old one is lost: leases are what the pods' own namespaces show, and
  * every other address of the node's blocks rests from now on, unacknowledged, as it may have been somebody's a moment
- * ago. Do this before the first ADD.
+ * ago. What was lent is to be asked. Do this before the first ADD.
  */
 export function rebuild(blocks: readonly string[], live: readonly Lease[], nowMs: number): readonly LeaseEntry[] {
   const held = new Set(live.map(({ address }) => address));
   const rests = blocks.flatMap((cidr): LeaseEntry[] => {
     const block = parseCidr(cidr);
     if (block === undefined) return [];
-    const addresses = Array.from({ length: Number(sizeOf(block)) - 1 }, (_, index) =>
-      formatIp({ family: block.family, value: block.base + BigInt(index + 1) }),
-    );
-    return addresses
+    return addressesOf(block)
+      .slice(1)
       .filter((address) => !held.has(address))
       .map((address) => ({ op: 'rest', address, podUid: '', ifname: '', atMs: nowMs, acknowledged: false }));
   });
   const leases = live.map((lease): LeaseEntry => ({ op: 'lease', ...lease }));
   leases.sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1));
-  return [...rests, ...leases];
+  return [{ op: 'unsure' }, ...rests, ...leases];
 }
 
 function textOf(entry: LeaseEntry): string {

@@ -1,4 +1,5 @@
-import { type Cidr, type Family, familyOf } from '../../lib/ip.ts';
+import { type Cidr, type Family, familyOf, formatIp, overlaps, parseCidr, sizeOf } from '../../lib/ip.ts';
+import type { PodWiring } from '../node/pod-wiring.ts';
 import type { LeaseEntry } from './lease-journal.ts';
 
 /** One interface of one pod holds one address of each family. */
@@ -9,6 +10,8 @@ export interface Lease {
   readonly containerId: string;
   readonly netns?: string;
   readonly address: string;
+  /** Of the attachment; absent: a plain one. */
+  readonly wiring?: PodWiring;
 }
 
 /** An address that nobody holds, and somebody has held. */
@@ -27,14 +30,16 @@ export interface LeasableBlock {
   readonly uid: string;
   readonly cidr: string;
   readonly pool: string;
-  /** Prefixes of the pool that nobody is given. */
+  /** Prefixes that no pod of this node is given: reserved in the pool, or known to be another node's. */
   readonly reserved: readonly string[];
+  /** Its operator knows what of it is lent; else there is no lending. */
+  readonly isLendable?: boolean;
 }
 
 /** A block whose texts have been read. */
 export interface BlockRange extends LeasableBlock {
   readonly range: Cidr;
-  /** Those of `reserved` that reach into the block. */
+  /** Those of `reserved`, and of what is lent, that reach into the block. */
   readonly reservedRanges: readonly Cidr[];
 }
 
@@ -47,6 +52,12 @@ export interface LeaseState {
   readonly blocks: readonly BlockRange[];
   /** Uids of blocks that are being given back: nothing is leased of them any more, whatever the operator says yet. */
   readonly closed: ReadonlySet<string>;
+  /** Ranges that other nodes have borrowed, by uid of their IPBlock: nothing of them is leased, whatever a block says. */
+  readonly lent: ReadonlyMap<string, string>;
+  /** The journal is lost, and what is lent is not known again yet: nothing new is leased of blocks that may be lent. */
+  readonly isUnsure: boolean;
+  /** There are such blocks: to ask for others would not help. Not in the journal. */
+  readonly isBlind: boolean;
   /** By `leaseKey`. */
   readonly leases: ReadonlyMap<string, Lease>;
   /** `leaseKey`s by `attachmentKey`, IPv4's first; only the newest attachment of each lease. */
@@ -63,6 +74,9 @@ export interface Attachment {
 export const NO_LEASES: LeaseState = {
   blocks: [],
   closed: new Set(),
+  lent: new Map(),
+  isUnsure: false,
+  isBlind: false,
   leases: new Map(),
   attachments: new Map(),
   resting: new Map(),
@@ -105,6 +119,22 @@ export function applyEntry(state: LeaseState, entry: LeaseEntry): LeaseState {
       const closed = new Set(state.closed).add(entry.uid);
       return { ...state, closed, blocks: state.blocks.filter(({ uid }) => !closed.has(uid)) };
     }
+    case 'lend':
+      return withLent(state, new Map(state.lent).set(entry.uid, entry.cidr));
+    case 'return': {
+      const lent = new Map(state.lent);
+      lent.delete(entry.uid);
+      const resting = new Map(state.resting);
+      const range = parseCidr(state.lent.get(entry.uid) ?? '');
+      for (const address of range === undefined ? [] : addressesOf(range)) {
+        resting.set(address, { lastHolder: '|', releasedAtMs: entry.atMs, acknowledged: false });
+      }
+      return withLent({ ...state, resting }, lent);
+    }
+    case 'unsure':
+      return { ...state, isUnsure: true };
+    case 'sure':
+      return { ...state, isUnsure: false, isBlind: false };
     case 'acknowledge': {
       const resting = new Map(state.resting);
       for (const address of entry.addresses) {
@@ -114,6 +144,26 @@ export function applyEntry(state: LeaseState, entry: LeaseEntry): LeaseState {
       return { ...state, resting };
     }
   }
+}
+
+/** Blocks as leases may come from them; `lent` counts whatever is said of the blocks. */
+export function rangesOf(blocks: readonly LeasableBlock[], lent: ReadonlyMap<string, string>): BlockRange[] {
+  return blocks.flatMap((block) => {
+    const range = parseCidr(block.cidr);
+    if (range === undefined) return [];
+    const taken = [...block.reserved, ...lent.values()].flatMap((cidr) => parseCidr(cidr) ?? []);
+    return [{ ...block, range, reservedRanges: taken.filter((part) => overlaps(part, range)) }];
+  });
+}
+
+/** All of them, in order: for blocks. */
+export function addressesOf(range: Cidr): readonly string[] {
+  const { family, base } = range;
+  return Array.from({ length: Number(sizeOf(range)) }, (_, index) => formatIp({ family, value: base + BigInt(index) }));
+}
+
+function withLent(state: LeaseState, lent: ReadonlyMap<string, string>): LeaseState {
+  return { ...state, lent, blocks: rangesOf(state.blocks, lent) };
 }
 
 function withLease(state: LeaseState, lease: Lease): LeaseState {

@@ -6,11 +6,13 @@ import {
   type Family,
   familyOf,
   formatIp,
+  type Ip,
   overlaps,
   parseCidr,
   parseIp,
   sizeOf,
 } from '../../lib/ip.ts';
+import type { PodWiring } from '../node/pod-wiring.ts';
 import type { Problem } from '../problem.ts';
 import { leasableIn } from './capacity.ts';
 import type { LeaseEntry } from './lease-journal.ts';
@@ -20,6 +22,7 @@ import {
   findLeases,
   keyOfLease,
   leaseKey,
+  rangesOf,
   type Attachment,
   type BlockRange,
   type LeasableBlock,
@@ -36,6 +39,8 @@ const SPARE_ADDRESSES = 8;
 export interface LeaseRequest extends Attachment {
   readonly podUid: string;
   readonly netns?: string;
+  /** Absent: a plain one. */
+  readonly wiring?: PodWiring;
   /** One address of each is leased, or none at all. */
   readonly families: readonly Family[];
   /** Pools that may give the addresses; absent: any. */
@@ -70,7 +75,7 @@ export function allocate(
   state: LeaseState,
   request: LeaseRequest,
 ): (LeaseChange & { readonly leases: readonly Lease[] }) | NoAddress {
-  const { podUid, containerId, ifname, netns, nowMs } = request;
+  const { podUid, containerId, ifname, netns, wiring, nowMs } = request;
   const isHeld = ({ podUid: holder }: Lease) => holder === podUid;
   // One container is one pod's: if a lease of another says otherwise, that pod is gone.
   const holders = findLeases(state, request);
@@ -79,11 +84,16 @@ export function allocate(
   for (const family of request.families) {
     const address = addressFor(cleared.state, request, family);
     if (typeof address !== 'string') return address;
-    leases.push({ podUid, ifname, containerId, ...(netns === undefined ? {} : { netns }), address });
+    leases.push({
+      ...{ podUid, ifname, containerId, address },
+      ...(netns === undefined ? {} : { netns }),
+      ...(wiring === undefined ? {} : { wiring }),
+    });
   }
   const isNew = (lease: Lease) => {
     const held = state.leases.get(keyOfLease(lease));
-    return held?.containerId !== containerId || held.address !== lease.address || held.netns !== (netns ?? held.netns);
+    if (held?.containerId !== containerId || held.address !== lease.address) return true;
+    return held.netns !== (netns ?? held.netns) || JSON.stringify(held.wiring) !== JSON.stringify(wiring);
   };
   const news = leases.filter(isNew).map((lease): LeaseEntry => ({ op: 'lease', ...lease }));
   const entries = [...cleared.entries, ...restsOfReplaced(cleared.state, leases, nowMs), ...news];
@@ -129,12 +139,15 @@ export function unacknowledged(state: LeaseState): readonly string[] {
 
 /** The blocks that new leases may come from; leases in other blocks stay until released. */
 export function withBlocks(state: LeaseState, blocks: readonly LeasableBlock[]): LeaseState {
-  return { ...state, blocks: rangesOf(blocks.filter(({ uid }) => !state.closed.has(uid))) };
+  const isOpen = ({ uid, isLendable }: LeasableBlock) =>
+    !state.closed.has(uid) && !(state.isUnsure && isLendable === true);
+  const isBlind = state.isUnsure && blocks.some(({ isLendable }) => isLendable === true);
+  return { ...state, isBlind, blocks: rangesOf(blocks.filter(isOpen), state.lent) };
 }
 
 /** Whether to ask for a further block of the family: while fewer than 8 addresses could be given at once. */
 export function needsBlock(state: LeaseState, family: Family, nowMs: number): boolean {
-  return freeAddresses(state, family, nowMs) < SPARE_ADDRESSES;
+  return !state.isBlind && freeAddresses(state, family, nowMs) < SPARE_ADDRESSES;
 }
 
 /** Addresses of the family that could be given at once. */
@@ -172,16 +185,24 @@ export function closeBlock(state: LeaseState, uid: string): LeaseChange {
   return change(state, [{ op: 'close', uid }], {});
 }
 
-/** Those of `blocks` in which nothing is leased and nothing rests that may not be reused. */
+/** Those of `blocks` in which nothing is leased or lent and nothing rests that may not be reused. */
 function emptyBlocks<T extends LeasableBlock>(state: LeaseState, blocks: readonly T[], nowMs: number): readonly T[] {
-  const busy = [
+  const busy = busyAddresses(state, nowMs);
+  const lent = [...state.lent.values()].flatMap((cidr) => parseCidr(cidr) ?? []);
+  return blocks.filter(({ cidr, isLendable }) => {
+    const range = parseCidr(cidr);
+    if (state.isUnsure && isLendable === true) return false;
+    if (range === undefined || lent.some((part) => overlaps(part, range))) return false;
+    return !busy.some((ip) => containsAddress(range, ip));
+  });
+}
+
+/** Addresses that are held, or rest and may not be reused. */
+export function busyAddresses(state: LeaseState, nowMs: number): readonly Ip[] {
+  return [
     ...[...state.leases.values()].map(({ address }) => address),
     ...[...state.resting].filter(([, rest]) => !mayReuse(rest, nowMs)).map(([address]) => address),
   ].flatMap((address) => parseIp(address) ?? []);
-  return blocks.filter(({ cidr }) => {
-    const range = parseCidr(cidr);
-    return range !== undefined && !busy.some((ip) => containsAddress(range, ip));
-  });
 }
 
 function change<T extends object>(state: LeaseState, entries: readonly LeaseEntry[], more: T): LeaseChange & T {
@@ -225,6 +246,9 @@ function fixedAddress(state: LeaseState, request: LeaseRequest, fixed: string): 
   const block = state.blocks.find(({ range }) => contains(range, fixed));
   if (block === undefined) {
     return refuse(REASON.addressElsewhere, `this node owns no block with the address ${fixed}; one is asked for`, true);
+  }
+  if ([...state.lent.values()].some((cidr) => containsText(cidr, fixed))) {
+    return refuse(REASON.addressElsewhere, `another node has borrowed ${fixed}; choose another, or wait`, true);
   }
   if (!isLeasable([block], fixed)) {
     return refuse(REASON.addressReserved, `${fixed} is reserved, or the first of its block; choose another`, false);
@@ -272,15 +296,6 @@ function mayReuse({ acknowledged, releasedAtMs }: Rest, nowMs: number): boolean 
   return acknowledged && nowMs - releasedAtMs >= REST_MS;
 }
 
-function rangesOf(blocks: readonly LeasableBlock[]): BlockRange[] {
-  return blocks.flatMap((block) => {
-    const range = parseCidr(block.cidr);
-    if (range === undefined) return [];
-    const reserved = block.reserved.flatMap((cidr) => parseCidr(cidr) ?? []);
-    return [{ ...block, range, reservedRanges: reserved.filter((part) => overlaps(part, range)) }];
-  });
-}
-
 /** Whether one of `blocks` may give the address. */
 function isLeasable(blocks: readonly BlockRange[], address: string): boolean {
   const ip = parseIp(address);
@@ -295,8 +310,17 @@ function contains(range: Cidr, address: string): boolean {
   return ip !== undefined && containsAddress(range, ip);
 }
 
+function containsText(cidr: string, address: string): boolean {
+  const range = parseCidr(cidr);
+  return range !== undefined && contains(range, address);
+}
+
 function outOfAddresses(state: LeaseState, blocks: readonly BlockRange[], family: Family, nowMs: number): NoAddress {
   const common = { path: '', family, isTemporary: true };
+  if (state.isBlind) {
+    const message = "this node's journal was lost, and it waits for an operator to say which addresses it has lent";
+    return { ...common, reason: REASON.notSynced, message };
+  }
   if (blocks.length === 0) {
     const message = `this node owns no block of IPv${family} that the pod may use yet; one is asked for`;
     return { ...common, reason: REASON.noBlock, message };

@@ -6,6 +6,8 @@ import { canonicalIp, containsAddress, type Family, familyOf, parseCidr, parseIp
 import { matchesSelector } from '../labels.ts';
 import type { Problem } from '../problem.ts';
 import { isTrue } from '../status/conditions.ts';
+import type { PodLinkIr } from '../node/ir.ts';
+import { chooseNetwork } from './pod-network.ts';
 import type { PoolState } from './blocks.ts';
 import { blockSizeOf } from './capacity.ts';
 
@@ -21,6 +23,8 @@ export interface PoolChoice {
   readonly families: readonly Family[];
   /** In their canonical form. */
   readonly fixed: readonly string[];
+  /** Absent: routed. */
+  readonly link?: PodLinkIr;
 }
 
 /** Only pools whose range is theirs alone, that stay, and that give out addresses. */
@@ -39,7 +43,8 @@ export function isSecond({ status }: IPPool): boolean {
 
 export function poolStateOf({ metadata, spec }: IPPool): PoolState {
   const { cidr, reserved = [] } = spec;
-  return { name: metadata.name, uid: metadata.uid ?? '', cidr, blockSize: blockSizeOf(spec), reserved };
+  const mayBorrow = spec.borrowing !== 'Disabled';
+  return { name: metadata.name, uid: metadata.uid ?? '', cidr, blockSize: blockSizeOf(spec), reserved, mayBorrow };
 }
 
 /** The pools that a node takes blocks of by itself, to have addresses ready: those for pods of any namespace. */
@@ -66,14 +71,18 @@ export function choosePools(
   node: Node,
 ): PoolChoice | Problem {
   const named = pod.metadata.annotations?.[POOLS_ANNOTATION] ?? namespace?.metadata.annotations?.[POOLS_ANNOTATION];
-  const chosen = named === undefined ? selectedPools(pools, namespace, node) : namedPools(pools, named, node);
-  if ('reason' in chosen) return chosen;
+  const usable = named === undefined ? selectedPools(pools, namespace, node) : namedPools(pools, named, node);
+  if ('reason' in usable) return usable;
+  const network = chooseNetwork(usable, pod);
+  if ('reason' in network) return network;
+  const { pools: chosen, link } = network;
   const fixed = fixedAddresses(pod, chosen);
   if ('reason' in fixed) return fixed;
   return {
     pools: chosen.map(({ metadata }) => metadata.name).sort(),
     families: [...new Set(chosen.map(({ spec }) => familyOf(spec.cidr)))].sort(),
     fixed: fixed.flatMap((address) => canonicalIp(address) ?? []).sort(),
+    ...(link === undefined ? {} : { link }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { canonicalIp, containsAddress, parseCidr, parseIp } from '../../lib/ip.ts';
 import { type AddressFacts, addressesOfPod, allLeases, inspectedNodes, podName, RangeIndex } from './address-facts.ts';
+import { lentRanges } from './borrowed.ts';
 import { disjointRanges, leasableAddresses, leasableIn, usableBlocks } from './capacity.ts';
 import type { RestingAddress } from './inspection.ts';
 import { REST_MS } from './lease.ts';
@@ -19,6 +20,8 @@ export interface BlockUsage {
   readonly block: string;
   readonly pool: string;
   readonly node: string;
+  /** The node out of whose block it is borrowed; absent: of none. */
+  readonly lender?: string;
   /** Absent of a node that could not be asked. */
   readonly use?: { readonly held: number; readonly resting: number; readonly free: number };
 }
@@ -38,12 +41,17 @@ export function usageOf(facts: AddressFacts): Usage {
   const heldIn = countBy(held, (address) => blocks.find(address)?.spec.cidr);
   const restingIn = countBy(resting, ({ address }) => blocks.find(address)?.spec.cidr);
   const pools = new Map(facts.pools.map((pool) => [pool.metadata.uid, pool]));
+  const lent = lentRanges(facts.blocks);
   const rows = facts.blocks.map(({ spec }): BlockUsage => {
-    const row = { block: spec.cidr, pool: spec.poolName, node: spec.nodeName };
+    const lender = spec.lender === undefined ? {} : { lender: spec.lender };
+    const row = { block: spec.cidr, pool: spec.poolName, node: spec.nodeName, ...lender };
     const range = parseCidr(spec.cidr);
     const isAsked = typeof (facts.inspections.get(spec.nodeName) ?? '') !== 'string';
     if (range === undefined || !isAsked) return row;
-    const leasable = leasableIn(range, disjointRanges(pools.get(spec.poolUid)?.spec.reserved ?? []));
+    const leasable = leasableIn(
+      range,
+      disjointRanges([...(pools.get(spec.poolUid)?.spec.reserved ?? []), ...(lent.get(spec.cidr) ?? [])]),
+    );
     const use = { held: heldIn.get(spec.cidr) ?? 0, resting: restingIn.get(spec.cidr) ?? 0 };
     return { ...row, use: { ...use, free: Math.max(0, leasable - use.held - use.resting) } };
   });
@@ -52,7 +60,8 @@ export function usageOf(facts: AddressFacts): Usage {
       const own = rows.filter(({ pool }) => pool === metadata.name);
       const sum = (which: 'held' | 'resting') => own.reduce((total, { use }) => total + (use?.[which] ?? 0), 0);
       const counts = { held: sum('held'), resting: sum('resting'), capacity: leasableAddresses(spec) };
-      return { pool: metadata.name, cidr: spec.cidr, blocks: own.length, blocksInAll: usableBlocks(spec), ...counts };
+      const blocks = own.filter(({ lender }) => lender === undefined).length;
+      return { pool: metadata.name, cidr: spec.cidr, blocks, blocksInAll: usableBlocks(spec), ...counts };
     }),
     blocks: rows.sort(
       (a, b) => compareText(a.node, b.node) || compareText(a.pool, b.pool) || compareText(a.block, b.block),

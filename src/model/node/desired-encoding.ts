@@ -12,15 +12,8 @@ export interface Content {
 /** A resource that is replaced whole. */
 export function plainContent(body: unknown): Content {
   const text = canonicalJson(body);
-  let bytes: Uint8Array | undefined;
-  return {
-    version: shortHash(text),
-    body,
-    encode() {
-      bytes ??= new TextEncoder().encode(text);
-      return bytes;
-    },
-  };
+  const [version, bytes] = [shortHash(text), new TextEncoder().encode(text)];
+  return { version, body, encode: () => bytes };
 }
 
 /** JSON whose object keys are sorted and whose absent values are left out: equal content, equal text. */

@@ -6,6 +6,8 @@ export interface NodeTraces {
   readonly chains: readonly string[];
   /** Names of files with CNI configuration. */
   readonly configurations: readonly string[];
+  /** Weft's interfaces that a program of the node takes care of, too. */
+  readonly managed: readonly { readonly manager: string; readonly link: string }[];
   /** Whether another service proxy runs: its chains are no leftovers then. */
   readonly isProxyThere: boolean;
 }
@@ -34,7 +36,13 @@ const PROXY = {
 const OWN_CONFIGURATION = '05-weft.conflist';
 
 /** What is there of other networks, as phrases that name the network and one trace of it; sorted. */
-export function foreignNetworks({ links, chains, configurations, isProxyThere }: NodeTraces): readonly string[] {
+export function foreignNetworks({
+  links,
+  chains,
+  configurations,
+  managed,
+  isProxyThere,
+}: NodeTraces): readonly string[] {
   const found = [...NETWORKS, ...(isProxyThere ? [] : [PROXY])].flatMap(({ name, link, chain }) => {
     const traces = [
       ...links.filter((candidate) => link?.test(candidate)).map((of) => `interface ${of}`),
@@ -45,5 +53,9 @@ export function foreignNetworks({ links, chains, configurations, isProxyThere }:
     return [`${name}: ${first}${traces.length > 1 ? ` and ${traces.length - 1} more` : ''}`];
   });
   const files = configurations.filter((file) => file !== OWN_CONFIGURATION).map((file) => `CNI configuration ${file}`);
-  return [...found, ...files].sort();
+  const managers = [...Map.groupBy(managed, ({ manager }) => manager)].map(([manager, of]) => {
+    const more = of.length > 1 ? ` and ${of.length - 1} more` : '';
+    return `${manager} manages Weft's interface ${of[0]?.link}${more}`;
+  });
+  return [...found, ...files, ...managers].sort();
 }

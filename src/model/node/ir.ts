@@ -93,6 +93,10 @@ export interface BlockIr {
   readonly cidr: string;
   readonly pool: string;
   readonly poolUid: string;
+  /** The node out of whose block it is borrowed; absent: a block of its own. */
+  readonly lender?: string;
+  /** Ranges of it that other nodes have borrowed, or are about to; absent: of an operator that knows of no lending. */
+  readonly lent?: readonly string[];
 }
 
 export interface PeerIr {
@@ -241,7 +245,24 @@ export interface PodAddressingIr {
   readonly families: readonly Family[];
   /** Addresses that it must have. */
   readonly fixed: readonly string[];
+  /** Absent: routed. */
+  readonly link?: PodLinkIr;
 }
+
+/** How a pod is linked, when it is not routed. */
+export type PodLinkIr =
+  | {
+      readonly kind: 'Bridge';
+      /** The bridge's name on each node. */
+      readonly bridge: string;
+    }
+  | {
+      readonly kind: 'Macvlan';
+      /** The node's interface; absent: the one that holds the node's address. */
+      readonly parent?: string;
+      /** Of each family that the pod has one: what is on the link, and the way out. */
+      readonly networks: readonly { readonly cidr: string; readonly gateway?: string }[];
+    };
 
 export type TlsMode = 'Permissive' | 'Strict';
 export type AppProtocol = 'HTTP' | 'HTTP2' | 'GRPC' | 'TCP';

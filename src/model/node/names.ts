@@ -2,6 +2,10 @@ import { shortHash } from '../../lib/hash.ts';
 
 /** Interfaces whose name starts so are pods' host ends: the policy table drops those it does not know. */
 export const POD_INTERFACE_PREFIX = 'weft';
+/** Of the bridges of pools with `podNetwork: Bridge`; no host end is called so. */
+export const BRIDGE_PREFIX = 'weft-br';
+/** Of the node's own macvlans, by which it reaches those of its pods; not `weft…`: they are no ends of pods. */
+export const MACVLAN_PREFIX = 'mvweft';
 export const VXLAN_INTERFACE = 'vxlan.weft';
 /** IANA's VXLAN port (RFC 7348); VNI 1 is Flannel's, 4096 Calico's. */
 export const VXLAN_PORT = 4789;
@@ -25,4 +29,13 @@ export function hostInterfaceName(containerId: string, ifname: string): string {
 /** A locally administered unicast MAC that every node can compute from the Node's UID. */
 export function tunnelMacOf(nodeUid: string): string {
   return `0a:${shortHash(`tunnel/${nodeUid}`, 10).match(/../g)?.join(':') ?? ''}`;
+}
+
+/** At most 15 characters: the kernel's limit. */
+export function bridgeName(pool: string): string {
+  return `${BRIDGE_PREFIX}${shortHash(pool, 8)}`;
+}
+
+export function macvlanName(parent: string): string {
+  return `${MACVLAN_PREFIX}${shortHash(parent, 8)}`;
 }

@@ -6,7 +6,7 @@ import type { PoolChoice } from '../ipam/pool-choice.ts';
 import { tunnelAddressesOf } from '../ipam/tunnel.ts';
 import type { Problem } from '../problem.ts';
 import type { PodBinding } from '../policy/change.ts';
-import type { NodeIr, PeerIr, PodIr, PodMeshIr, PoolIr } from './ir.ts';
+import type { BlockIr, NodeIr, PeerIr, PodIr, PodMeshIr, PoolIr } from './ir.ts';
 import { translateBandwidth } from './bandwidth.ts';
 import { translateHostPorts } from './host-ports.ts';
 import { tunnelMacOf } from './names.ts';
@@ -42,6 +42,13 @@ export function translateNode(
     ...(zone === undefined ? {} : { zone }),
     ...trust,
   };
+}
+
+/** A block as its node is told of it; `lent`: what of it others have borrowed. */
+export function translateBlock({ metadata, spec }: IPBlock, lent: readonly string[]): BlockIr {
+  const { cidr, poolName, poolUid, lender } = spec;
+  const common = { uid: metadata.uid ?? '', cidr, pool: poolName, poolUid, lent };
+  return lender === undefined ? common : { ...common, lender };
 }
 
 /** What all other nodes know of this one; undefined until it owns a block. */

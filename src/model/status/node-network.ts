@@ -20,6 +20,12 @@ export interface NodeNetworkFacts {
   readonly bgpProblem: Problem | undefined;
 }
 
+const FAULTS_AT_MOST = 100;
+
+function peerFault({ node, family, what }: PathFault) {
+  return { node, family, fault: what };
+}
+
 function compareCidrs(a: string, b: string): number {
   return compareIps(a.split('/')[0] ?? '', b.split('/')[0] ?? '');
 }
@@ -33,6 +39,9 @@ export function nodeNetworkStatus(facts: NodeNetworkFacts) {
     ...(report?.podMtu === undefined ? {} : { podMTU: report.podMtu }),
     blocks: [...blocks].sort(compareCidrs),
     ...(report === undefined ? {} : { versions: report.versions }),
+    ...(report?.pathFaults === undefined
+      ? {}
+      : { peerFaults: report.pathFaults.slice(0, FAULTS_AT_MOST).map(peerFault) }),
     ...(report?.bgp === undefined ? {} : { bgp: bgpStatus(report.bgp) }),
     conditions: [
       ready(facts),
@@ -127,7 +136,7 @@ function alone(report: NodeReportIr | undefined): DesiredCondition {
       message: 'nothing of another network is on the node',
     };
   }
-  const message = `left by another network, or in use by it: ${some(found)}; remove what is not needed`;
+  const message = `not Weft's alone: ${some(found)}; remove what is not needed, and see Alone in docs/reference.md`;
   return { type, status: 'False', reason: REASON.foreignNetworks, message };
 }
 

@@ -36,7 +36,7 @@ export function lease(name: string, addresses: readonly string[], more: Partial<
 }
 
 export function inspection(blocks: readonly string[], more: Partial<NodeInspection> = {}): NodeInspection {
-  return { blocks, attachments: [], resting: [], strayLinks: [], strayRoutes: [], ...more };
+  return { blocks, lent: [], attachments: [], resting: [], strayLinks: [], strayRoutes: [], ...more };
 }
 
 /** Two nodes with a block and a pod each, and nothing to be found; with what a test changes. */

@@ -38,6 +38,7 @@ const STEPS = {
   killAgent: (world: World, { index }: Step) => world.killAgent(world.machine(index)),
   startAgent: (world: World, { index }: Step) => world.startAgent(world.machine(index)),
   loseJournal: (world: World, { index }: Step) => world.loseJournal(world.machine(index)),
+  compact: (world: World, { index }: Step) => world.compact(world.machine(index)),
   reboot: (world: World, { index }: Step) => world.reboot(world.machine(index)),
   recreateNode: (world: World, { index }: Step) => world.recreateNode(world.machine(index)),
   sync: (world: World, { other }: Step) => world.sync(other),
@@ -48,6 +49,14 @@ const STEPS = {
   giveBack: (world: World, { index, crash }: Step) => world.giveBack(world.machine(index), crash),
   takeBack: (world: World) => world.takeBack(),
   tellBlocks: (world: World, { index }: Step) => world.tellBlocks(world.machine(index)),
+  tellOldBlocks: (world: World, { index, other }: Step) =>
+    world.tellBlocks(world.machine(index), world.views[other % 2]),
+  borrow: (world: World, { index, other }: Step) =>
+    world.borrow(other, world.machine(index), world.machine(index + 1 + (other % 2))),
+  goOnBorrowing: (world: World, { other, crash }: Step) => world.goOnBorrowing(other, crash),
+  giveUpBorrowing: (world: World, { other }: Step) => world.giveUpBorrowing(other),
+  dropUnagreed: (world: World) => world.dropUnagreed(),
+  lookAtLoans: (world: World, { index, crash }: Step) => world.lookAtLoans(world.machine(index), crash),
   endQuarantine: (world: World) => world.endQuarantine(),
   update: (world: World, { index }: Step) => world.update(world.machine(index)),
   acknowledge: (world: World, { index }: Step) => world.acknowledge(world.machine(index)),
@@ -62,6 +71,7 @@ type StepName = keyof typeof STEPS;
 const OFTEN: Partial<Record<StepName, number>> = {
   ...{ startPod: 14, retryPod: 12, stopPod: 6, replaceSandbox: 6, replaceOtherwise: 10, deleteStaleSandbox: 3 },
   ...{ startAgent: 20, claim: 8, claim6: 8, claimAddress: 6, giveBack: 6, takeBack: 6, endQuarantine: 6 },
+  ...{ borrow: 8, goOnBorrowing: 24, lookAtLoans: 8, tellOldBlocks: 3 },
   ...{ sync: 12, tellBlocks: 6, update: 10, acknowledge: 10, tick: 10 },
 };
 const stepName = fc.oneof(
@@ -90,11 +100,32 @@ function settledWorld(): World {
   return world;
 }
 
+/** The first machine owns all there is of IPv4, and the others have borrowed of it. */
+function lentWorld(): World {
+  const world = new World();
+  const [lender, ...others] = world.machines;
+  if (lender === undefined) throw new Error('there are machines');
+  for (let count = 0; count < 4; count += 1) {
+    world.claim(0, lender, 4, 'none');
+    world.sync(0);
+  }
+  for (const borrower of others) {
+    world.borrow(0, lender, borrower);
+    for (let count = 0; count < 4; count += 1) world.goOnBorrowing(0, 'none');
+    world.borrowings.splice(0);
+  }
+  for (const operator of [0, 1]) world.sync(operator);
+  return world;
+}
+
 describe('addresses, whatever happens', () => {
-  test('no two live pods hold one address, and nobody inherits the rights of its last holder', () => {
+  test.each([
+    ['each machine has its own', settledWorld],
+    ['two borrow of the third', lentWorld],
+  ])('no two live pods hold one address, and nobody inherits the rights of its last holder: %s', (_, worldOf) => {
     fc.assert(
       fc.property(fc.array(fc.tuple(stepName, step), { minLength: 50, maxLength: 250, size: 'max' }), (steps) => {
-        const world = settledWorld();
+        const world = worldOf();
         for (const [what, how] of steps) {
           STEPS[what](world, how);
           const wrong = world.violations();
@@ -118,6 +149,33 @@ describe('addresses, whatever happens', () => {
     }
     expect(seen).toHaveLength(16);
     expect(new Set(seen).size).toBe(6);
+    expect(world.violations()).toEqual([]);
+  });
+
+  test('the worlds that are tried do borrow, and give back: the check is about something', () => {
+    const world = lentWorld();
+    const [lender, borrower] = [world.machine(0), world.machine(1)];
+    const one: Wish = { families: [4], fixed: [] };
+    world.startPod(borrower, one, 'none');
+    expect([...borrower.live.values()].flat()).toMatchObject([{ address: expect.stringMatching(/^10\.0\.0\./) }]);
+    for (let count = 0; count < 12; count += 1) world.startPod(lender, one, 'none');
+    const held = [borrower, lender].flatMap(({ live }) => [...live.values()].flat().map(({ address }) => address));
+    expect(new Set(held).size).toBe(held.length);
+    const waiting = lender.waiting.size;
+    expect(waiting).toBeGreaterThan(0);
+    world.stopPod(borrower, 0, 'none');
+    for (const machine of world.machines) world.update(machine);
+    world.acknowledge(borrower);
+    world.nowMs += 20_000;
+    world.giveBack(borrower, 'none');
+    world.takeBack();
+    world.lookAtLoans(lender, 'none');
+    world.retryPod(lender, 'none');
+    expect(lender.waiting.size).toBe(waiting);
+    world.acknowledge(lender);
+    world.nowMs += 20_000;
+    for (let count = 0; count < waiting; count += 1) world.retryPod(lender, 'none');
+    expect(lender.waiting.size).toBe(waiting - 2);
     expect(world.violations()).toEqual([]);
   });
 

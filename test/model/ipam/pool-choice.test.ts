@@ -211,7 +211,9 @@ describe('a node takes blocks by itself', () => {
   });
 
   test('of the size of their pool', () => {
-    expect(poolStateOf(SIX)).toEqual({ name: 'six', uid: 'uid-six', cidr: 'fd00::/64', blockSize: 122, reserved: [] });
+    const six = { name: 'six', uid: 'uid-six', cidr: 'fd00::/64', blockSize: 122, reserved: [], mayBorrow: true };
+    expect(poolStateOf(SIX)).toEqual(six);
+    expect(poolStateOf(pool('x', '10.0.0.0/16', { borrowing: 'Disabled' }))).toMatchObject({ mayBorrow: false });
     expect(poolStateOf(pool('x', '10.0.0.0/16', { blockSize: 28 }))).toMatchObject({ blockSize: 28 });
   });
 

@@ -29,16 +29,46 @@ export interface Machine {
   readonly wishes: Map<string, Wish>;
   /** Sandboxes that newer ones of the same pod replaced, whose DEL is still to come. */
   readonly stale: Set<string>;
+  /** How new what it was told of blocks is, in changes of the API server: it is never told older things again. */
+  toldAt: number;
+  /** As it was told. */
+  told: readonly LeasableBlock[];
 }
 
 export function newMachine(name: string): Machine {
   const nothing = { live: new Map(), waiting: new Set<string>(), wishes: new Map(), stale: new Set<string>() };
-  return { name, journal: [], agent: NO_LEASES, ...nothing };
+  return { name, journal: [], agent: NO_LEASES, ...nothing, toldAt: 0, told: [] };
 }
 
 export interface StoredBlock {
   readonly uid: string;
-  readonly spec: { readonly cidr: string; readonly pool: string; readonly nodeName: string; readonly nodeUid: string };
+  readonly spec: {
+    readonly cidr: string;
+    readonly pool: string;
+    readonly nodeName: string;
+    readonly nodeUid: string;
+    /** Borrowed; while it is `nodeName` too, the lender has not agreed. */
+    readonly lender?: string;
+  };
+}
+
+/** What an operator has last read, and how new that is. */
+export interface View {
+  readonly at: number;
+  readonly blocks: readonly StoredBlock[];
+}
+
+/** A range on its way to a borrower: how far some operator has come with it. */
+export interface Borrowing {
+  readonly lender: Machine;
+  readonly borrower: Machine;
+  /** Of the whole block. */
+  readonly blockUid: string;
+  readonly cidr: string;
+  /** What is done next. */
+  next: 'create' | 'look' | 'agree' | 'hand over';
+  /** Of the IPBlock, once it is created. */
+  uid?: string;
 }
 
 /** `within journal`: of the lines of a change only the first is on disk. */

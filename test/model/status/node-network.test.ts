@@ -45,6 +45,14 @@ test('a node that serves shows its addresses, blocks in order, and what runs on 
   });
 });
 
+test('other nodes that pods do not reach are listed, a hundred at most', () => {
+  const fault = { family: 4, what: 'Unreachable', bytes: 1450 } as const;
+  const faults = Array.from({ length: 101 }, (_, index) => ({ ...fault, node: `node-${index}` }));
+  const { peerFaults } = nodeNetworkStatus({ ...FACTS, report: { ...REPORT, pathFaults: faults } });
+  expect(peerFaults).toHaveLength(100);
+  expect(peerFaults?.[0]).toEqual({ node: 'node-0', family: 4, fault: 'Unreachable' });
+});
+
 test.each([
   ['Weft', 'True ByWeft'],
   ['Contested', 'True Contested'],

@@ -54,12 +54,25 @@ export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
 export const IFLA_LINK = 5;
+export const IFLA_MASTER = 10;
 export const IFLA_LINKINFO = 18;
 export const IFLA_NET_NS_FD = 28;
 export const IFLA_EXT_MASK = 29;
 export const RTEXT_FILTER_SKIP_STATS = 8;
 export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;
+export const IFLA_INFO_SLAVE_KIND = 4;
+export const IFLA_INFO_SLAVE_DATA = 5;
+export const IFLA_BRPORT = {
+  hairpin: 4,
+  learning: 8,
+  unicastFlood: 9,
+  multicastFlood: 27,
+  broadcastFlood: 30,
+} as const;
+export const IFLA_MACVLAN_MODE = 1;
+/** IFLA_BR_… */
+export const BRIDGE = { forwardDelay: 1, multicastSnooping: 23 } as const;
 export const VETH_INFO_PEER = 1;
 export const IFLA_VXLAN_ID = 1;
 export const IFLA_VXLAN_LOCAL = 4;
@@ -75,7 +88,10 @@ export const IFA_LOCAL = 2;
 export const NDA_DST = 1;
 export const NDA_LLADDR = 2;
 export const NDA_IFINDEX = 8;
+export const NDA_MASTER = 9;
 export const NTF_SELF = 2;
+export const NTF_MASTER = 4;
+export const NUD_NOARP = 0x40;
 export const NUD_PERMANENT = 0x80;
 
 // rtnetlink.h, pkt_sched.h

@@ -8,6 +8,7 @@ import {
   IFLA_INFO_KIND,
   IFLA_LINK,
   IFLA_LINKINFO,
+  IFLA_MASTER,
   IFLA_MTU,
   IFLA_VXLAN_ID,
   IFLA_VXLAN_LEARNING,
@@ -27,7 +28,7 @@ import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 export interface Link {
   readonly index: number;
   readonly name: string;
-  /** `veth`, `vxlan`; undefined for hardware and loopback. */
+  /** `veth`, `vxlan`, `bridge`; undefined for hardware and loopback. */
   readonly kind: string | undefined;
   /** Administratively up. */
   readonly up: boolean;
@@ -35,6 +36,8 @@ export interface Link {
   readonly mac: string | undefined;
   /** For a veth: index of the other end, in the other end's namespace. */
   readonly peerIndex: number | undefined;
+  /** Of a bridge's port: the bridge's; absent elsewhere. */
+  readonly masterIndex?: number;
   /** For a VXLAN device. */
   readonly vxlan: VxlanAttributes | undefined;
 }
@@ -59,6 +62,7 @@ export function linkHeader(index = 0, flags = 0, change = 0): Buffer {
 export function parseLink(body: Buffer): Link {
   const attributes = parseAttributes(body, 16);
   const info = parseAttributes(attributes.get(IFLA_LINKINFO) ?? Buffer.alloc(0));
+  const masterIndex = attributes.get(IFLA_MASTER)?.readUInt32LE();
   const kind = readText(info.get(IFLA_INFO_KIND));
   return {
     index: body.readInt32LE(4),
@@ -68,6 +72,7 @@ export function parseLink(body: Buffer): Link {
     mtu: attributes.get(IFLA_MTU)?.readUInt32LE() ?? 0,
     mac: readMac(attributes.get(IFLA_ADDRESS)),
     peerIndex: attributes.get(IFLA_LINK)?.readUInt32LE(),
+    ...(masterIndex !== undefined && { masterIndex }),
     vxlan: kind === 'vxlan' ? parseVxlan(parseAttributes(info.get(IFLA_INFO_DATA) ?? Buffer.alloc(0))) : undefined,
   };
 }

@@ -1,5 +1,13 @@
 import { bitsOf, lastAddress, parseCidr } from '../../../lib/ip.ts';
-import { bytesOfIp, encodeAttributes, ipBytes, text } from '../netlink/codec.ts';
+import {
+  type Attribute,
+  bytesOfIp,
+  encodeAttributes,
+  ipBytes,
+  parseAttributes,
+  readText,
+  text,
+} from '../netlink/codec.ts';
 import { NLM_F_CREATE } from '../netlink/constants.ts';
 import type { BatchMessage } from './batch.ts';
 import { NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM } from './nfnetlink.ts';
@@ -40,6 +48,11 @@ const ELEMENTS_PER_MESSAGE = 500;
 /** @throws RangeError when `address` is no IP address. */
 export function addressElement(address: string): SetElement {
   return { key: ipBytes(address) };
+}
+
+/** Of a set of type `ipv4_addr . ipv4_addr`, or of IPv6. @throws RangeError */
+export function addressPairElement(source: string, destination: string): SetElement {
+  return { key: Buffer.concat([ipBytes(source), ipBytes(destination)]) };
 }
 
 /** Start and end of one interval; a prefix that reaches the family's last address has no end. @throws RangeError. */
@@ -85,6 +98,26 @@ export function elementMessages(
     });
   }
   return messages;
+}
+
+/** What names an element, to ask the kernel for it (NFT_MSG_GETSETELEM). */
+export function elementQuestion(table: string, set: string, { key }: SetElement): Attribute[] {
+  return [
+    [NFTA_SET_ELEM_LIST_TABLE, text(table)],
+    [NFTA_SET_ELEM_LIST_SET, text(set)],
+    [NFTA_SET_ELEM_LIST_ELEMENTS | NLA_F_NESTED, encodeElements([{ key }])],
+  ];
+}
+
+/** Whether the kernel's answer to that leads where the element should. @param body behind the header. */
+export function saysVerdict(body: ReadonlyMap<number, Buffer>, { verdict }: SetElement): boolean {
+  const inside = (of: ReadonlyMap<number, Buffer>, type: number) => parseAttributes(of.get(type) ?? Buffer.alloc(0));
+  const element = inside(inside(body, NFTA_SET_ELEM_LIST_ELEMENTS), NFTA_LIST_ELEM);
+  const found = inside(inside(element, NFTA_SET_ELEM_DATA), NFTA_DATA_VERDICT);
+  if (verdict === undefined) return found.size === 0;
+  const code = found.get(NFTA_VERDICT_CODE)?.readInt32BE();
+  if (verdict.kind === 'return') return code === NFT_RETURN;
+  return code === NFT_GOTO && readText(found.get(NFTA_VERDICT_CHAIN)) === verdict.chain;
 }
 
 /** Written into one buffer: an initial load has 100,000 of these. */

@@ -3,12 +3,13 @@ import { coalesceCidrs, formatCidrs } from '../../../model/policy/cidr-sets.ts';
 import {
   type SetElement,
   addressElement,
+  addressPairElement,
   cidrElements,
   interfaceAddressElement,
   interfaceElement,
   type Verdict,
 } from './elements.ts';
-import { chainName, checkedAddress, checkedCidr } from './names.ts';
+import { chainName, checkedAddress, checkedCidr, checkedInterface } from './names.ts';
 import type { NodeFacts, PodBinding } from './policy-state.ts';
 import { type FixedSet, twinOf } from './render-table.ts';
 
@@ -35,7 +36,7 @@ export function factElements(facts: NodeFacts): FixedElement[] {
 
 /** What the sets and verdict maps say of one pod. */
 export function podElements(
-  { hostInterface, addresses: own, ingressChain, egressChain }: PodBinding,
+  { hostInterface, bridge, addresses: own, ingressChain, egressChain }: PodBinding,
   hasIpv6: boolean,
 ): FixedElement[] {
   const verdict = (chain: string | undefined): Verdict =>
@@ -45,6 +46,15 @@ export function podElements(
     text: `"${hostInterface}" : ${chain === undefined ? 'return' : `goto ${chain}`}`,
     encoded: [interfaceElement(hostInterface, verdict(chain))],
   });
+  if (bridge !== undefined) {
+    const [out, into] = [
+      verdict(egressChain && chainName('egress', egressChain)),
+      verdict(ingressChain && chainName('ingress', ingressChain)),
+    ];
+    return own
+      .flatMap((address) => bridgedElements(bridge, address, out, into))
+      .flatMap((element) => ofFamilies(element, hasIpv6));
+  }
   return [
     { set: 'pod_interfaces', text: `"${hostInterface}"`, encoded: [interfaceElement(hostInterface)] },
     ...own.flatMap((address) =>
@@ -60,6 +70,24 @@ export function podElements(
     ),
     map('pods_out', egressChain === undefined ? undefined : chainName('egress', egressChain)),
     map('pods_in', ingressChain === undefined ? undefined : chainName('ingress', ingressChain)),
+  ];
+}
+
+/** Behind a bridge a pod is told by its address; its ports let it have no other (`bridge-guard.ts`). */
+function bridgedElements(bridge: string, address: string, out: Verdict, into: Verdict): FamilyElement[] {
+  const [name, own] = [checkedInterface(bridge), checkedAddress(address, { kind: 'pod', key: bridge })];
+  const family = familyOf(own);
+  const map = (set: 'bridged_out' | 'bridged_in', verdict: Verdict): FamilyElement => ({
+    set,
+    family,
+    text: `${own} : ${verdict.kind === 'goto' ? `goto ${verdict.chain}` : 'return'}`,
+    encoded: [{ ...addressElement(own), verdict }],
+  });
+  return [
+    { set: 'pod_addresses', family, text: `"${name}" . ${own}`, encoded: [interfaceAddressElement(name, own)] },
+    { set: 'bridged_self', family, text: `${own} . ${own}`, encoded: [addressPairElement(own, own)] },
+    map('bridged_out', out),
+    map('bridged_in', into),
   ];
 }
 

@@ -69,9 +69,11 @@ export class HostPorts {
     return this.#pending > 0 || isDeepStrictEqual(this.#inspector.chains(), this.#seal);
   }
 
-  /** Puts the table back as it was last wanted. */
-  repair(): Promise<void> {
-    return this.#inOrder(() => this.#become(this.#bindings));
+  /** Puts the table back as it was last wanted, where somebody else changed it. Whether that was so. */
+  async repair(): Promise<boolean> {
+    if (this.verify()) return false;
+    await this.#inOrder(() => this.#become(this.#bindings));
+    return true;
   }
 
   /** The table stays. */

@@ -1,7 +1,7 @@
 import { type Attribute, parseAttributes, readText, text } from '../netlink/codec.ts';
 import { hasCode } from '../netlink/error.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
-import { TABLE } from './elements.ts';
+import { elementQuestion, saysVerdict, type SetElement, TABLE } from './elements.ts';
 import {
   NETLINK_NETFILTER,
   NFPROTO_INET,
@@ -10,6 +10,7 @@ import {
   NFT_MSG_GETCHAIN,
   NFT_MSG_GETGEN,
   NFT_MSG_GETRULE,
+  NFT_MSG_GETSETELEM,
   NFT_MSG_GETTABLE,
   nfgenmsg,
 } from './nfnetlink.ts';
@@ -49,6 +50,14 @@ const FAMILIES = { [NFPROTO_IPV4]: 'ip', [NFPROTO_INET]: 'inet' } as const;
 /** Reads nf_tables, in the network namespace that was the thread's when this was made. */
 export class Inspector {
   readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
+  readonly #name: string;
+  readonly #family: number;
+
+  /** @param name of a table of that family. */
+  constructor(name = TABLE, family = NFPROTO_INET) {
+    this.#name = name;
+    this.#family = family;
+  }
 
   /** Goes up by one with each transaction of anybody in this network namespace. */
   generation(): number {
@@ -60,7 +69,7 @@ export class Inspector {
     return parseAttributes(body, 4).get(NFTA_GEN_ID)?.readUInt32BE() ?? 0;
   }
 
-  /** Whether there is a table `inet weft`, whoever made it. */
+  /** Whether there is such a table, whoever made it. */
   hasTable(): boolean {
     return this.#table() !== undefined;
   }
@@ -73,21 +82,30 @@ export class Inspector {
   fingerprint(): string | undefined {
     const table = this.#table();
     if (table === undefined) return undefined;
-    const chains = this.#dump(NFT_MSG_GETCHAIN, NFPROTO_INET, NFTA_CHAIN.table).map(({ attributes: of }) =>
+    const chains = this.#dump(NFT_MSG_GETCHAIN, this.#family, NFTA_CHAIN.table).map(({ attributes: of }) =>
       [NFTA_CHAIN.handle, NFTA_CHAIN.use].map((type) => of.get(type)?.toString('hex')).join(':'),
     );
     const about = [NFTA_TABLE.handle, NFTA_TABLE.use].map((type) => table.get(type)?.toString('hex'));
     return [...about, ...chains.sort()].join(' ');
   }
 
+  /** Whether the set or map holds the element, with its verdict. */
+  holds(set: string, element: SetElement): boolean {
+    const answer = this.#find(
+      `find an element of ${set}`,
+      NFT_MSG_GETSETELEM,
+      elementQuestion(this.#name, set, element),
+    );
+    return answer !== undefined && saysVerdict(answer, element);
+  }
+
   #table(): ReadonlyMap<number, Buffer> | undefined {
+    return this.#find(`read nftables table ${this.#name}`, NFT_MSG_GETTABLE, [[NFTA_TABLE.name, text(this.#name)]]);
+  }
+
+  #find(what: string, type: number, attributes: Attribute[]): ReadonlyMap<number, Buffer> | undefined {
     try {
-      const { body } = this.#socket.get({
-        what: `read nftables table inet ${TABLE}`,
-        type: NFT_MSG_GETTABLE,
-        header: nfgenmsg(NFPROTO_INET),
-        attributes: [[NFTA_TABLE.name, text(TABLE)]],
-      });
+      const { body } = this.#socket.get({ what, type, header: nfgenmsg(this.#family), attributes });
       return parseAttributes(body, 4);
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return undefined;
@@ -103,7 +121,7 @@ export class Inspector {
       const table = readText(attributes.get(NFTA_CHAIN.table)) ?? '';
       const isDrop = attributes.get(NFTA_CHAIN.policy)?.readUInt32BE() === NF_DROP;
       if (!isDrop || hook?.readUInt32BE() !== NF_INET_FORWARD || known === undefined) return [];
-      if (known === 'inet' && table === TABLE) return [];
+      if (known === 'inet' && table === this.#name) return [];
       return [{ family: known, table, chain: readText(attributes.get(NFTA_CHAIN.name)) ?? '' }];
     });
   }
@@ -135,14 +153,16 @@ export class Inspector {
     this.#socket.close();
   }
 
-  /** @param ofTable attribute that names an object's table: then only those of `inet weft`. */
+  /** @param ofTable attribute that names an object's table: then only those of this table. */
   #dump(type: number, family: number, ofTable?: number) {
-    const attributes: Attribute[] = ofTable === undefined ? [] : [[ofTable, text(TABLE)]];
+    const attributes: Attribute[] = ofTable === undefined ? [] : [[ofTable, text(this.#name)]];
     const objects = this.#socket
       .dump({ what: 'list nftables objects', type, header: nfgenmsg(family), attributes })
       .map(({ body }) => ({ family: body[0] ?? 0, attributes: parseAttributes(body, 4) }));
     // Older kernels do not filter chains by table.
-    return ofTable === undefined ? objects : objects.filter((of) => readText(of.attributes.get(ofTable)) === TABLE);
+    return ofTable === undefined
+      ? objects
+      : objects.filter((of) => readText(of.attributes.get(ofTable)) === this.#name);
   }
 }
 

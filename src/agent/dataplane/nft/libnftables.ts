@@ -11,6 +11,9 @@ const LIBRARY = 'libnftables.so.1';
 /** Of libnftables' words, which may hold a whole command. */
 const ERROR_CHARACTERS = 300;
 
+/** libnftables.h. */
+const OUTPUT_NUMERIC_PROTO = 1 << 7;
+
 type Context = unknown;
 
 interface Library {
@@ -19,6 +22,8 @@ interface Library {
   readonly bufferOutput: (context: Context) => number;
   readonly bufferError: (context: Context) => number;
   readonly errorText: (context: Context) => string;
+  readonly outputText: (context: Context) => string;
+  readonly setOutputFlags: (context: Context, flags: number) => void;
   readonly setDryRun: (context: Context, dry: boolean) => void;
   readonly run: KoffiFunc<(context: Context, text: string) => number>;
 }
@@ -35,6 +40,8 @@ function library(): Library {
       bufferOutput: file.func('int nft_ctx_buffer_output(void *context)'),
       bufferError: file.func('int nft_ctx_buffer_error(void *context)'),
       errorText: file.func('const char *nft_ctx_get_error_buffer(void *context)'),
+      outputText: file.func('const char *nft_ctx_get_output_buffer(void *context)'),
+      setOutputFlags: file.func('void nft_ctx_output_set_flags(void *context, unsigned int flags)'),
       setDryRun: file.func('void nft_ctx_set_dry_run(void *context, bool dry)'),
       run: file.func('int nft_run_cmd_from_buffer(void *context, const char *text)'),
     };
@@ -71,6 +78,14 @@ export class NftContext {
       });
     });
     this.#require(result, lines);
+  }
+
+  /** What `command` prints, with numbers for protocols. Blocks. @throws NftError `Refused`. */
+  list(command: string): string {
+    this.#library.setOutputFlags(this.#context, OUTPUT_NUMERIC_PROTO);
+    const failed = this.#library.run(this.#context, `${command}\n`) !== 0;
+    if (failed) throw new NftError('Refused', `nftables refused: ${this.#said()}`);
+    return this.#library.outputText(this.#context);
   }
 
   /** Transactions so far: each raises nf_tables' generation by one. */

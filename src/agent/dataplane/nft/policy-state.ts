@@ -5,6 +5,8 @@ import { VXLAN_PORT } from '../../../model/node/names.ts';
 export interface PodBinding {
   readonly hostInterface: string;
   readonly addresses: readonly string[];
+  /** The bridge that its host interface is a port of: what its packets come from and go to. */
+  readonly bridge?: string;
   readonly ingressChain?: string;
   readonly egressChain?: string;
 }

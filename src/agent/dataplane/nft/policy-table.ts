@@ -4,6 +4,7 @@ import { canonicalIp, type Cidr, containsAddress, familyOf, parseCidr, parseIp }
 import { inNetns } from '../netns.ts';
 import { BatchSocket } from './batch.ts';
 import { Conntrack } from './conntrack.ts';
+import { podElements } from './fixed-sets.ts';
 import { HeldPolicy, type NextState } from './held-policy.ts';
 import { type ForeignChain, Inspector, type RuleCounter } from './inspect.ts';
 import { type KernelSteps, kernelSteps } from './kernel-steps.ts';
@@ -93,6 +94,16 @@ export class PolicyTable {
   /** Whether the table is as this left it, by a look at its chains, rules and the number of its sets, not at elements. */
   verify(): boolean {
     return this.#pending > 0 || this.#isIntact();
+  }
+
+  /** What of the pod's policy the kernel does not hold, as sentences. Asks for each of its elements. */
+  faults(hostInterface: string): string[] {
+    const pod = this.#held.pods.get(hostInterface);
+    if (pod === undefined) return [`${hostInterface} is not bound to a policy`];
+    const elements = podElements(pod, this.#held.facts.hasIpv6);
+    const lacking = elements.filter(({ set, encoded }) => !encoded.every((of) => this.#inspector.holds(set, of)));
+    if (lacking.length === 0 && !this.verify()) return ['the policy table was changed by somebody else'];
+    return lacking.map(({ set, text }) => `the policy table lacks ${text} in ${set}`);
   }
 
   /** Puts the table back as it was last wanted. */

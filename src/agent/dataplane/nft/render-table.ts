@@ -1,11 +1,12 @@
 import { type Family, familyOf, parseCidr } from '../../../lib/ip.ts';
-import { POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../../model/node/names.ts';
+import { BRIDGE_PREFIX, POD_INTERFACE_PREFIX, VXLAN_INTERFACE } from '../../../model/node/names.ts';
 import type { NftLine } from './libnftables.ts';
 import { coalesceCidrs, formatCidrs } from '../../../model/policy/cidr-sets.ts';
 import { checkedCidr } from './names.ts';
 import type { NodeFacts } from './policy-state.ts';
 
 const PODS = `"${POD_INTERFACE_PREFIX}*"`;
+const BRIDGES = `"${BRIDGE_PREFIX}*"`;
 const TUNNEL = `"${VXLAN_INTERFACE}"`;
 
 /** Sets and maps that every table has, with their types. */
@@ -18,6 +19,9 @@ const INTERFACE_SETS = {
 /** With IPv6, each has a twin whose name ends in 6, and whose type is ipv6_addr. */
 const ADDRESS_SETS = {
   pod_addresses: 'set { type ifname . ipv4_addr; }',
+  bridged_out: 'map { type ipv4_addr : verdict; }',
+  bridged_in: 'map { type ipv4_addr : verdict; }',
+  bridged_self: 'set { type ipv4_addr . ipv4_addr; }',
   recheck: 'set { type ipv4_addr; }',
   vxlan_peers: 'set { type ipv4_addr; }',
   node_addresses: 'set { type ipv4_addr; }',
@@ -48,10 +52,16 @@ function renderSets(hasIpv6: boolean): string[] {
     ...Object.entries(INTERFACE_SETS).map(([name, type]) => line(name, type)),
     ...Object.entries(ADDRESS_SETS).flatMap(([name, type]) => [
       line(name, type),
-      ...(hasIpv6 ? [line(`${name}6`, type.replace('ipv4', 'ipv6'))] : []),
+      ...(hasIpv6 ? [line(`${name}6`, type.replaceAll('ipv4', 'ipv6'))] : []),
     ]),
   ];
 }
+
+/** What most packets are. */
+const ESTABLISHED_FIRST = [
+  'ct state established,related jump shortcut',
+  'ct state established,related jump established',
+];
 
 /**
  * What established connections meet. As long as `shortcut` holds its rule they pass there. When it is empty, those of
@@ -63,7 +73,6 @@ function renderSets(hasIpv6: boolean): string[] {
  * too, as `begins in mid-stream`. ICMP errors about a connection always pass.
  */
 const ESTABLISHED = [
-  'jump shortcut',
   'ct direction reply accept',
   // ICMP and ICMPv6; by number, as an image need not have /etc/protocols.
   'ct state related meta l4proto { 1, 58 } accept',
@@ -103,26 +112,32 @@ export function renderTable({ vxlanPort, hasIpv6, natExceptions }: NodeFacts): N
     'ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "begins in mid-stream"';
   const chains: Readonly<Record<string, readonly string[]>> = {
     'guard { type filter hook prerouting priority raw; policy accept; }': [
-      `iifname ${PODS} iifname . ip saddr != @pod_addresses counter drop comment "source is not the pod's own"`,
+      `iifname ${PODS} jump guard_pod`,
+      `iifname ${TUNNEL} ip saddr @own_blocks counter drop comment "tunnelled from this node's own blocks"`,
       ...withIpv6(
-        `iifname ${PODS} iifname . ip6 saddr != @pod_addresses6 counter drop comment "source is not the pod's own"`,
         `iifname ${TUNNEL} ip6 saddr @own_blocks6 counter drop comment "tunnelled from this node's own blocks"`,
       ),
-      ...withoutIpv6(`iifname ${PODS} meta nfproto ipv6 counter drop comment "pods have no IPv6"`),
-      `iifname ${TUNNEL} ip saddr @own_blocks counter drop comment "tunnelled from this node's own blocks"`,
+    ],
+    guard_pod: [
+      'iifname . ip saddr @pod_addresses accept',
+      ...withIpv6('iifname . ip6 saddr @pod_addresses6 accept'),
+      ...withoutIpv6('meta nfproto ipv6 counter drop comment "pods have no IPv6"'),
+      'counter drop comment "source is not the pod\'s own"',
     ],
     'forward { type filter hook forward priority filter; policy accept; }': [
       `iifname != ${PODS} oifname != ${PODS} return`,
+      ...ESTABLISHED_FIRST,
+      'ct state invalid counter drop comment "invalid"',
       `iifname ${PODS} udp dport ${vxlanPort} ip daddr @node_addresses counter drop comment "VXLAN from a pod"`,
       ...withIpv6(
         `iifname ${PODS} udp dport ${vxlanPort} ip6 daddr @node_addresses6 counter drop comment "VXLAN from a pod"`,
       ),
-      'ct state established,related jump established',
-      'ct state invalid counter drop comment "invalid"',
       midStream,
       ...withoutIpv6(`oifname ${PODS} meta nfproto ipv6 counter drop comment "pods have no IPv6"`),
-      'iifname . ip daddr @pod_addresses accept',
-      ...withIpv6('iifname . ip6 daddr @pod_addresses6 accept'),
+      `iifname != ${BRIDGES} iifname . ip daddr @pod_addresses accept`,
+      ...withIpv6(`iifname != ${BRIDGES} iifname . ip6 daddr @pod_addresses6 accept`),
+      `iifname ${BRIDGES} ip saddr . ip daddr @bridged_self accept`,
+      ...withIpv6(`iifname ${BRIDGES} ip6 saddr . ip6 daddr @bridged_self6 accept`),
       `iifname ${PODS} jump from_pod`,
       `oifname ${PODS} jump to_pod`,
     ],
@@ -131,7 +146,7 @@ export function renderTable({ vxlanPort, hasIpv6, natExceptions }: NodeFacts): N
       ...withIpv6(`udp dport ${vxlanPort} ip6 saddr != @vxlan_peers6 counter drop comment "VXLAN from a stranger"`),
       ...withoutIpv6(`udp dport ${vxlanPort} meta nfproto ipv6 counter drop comment "VXLAN from a stranger"`),
       `iifname != ${PODS} return`,
-      'ct state established,related jump established',
+      ...ESTABLISHED_FIRST,
       'ct state invalid counter drop comment "invalid"',
       midStream,
       'jump from_pod',
@@ -139,7 +154,12 @@ export function renderTable({ vxlanPort, hasIpv6, natExceptions }: NodeFacts): N
     'output { type filter hook output priority filter; policy accept; }': [
       `oifname != ${PODS} return`,
       ...withoutIpv6('meta nfproto ipv6 drop'),
-      'oifname != @pod_interfaces counter drop comment "interface not known yet"',
+      `oifname ${BRIDGES} icmp type redirect drop`,
+      `oifname != ${BRIDGES} oifname != @pod_interfaces counter drop comment "interface not known yet"`,
+      `oifname ${BRIDGES} meta nfproto ipv4 oifname . ip daddr != @pod_addresses counter drop comment "interface not known yet"`,
+      ...withIpv6(
+        `oifname ${BRIDGES} meta nfproto ipv6 oifname . ip6 daddr != @pod_addresses6 counter drop comment "interface not known yet"`,
+      ),
       midStream,
     ],
     'postrouting { type nat hook postrouting priority srcnat; policy accept; }': [
@@ -149,8 +169,18 @@ export function renderTable({ vxlanPort, hasIpv6, natExceptions }: NodeFacts): N
         `ip6 saddr @nat_cidrs6 ip6 daddr != @pod_cidrs6 oifname != ${PODS} oifname != ${TUNNEL} counter masquerade`,
       ),
     ],
-    from_pod: ['iifname vmap @pods_out', 'counter drop comment "interface not known yet"'],
-    to_pod: ['oifname vmap @pods_in', 'counter drop comment "interface not known yet"'],
+    from_pod: [
+      'iifname vmap @pods_out',
+      `iifname ${BRIDGES} ip saddr vmap @bridged_out`,
+      ...withIpv6(`iifname ${BRIDGES} ip6 saddr vmap @bridged_out6`),
+      'counter drop comment "interface not known yet"',
+    ],
+    to_pod: [
+      'oifname vmap @pods_in',
+      `oifname ${BRIDGES} ip daddr vmap @bridged_in`,
+      ...withIpv6(`oifname ${BRIDGES} ip6 daddr vmap @bridged_in6`),
+      'counter drop comment "interface not known yet"',
+    ],
     established: [...ESTABLISHED, ...withIpv6(...ESTABLISHED_IPV6), 'accept'],
     shortcut: [],
   };

@@ -27,7 +27,7 @@ const TWINS = {
  *   which chooses one of three endpoints: frontend and random number are the key of `endpoints4`. Such chains belong to
  *   all services of as many endpoints; sets or chains of single services would make each change dearer the more of
  *   them there are. Only affinity and source ranges take chains of their own (`b_`, `e_`, `r_`).
- * - `unserved`, behind it: what is dialled and has no endpoints, and cluster IPs that were not translated, for they have
+ * - `unserved`, behind it and of type nat too, which established packets do not enter: what is dialled and has no endpoints, and cluster IPs that were not translated, for they have
  *   no such port. In prerouting, so that it is said at once, whether there is a route or not.
  * - `source_nat`: masquerades who dials itself through a service, who comes from outside to an endpoint that may be on another
  *   node, and this node itself through the tunnel: its own address would not be answered through it.
@@ -47,10 +47,8 @@ export function renderBase(): NftLine[] {
       'fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @node_ports4',
       'fib daddr type local ip6 daddr != ::1 meta l4proto . th dport vmap @node_ports6',
     ],
-    'refuse_prerouting { type filter hook prerouting priority dstnat + 5; policy accept; }': [
-      'ct state new jump unserved',
-    ],
-    'refuse_output { type filter hook output priority -95; policy accept; }': ['ct state new jump unserved'],
+    'refuse_prerouting { type nat hook prerouting priority dstnat + 5; policy accept; }': ['jump unserved'],
+    'refuse_output { type nat hook output priority -95; policy accept; }': ['jump unserved'],
     unserved: [
       'ip daddr . meta l4proto . th dport vmap @unserved4',
       'ip6 daddr . meta l4proto . th dport vmap @unserved6',
