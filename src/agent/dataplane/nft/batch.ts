@@ -1,3 +1,4 @@
+import { ownTransactions } from './own-transactions.ts';
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { encodeMessage, parseMessages, u32 } from '../netlink/codec.ts';
@@ -46,7 +47,7 @@ const replies = Buffer.alloc(65_536);
 export class BatchSocket {
   readonly #fd: number;
   #sequence = 0;
-  #committed = 0;
+  readonly #own = ownTransactions();
 
   constructor() {
     this.#fd = socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_NETFILTER);
@@ -86,12 +87,7 @@ export class BatchSocket {
     this.#drain();
     if (send(this.#fd, datagram) < 0) throw refusal(new NetlinkError('send an nftables batch', errno()), messages[0]);
     this.#expectAcknowledgement(messages, first);
-    this.#committed += 1;
-  }
-
-  /** Transactions so far: each raises nf_tables' generation by one. */
-  get committed(): number {
-    return this.#committed;
+    this.#own.count += 1;
   }
 
   close(): void {

@@ -1,3 +1,4 @@
+import { ownTransactions } from './own-transactions.ts';
 import koffi, { type KoffiFunc } from 'koffi';
 import { type Culprit, NftError } from './nft-error.ts';
 
@@ -55,7 +56,7 @@ function library(): Library {
 export class NftContext {
   readonly #library = library();
   readonly #context: Context;
-  #committed = 0;
+  readonly #own = ownTransactions();
 
   constructor() {
     this.#context = this.#library.newContext(0);
@@ -71,13 +72,18 @@ export class NftContext {
   /** As `run`, on a thread of libuv's pool. */
   async runOnPoolThread(lines: readonly NftLine[]): Promise<void> {
     if (lines.length === 0) return;
-    const result = await new Promise<number>((resolve, reject) => {
-      this.#library.run.async(this.#context, joined(lines), (error: unknown, value: number) => {
-        if (error) reject(error);
-        else resolve(value);
+    this.#own.underWay += 1;
+    try {
+      const result = await new Promise<number>((resolve, reject) => {
+        this.#library.run.async(this.#context, joined(lines), (error: unknown, value: number) => {
+          if (error) reject(error);
+          else resolve(value);
+        });
       });
-    });
-    this.#require(result, lines);
+      this.#require(result, lines);
+    } finally {
+      this.#own.underWay -= 1;
+    }
   }
 
   /** What `command` prints, with numbers for protocols. Blocks. @throws NftError `Refused`. */
@@ -88,18 +94,13 @@ export class NftContext {
     return this.#library.outputText(this.#context);
   }
 
-  /** Transactions so far: each raises nf_tables' generation by one. */
-  get committed(): number {
-    return this.#committed;
-  }
-
   close(): void {
     this.#library.freeContext(this.#context);
   }
 
   #require(result: number, lines: readonly NftLine[]): void {
     if (result === 0) {
-      this.#committed += 1;
+      this.#own.count += 1;
       return;
     }
     const said = this.#said();

@@ -10,6 +10,7 @@ import { type ForeignChain, Inspector, type RuleCounter } from './inspect.ts';
 import { type KernelSteps, kernelSteps } from './kernel-steps.ts';
 import { NftContext } from './libnftables.ts';
 import { nextState } from './next-state.ts';
+import { type OwnTransactions, ownTransactions } from './own-transactions.ts';
 import type { NodeFacts, PodBinding, PodChange, PolicyChange, PolicyState } from './policy-state.ts';
 import { addressesToPurge, addressesToRecheck, isForbidden } from './recheck.ts';
 import { renderState } from './render-state.ts';
@@ -29,13 +30,15 @@ export class PolicyTable {
   readonly #batch: BatchSocket;
   readonly #inspector: Inspector;
   readonly #conntrack: Conntrack;
+  /** Of this and all other tables of Weft's. */
+  readonly #own: OwnTransactions;
   readonly #localAddresses: () => ReadonlySet<string>;
   #held = new HeldPolicy();
   #last: Promise<unknown> = Promise.resolve();
   #pending = 0;
   #repairs = 0;
   /** As of the end of the last change of ours; undefined: the kernel holds no table of ours. */
-  #seal: { generation: number; readonly fingerprint: string; isOld: boolean } | undefined;
+  #seal: { generation: number; ownCount: number; readonly fingerprint: string; isOld: boolean } | undefined;
   #gathering: Gathered | undefined;
 
   /**
@@ -45,9 +48,9 @@ export class PolicyTable {
   constructor(netnsPath = '/proc/thread-self/ns/net') {
     const parts = inNetns(
       netnsPath,
-      () => [new NftContext(), new BatchSocket(), new Inspector(), new Conntrack()] as const,
+      () => [new NftContext(), new BatchSocket(), new Inspector(), new Conntrack(), ownTransactions()] as const,
     );
-    [this.#nft, this.#batch, this.#inspector, this.#conntrack] = parts;
+    [this.#nft, this.#batch, this.#inspector, this.#conntrack, this.#own] = parts;
     this.#localAddresses = () => inNetns(netnsPath, addressesOfThisNamespace);
   }
 
@@ -187,7 +190,7 @@ export class PolicyTable {
     const rechecked = new Set(concerned.filter((address) => families.includes(familyOf(address))));
     const purged = addressesToPurge(this.#held, next);
     const generation = this.#inspector.generation();
-    const committed = this.#committed();
+    const ownCount = this.#own.count;
     const takeBack = this.#held.commit(next);
     try {
       await this.#tell(steps, rechecked, purged);
@@ -202,10 +205,11 @@ export class PolicyTable {
         throw refusal;
       }
     }
-    const expected = generation + this.#committed() - committed;
+    const expected = generation + this.#own.count - ownCount;
     if (this.#seal === undefined || this.#inspector.generation() !== expected) this.#sealNow();
     else {
       this.#seal.generation = expected;
+      this.#seal.ownCount = this.#own.count;
       if (steps.isStructural || this.#seal.isOld) this.#sealSoon();
     }
   }
@@ -255,8 +259,10 @@ export class PolicyTable {
     if (this.#seal === undefined) return false;
     const generation = this.#inspector.generation();
     if (generation === this.#seal.generation) return true;
-    if (this.#seal.isOld || this.#inspector.fingerprint() !== this.#seal.fingerprint) return false;
+    if (this.#seal.isOld) return this.#settle(generation);
+    if (this.#inspector.fingerprint() !== this.#seal.fingerprint) return false;
     this.#seal.generation = generation;
+    this.#seal.ownCount = this.#own.count;
     return true;
   }
 
@@ -265,18 +271,25 @@ export class PolicyTable {
     if (this.#seal === undefined) return;
     this.#seal.isOld = true;
     setImmediate(() => {
-      if (this.#seal?.isOld === true && this.#inspector.generation() === this.#seal.generation) this.#sealNow();
+      if (this.#seal?.isOld === true) this.#settle(this.#inspector.generation());
     });
   }
 
-  #committed(): number {
-    return this.#nft.committed + this.#batch.committed;
+  /** Reads the fingerprint where nobody but Weft has changed anything since. False when somebody has. */
+  #settle(generation: number): boolean {
+    if (this.#seal === undefined) return false;
+    // Whether that is in force yet is not known: the next look knows.
+    if (this.#own.underWay > 0) return true;
+    if (generation !== this.#seal.generation + this.#own.count - this.#seal.ownCount) return false;
+    this.#sealNow();
+    return true;
   }
 
   #sealNow(): void {
     const generation = this.#inspector.generation();
     const fingerprint = this.#inspector.fingerprint();
-    this.#seal = fingerprint === undefined ? undefined : { generation, fingerprint, isOld: false };
+    const ownCount = this.#own.count;
+    this.#seal = fingerprint === undefined ? undefined : { generation, ownCount, fingerprint, isOld: false };
   }
 
   #inOrder<T>(work: () => Promise<T>): Promise<T> {

@@ -96,7 +96,9 @@ function renderException({ pool, destinations }: NodeFacts['natExceptions'][numb
  * The table without pods: every `weft*` interface is unknown to it, and dropped in both directions. The shortcut of
  * established connections is shut: `openShortcut`.
  *
- * - Raw prerouting: a pod's packets carry the address that was leased to it.
+ * - Prerouting, behind conntrack: a pod's packets carry the address that was leased to it. Asked of what opens a
+ *   connection: in those that are open the kernel's strict reverse path does it (`hostEndSysctls`), for IPv4; that of
+ *   IPv6 is asked of each packet.
  * - Forward asks the sender's egress and then the receiver's ingress; both chains return on allow. Service addresses
  *   have been translated by then (prerouting), masquerading comes later (postrouting): chains see pods' addresses.
  * - Input, pod to its own node: egress only. Output, the node to its pods: always passes (Kubernetes demands it of
@@ -111,12 +113,13 @@ export function renderTable({ vxlanPort, hasIpv6, natExceptions }: NodeFacts): N
   const midStream =
     'ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "begins in mid-stream"';
   const chains: Readonly<Record<string, readonly string[]>> = {
-    'guard { type filter hook prerouting priority raw; policy accept; }': [
-      `iifname ${PODS} jump guard_pod`,
+    'guard { type filter hook prerouting priority mangle; policy accept; }': [
       `iifname ${TUNNEL} ip saddr @own_blocks counter drop comment "tunnelled from this node's own blocks"`,
       ...withIpv6(
         `iifname ${TUNNEL} ip6 saddr @own_blocks6 counter drop comment "tunnelled from this node's own blocks"`,
       ),
+      'meta nfproto ipv4 ct state established,related accept',
+      `iifname ${PODS} jump guard_pod`,
     ],
     guard_pod: [
       'iifname . ip saddr @pod_addresses accept',
