@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { ChainedAgent } from '../agent/chained/agent.ts';
-import { countedBy } from '../agent/dataplane/nft/counted.ts';
 import { NodeAgent, type NodeAgentOptions } from '../agent/node-agent.ts';
 import { SERVICE_MODES } from '../agent/services.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -46,7 +45,7 @@ await runUntilSignal(logger, async (signal) => {
     leases: () => agent.leaseCount,
     proxies: () => mesh.proxyCount,
     operators: () => server?.replicas ?? 0,
-    rules: () => agent.ruleCounters().map(({ chain, origin, ...count }) => ({ ...countedBy(chain, origin), ...count })),
+    rules: () => agent.ruleCounters(),
   });
   const options: NodeAgentOptions = {
     observer,

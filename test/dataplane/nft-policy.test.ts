@@ -200,7 +200,7 @@ describe('policy', () => {
     for (const { address } of [b, b, c]) expect(await a.traffic.reaches(address, SERVER_PORT)).toBe(true);
     expect(await a.traffic.reaches(OUTSIDE_ADDRESS, SERVER_PORT)).toBe(false);
     const counted = table.counters().filter(({ chain: of }) => of === 'e_x.audit');
-    expect(counted).toMatchObject([{ origin: 'audit deny NetworkPolicy x/trial', packets: 2 }]);
+    expect(counted).toMatchObject([{ comment: 'audit deny NetworkPolicy x/trial', packets: 2 }]);
   });
 
   test('tells messages of ICMP apart', async () => {

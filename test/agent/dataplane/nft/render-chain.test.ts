@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import { countedBy } from '../../../../src/agent/dataplane/nft/counted.ts';
 import { chainNames, renderChain } from '../../../../src/agent/dataplane/nft/render-chain.ts';
 import type { Family } from '../../../../src/lib/ip.ts';
 import type { ChainIr, RuleIr } from '../../../../src/model/node/ir.ts';
@@ -64,13 +63,6 @@ describe('renderChain', () => {
       'add rule inet weft e_k.audit.2 return',
     ]);
     expect(chainNames('egress', 'k', chain)).toEqual(['e_k', 'e_k.audit', 'e_k.audit.2']);
-    expect(countedBy('e_k.audit', 'audit deny NetworkPolicy a/trial')).toEqual({
-      ...{ kind: 'audit', direction: 'egress', origin: 'NetworkPolicy a/trial', verdict: 'deny' },
-    });
-    expect(countedBy('i_k.2', 'NetworkPolicy a/b')).toEqual({
-      ...{ kind: 'policy', direction: 'ingress', origin: 'NetworkPolicy a/b' },
-    });
-    expect(countedBy('guard', 'invalid')).toEqual({ kind: 'guard', origin: 'invalid' });
   });
 
   test('lets open connections be where a policy keeps them', () => {
