@@ -15,7 +15,7 @@ import { type CniObserver, type CniServer, serveCni } from './cni/server.ts';
 import { removeAll } from './dataplane/leftovers.ts';
 import { Netns } from './dataplane/netns.ts';
 import { HostPorts } from './dataplane/nft/host-ports.ts';
-import type { RuleCounter } from './dataplane/nft/inspect.ts';
+import { type CountedTotal, CounterTotals } from './dataplane/nft/counted.ts';
 import { BridgeGuard } from './dataplane/nft/bridge-guard.ts';
 import { PolicyTable } from './dataplane/nft/policy-table.ts';
 import { ServiceTable } from './dataplane/nft/services/service-table.ts';
@@ -80,6 +80,7 @@ export class NodeAgent {
   readonly #options: NodeAgentOptions;
   readonly #host = Netns.open();
   readonly #policy = new PolicyTable();
+  readonly #counted = new CounterTotals();
   readonly #hostPorts = new HostPorts();
   readonly #bridges = new BridgeGuard();
   readonly #macvlans: MacvlanPods;
@@ -250,9 +251,9 @@ export class NodeAgent {
     return this.#leases.all().length;
   }
 
-  /** What the rules of policies have counted. Asks the kernel. */
-  ruleCounters(): readonly RuleCounter[] {
-    return this.#policy.counters();
+  /** What the rules of policies have counted since the agent's start. Asks the kernel. */
+  ruleCounters(): readonly CountedTotal[] {
+    return this.#counted.update(this.#policy.counters());
   }
 
   /** Takes everything of Weft's off this node. Refused (as text) while pods hold addresses, unless forced. */

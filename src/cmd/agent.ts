@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { RuleCounter } from '../agent/dataplane/nft/inspect.ts';
 import { ChainedAgent } from '../agent/chained/agent.ts';
 import { NodeAgent, type NodeAgentOptions } from '../agent/node-agent.ts';
 import { SERVICE_MODES } from '../agent/services.ts';
@@ -8,7 +7,7 @@ import { systemClock } from '../lib/clock.ts';
 import type { Secret } from '../lib/secret.ts';
 import { generateKey, issueCertificate, privateKeyPem } from '../pki/certificate.ts';
 import { type AgentServer, startAgentServer } from '../stream/agent-server.ts';
-import { observeAgent, type RuleCount } from '../telemetry/agent-metrics.ts';
+import { observeAgent } from '../telemetry/agent-metrics.ts';
 import { createLogger, LOG_LEVELS } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { serveHealth } from '../telemetry/health.ts';
@@ -46,7 +45,7 @@ await runUntilSignal(logger, async (signal) => {
     leases: () => agent.leaseCount,
     proxies: () => mesh.proxyCount,
     operators: () => server?.replicas ?? 0,
-    rules: () => agent.ruleCounters().map(ruleCount),
+    rules: () => agent.ruleCounters(),
   });
   const options: NodeAgentOptions = {
     observer,
@@ -113,12 +112,6 @@ await runUntilSignal(logger, async (signal) => {
   await agent.stop();
   await health.close();
 });
-
-/** A chain's name tells whose rules it has. */
-function ruleCount({ chain, origin, packets, bytes }: RuleCounter): RuleCount {
-  const kind = chain.startsWith('i_') ? 'ingress' : chain.startsWith('e_') ? 'egress' : 'guard';
-  return { origin, kind, packets, bytes };
-}
 
 /** Signed by itself and new at each start: the agent proves its node by its token, not by this. */
 function ownCertificate(node: string): { certificatePem: string; privateKeyPem: Secret } {

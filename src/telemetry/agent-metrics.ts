@@ -1,11 +1,15 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-/** What rules have matched since they were made. */
+/** What rules have matched since the agent's start. */
 export interface RuleCount {
-  /** The policy (`api/namespace/name`) of a rule for pods; why packets are dropped, for a guard. */
+  /** The policy (its kind, and `namespace/name`) of a rule for pods; why packets are dropped, for a guard. */
   readonly origin: string;
-  /** Guards are the rules that no policy asked for. */
-  readonly kind: 'ingress' | 'egress' | 'guard';
+  /** Guards are the rules that no policy asked for; audited is what a policy on trial would have decided. */
+  readonly kind: 'policy' | 'audit' | 'guard';
+  /** Not of guards. */
+  readonly direction?: 'ingress' | 'egress';
+  /** `allow`, `deny`, `reject` or `pass`. */
+  readonly verdict: string;
   readonly packets: number;
   readonly bytes: number;
 }
@@ -40,24 +44,30 @@ export function observeAgent(registry: Registry, facts: AgentFacts): AgentObserv
   gauge('weft_agent_leases', 'Addresses that attachments of this node hold.', facts.leases);
   gauge('weft_agent_proxies', 'Proxies that this node serves.', facts.proxies);
   gauge('weft_agent_operators', 'Operator replicas that are connected.', facts.operators);
-  const labelNames = ['policy', 'direction'] as const;
+  const labelNames = ['policy', 'direction', 'verdict'] as const;
   const bytes = new Counter({
     ...{ name: 'weft_policy_bytes_total', help: 'Bytes that rules of a policy matched.', labelNames, registers },
   });
   const guards = new Counter({
     ...{ name: 'weft_guard_drops_total', help: 'Packets that no network may carry.', labelNames: ['why'], registers },
   });
+  const audited = new Counter({
+    name: 'weft_policy_audit_packets_total',
+    help: 'Packets about which a policy on trial would have decided so.',
+    labelNames,
+    registers,
+  });
   new Counter({
     ...{ name: 'weft_policy_packets_total', help: 'Packets that rules of a policy matched.', labelNames, registers },
     collect() {
-      for (const counter of [this, bytes, guards]) counter.reset();
-      for (const { origin, kind, ...count } of facts.rules()) {
-        if (kind === 'guard') {
-          guards.inc({ why: origin }, count.packets);
-          continue;
+      for (const counter of [this, bytes, guards, audited]) counter.reset();
+      for (const { origin, kind, direction = '', verdict, ...count } of facts.rules()) {
+        if (kind === 'guard') guards.inc({ why: origin }, count.packets);
+        else if (kind === 'audit') audited.inc({ policy: origin, direction, verdict }, count.packets);
+        else {
+          this.inc({ policy: origin, direction, verdict }, count.packets);
+          bytes.inc({ policy: origin, direction, verdict }, count.bytes);
         }
-        this.inc({ policy: origin, direction: kind }, count.packets);
-        bytes.inc({ policy: origin, direction: kind }, count.bytes);
       }
     },
   });

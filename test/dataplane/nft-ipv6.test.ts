@@ -214,7 +214,7 @@ describe('VXLAN over IPv6', () => {
     await table.reset(FACTS6, ALL_BOUND());
     expect(lab.netns.pings(far, b.address6, '-I', '2001:db8:7::2')).toBe(true);
     expect(lab.netns.pings(far, b.address6, '-I', 'fd00:42::132')).toBe(false);
-    const dropped = table.counters().filter(({ origin }) => origin === "tunnelled from this node's own blocks");
+    const dropped = table.counters().filter(({ comment }) => comment === "tunnelled from this node's own blocks");
     expect(dropped.reduce((sum, { packets }) => sum + packets, 0)).toBe(1);
     lab.netns.ip(lab.node.path, 'link', 'del', 'vxlan.weft');
   });

@@ -41,7 +41,7 @@ const DENY_B = () => ({
 });
 
 function packetsOf(origin: string): number {
-  return table.counters().reduce((sum, counter) => sum + (counter.origin === origin ? counter.packets : 0), 0);
+  return table.counters().reduce((sum, counter) => sum + (counter.comment === origin ? counter.packets : 0), 0);
 }
 
 describe('who a pod says it is', () => {
@@ -291,7 +291,10 @@ test('counters name the origin of the rule, harmless in text', async () => {
   await a.traffic.reaches(b.address, SERVER_PORT);
   const counted = table.counters().filter(({ chain: of }) => of === 'e_x');
   expect(counted).toEqual([
-    { chain: 'e_x', origin: 'NetworkPolicy shop/no b', packets: expect.any(Number), bytes: expect.any(Number) },
+    {
+      ...{ chain: 'e_x', comment: 'NetworkPolicy shop/no b', verdict: 'deny' },
+      ...{ packets: expect.any(Number), bytes: expect.any(Number) },
+    },
   ]);
   expect(counted[0]?.packets).toBeGreaterThan(0);
 });

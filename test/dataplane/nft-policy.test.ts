@@ -186,6 +186,23 @@ describe('policy', () => {
     expect(await a.traffic.dial(b.address, SERVER_PORT)).toBe('ECONNREFUSED');
   });
 
+  test('is counted on trial, and not enforced', async () => {
+    const audit = {
+      rules: [
+        { action: 'deny', peers: ['b'], ports: 'any', origin: 'NetworkPolicy x/trial' },
+        { action: 'allow', peers: 'any', ports: 'any', origin: 'NetworkPolicy x/enforced' },
+      ],
+      onTrial: ['NetworkPolicy x/trial'],
+    } as const;
+    const chains = { x: { ...chain('deny', { peers: ['b', 'c'] }), audit } };
+    const sets = { b: ips(b.address), c: ips(c.address) };
+    await table.reset(FACTS, state([bound(a, { egress: 'x' }), bound(b), bound(c)], chains, sets));
+    for (const { address } of [b, b, c]) expect(await a.traffic.reaches(address, SERVER_PORT)).toBe(true);
+    expect(await a.traffic.reaches(OUTSIDE_ADDRESS, SERVER_PORT)).toBe(false);
+    const counted = table.counters().filter(({ chain: of }) => of === 'e_x.audit');
+    expect(counted).toMatchObject([{ comment: 'audit deny NetworkPolicy x/trial', packets: 2 }]);
+  });
+
   test('tells messages of ICMP apart', async () => {
     const ping = [{ protocol: 'ICMP', from: 8, to: 8, code: 0 }] as const;
     const others = [
@@ -316,6 +333,32 @@ describe('a policy that is tightened', () => {
     expect(await a.traffic.talk(node)).toBe('silence');
     expect(await a.traffic.talk(direct)).toBe(`you are ${a.address};`);
     lab.nft('delete table ip lb');
+  });
+
+  test('leaves open what it keeps, over a restart of the agent too, and lets nothing new through', async () => {
+    const keepsOpen = true as const;
+    const chains = {
+      x: chain('deny', { action: 'deny', peers: ['b'], keepsOpen }, { action: 'deny', peers: ['c'] }, {}),
+      y: { rules: [], otherwise: 'deny', keepsOpen } satisfies ChainIr,
+    };
+    const sets = { b: ips(b.address), c: ips(c.address) };
+    await table.reset(FACTS, state(ALLOW_ALL(), chains, sets));
+    const [toB, toC] = [await a.traffic.dial(b.address, SERVER_PORT), await a.traffic.dial(c.address, SERVER_PORT)];
+    const fromOutside = await lab.outside.dial(c.address, SERVER_PORT);
+    const pods = [bound(a, { egress: 'x' }), bound(b), bound(c, { ingress: 'y' })];
+    await table.apply({ pods: { bind: pods } });
+    const checkAll = async () => {
+      expect(await a.traffic.talk(toB)).toBe(`you are ${a.address};`);
+      expect(await lab.outside.talk(fromOutside)).toBe(`you are ${OUTSIDE_ADDRESS};`);
+      expect(await a.traffic.talk(toC)).toBe('silence');
+      expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(false);
+      expect(await lab.outside.reaches(c.address, SERVER_PORT)).toBe(false);
+    };
+    await checkAll();
+    const successor = new PolicyTable(lab.node.path);
+    await successor.reset(FACTS, state(pods, chains, sets));
+    await checkAll();
+    await successor.close();
   });
 
   test('does not cut what the node itself opened, nor what the far end opened and may', async () => {

@@ -124,6 +124,8 @@ export const GOOD: Readonly<Record<string, Good>> = {
     metadata: { name: 'good', namespace: NAMESPACE },
     spec: {
       priority: 100,
+      mode: 'Audit',
+      establishedConnections: 'Keep',
       podSelector: selector,
       ingress: [{ action: 'Allow', from: [pods], ports }],
       egress: [{ action: 'Deny', to: [pods], ports }],
@@ -230,7 +232,12 @@ export const LEAST: Readonly<Record<string, { readonly spec: object; readonly st
   },
   NetworkPolicy: {
     spec: { ingress: [{ action: 'Allow', ports: [{ port: 80 }] }] },
-    stored: { priority: 500, ingress: [{ action: 'Allow', ports: [{ port: 80, protocol: 'TCP' }] }] },
+    stored: {
+      priority: 500,
+      mode: 'Enforce',
+      establishedConnections: 'Reevaluate',
+      ingress: [{ action: 'Allow', ports: [{ port: 80, protocol: 'TCP' }] }],
+    },
   },
   MeshService: {
     spec: { source: { service: { name: 'web' } }, ports: [{ port: 80, protocol: 'TCP' }] },

@@ -21,6 +21,14 @@ export interface NetworkPolicySpec {
    */
   readonly priority?: number;
   /**
+   * Audit puts the policy on trial: nodes count what it would have decided, and do not enforce it.
+   */
+  readonly mode?: 'Enforce' | 'Audit';
+  /**
+   * What becomes of connections that are open when the policy comes to deny them: Reevaluate cuts them, Keep leaves them be. What no rule allows cuts them unless all policies that isolate the pod keep them.
+   */
+  readonly establishedConnections?: 'Reevaluate' | 'Keep';
+  /**
    * A selection by labels; empty selects all. What is listed must hold together.
    */
   readonly podSelector?: LabelSelector;

@@ -1175,6 +1175,22 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
             "minimum": 0,
             "maximum": 1000
           },
+          "mode": {
+            "type": "string",
+            "enum": [
+              "Enforce",
+              "Audit"
+            ],
+            "default": "Enforce"
+          },
+          "establishedConnections": {
+            "type": "string",
+            "enum": [
+              "Reevaluate",
+              "Keep"
+            ],
+            "default": "Reevaluate"
+          },
           "podSelector": {
             "type": "object",
             "additionalProperties": false,

@@ -6,6 +6,7 @@ import type { StoreReader } from '../../kube/store.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { AnyRef } from '../../model/node/desired-update.ts';
 import type { ChainIr } from '../../model/node/ir.ts';
+import { setsOfChain } from '../../model/policy/chain-sets.ts';
 import type { PolicyFootprint } from '../../model/policy/policy-index.ts';
 import { PendingPatience } from '../pending-patience.ts';
 import { policyStatus, type PolicyStatus } from '../../model/status/policy.ts';
@@ -75,7 +76,8 @@ export class PolicyStatusReconciler<T extends StatusHolder> implements Reconcile
   #target(node: string, chains: readonly string[]): ProgramTarget {
     const { table, held, footprints, nodes } = this.#deps;
     const refs = chains.flatMap((key): AnyRef[] => {
-      const sets = (footprints.chain(key)?.rules ?? []).flatMap(({ peers }) => (peers === 'any' ? [] : peers));
+      const chain = footprints.chain(key);
+      const sets = chain === undefined ? [] : setsOfChain(chain);
       return [{ kind: 'chain', key }, ...sets.map((set) => ({ kind: 'addressSet', key: set }))];
     });
     const versions = (of: (ref: AnyRef) => string | undefined) => refs.map((ref) => of(ref) ?? '').join(',');

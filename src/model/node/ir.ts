@@ -164,6 +164,17 @@ export interface ChainIr {
   readonly rules: readonly RuleIr[];
   /** For traffic that no rule decides about: `deny` once any policy isolates the direction. */
   readonly otherwise: 'allow' | 'deny';
+  /** `otherwise` leaves connections be that are open already. */
+  readonly keepsOpen?: true;
+  /** Policies on trial; absent: none. */
+  readonly audit?: AuditIr;
+}
+
+/** What a chain's direction would meet if the policies on trial were enforced too: counted, and nothing else. */
+export interface AuditIr {
+  readonly rules: readonly RuleIr[];
+  /** Origins of the policies on trial: what their rules match is counted. */
+  readonly onTrial: readonly string[];
 }
 
 export interface RuleIr {
@@ -171,6 +182,8 @@ export interface RuleIr {
   readonly action: 'allow' | 'deny' | 'reject' | 'pass';
   /** Only in chains that pass; ascending along the rules. */
   readonly tier?: number;
+  /** Of what denies: connections that are open already are let be. */
+  readonly keepsOpen?: true;
   /** Address set keys of the far end, any of which matches; `any` is everybody. An empty list matches nobody. */
   readonly peers: 'any' | readonly string[];
   /** Destination ports, any of which matches; `any` is every protocol and port. */

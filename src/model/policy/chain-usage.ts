@@ -1,5 +1,6 @@
 import { shortHash } from '../../lib/hash.ts';
 import type { ChainIr } from '../node/ir.ts';
+import { setsOfChain } from './chain-sets.ts';
 import { NodeUsage, type UsageChange } from './node-usage.ts';
 
 /** The chains that pods are bound to, the nodes that need them, and the sets these nodes need because of them. */
@@ -41,7 +42,7 @@ export class ChainUsage {
 
   /** Each set once, however many of the chain's rules name it. */
   setsOf(key: string): string[] {
-    const rules = this.#chains.get(key)?.rules ?? [];
-    return [...new Set(rules.flatMap(({ peers }) => (peers === 'any' ? [] : peers)))];
+    const chain = this.#chains.get(key);
+    return chain === undefined ? [] : setsOfChain(chain);
   }
 }

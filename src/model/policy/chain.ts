@@ -1,4 +1,5 @@
 import type { ChainIr, PortIr, RuleIr } from '../node/ir.ts';
+import { auditOf } from './audit.ts';
 import { namedSources } from './peers.ts';
 import type { Direction, PolicyForm, RuleForm } from './policy-form.ts';
 import { coalescePorts, isNamedPort, type NamedPort } from './ports.ts';
@@ -19,20 +20,36 @@ export interface PortNames {
  * @param policies  those that select the pod and say something about the direction, in order of evaluation.
  */
 export function compileChain(policies: readonly PolicyForm[], direction: Direction, names: PortNames): ChainIr {
+  const enforced = policies.filter(({ isAudited }) => isAudited !== true);
+  const chain = compileAll(enforced, direction, names);
+  if (enforced.length === policies.length) return chain;
+  return { ...chain, audit: auditOf(policies, compileAll(policies, direction, names)) };
+}
+
+function compileAll(policies: readonly PolicyForm[], direction: Direction, names: PortNames): ChainIr {
   const tiers = [...Map.groupBy(policies, ({ tier }) => tier)].map(([tier, own]) => {
     const rules = own.flatMap((policy) =>
-      (policy[direction] ?? []).flatMap((rule) => compileRule(rule, policy.origin, direction, names)),
+      (policy[direction] ?? []).flatMap((rule) => compileRule(rule, policy, direction, names)),
     );
-    return { tier, rules: mergeRules(rules) };
+    const keepsOpen = tier === 'weft' && own.every((policy) => policy.keepsOpen === true);
+    return { tier, rules: mergeRules(rules), keepsOpen };
   });
   return joinTiers(tiers);
 }
 
-function compileRule(rule: RuleForm, origin: string, direction: Direction, names: PortNames): RuleIr[] {
+function compileRule(
+  rule: RuleForm,
+  { origin, ...policy }: PolicyForm,
+  direction: Direction,
+  names: PortNames,
+): RuleIr[] {
   const { action } = rule;
   const rules: RuleIr[] = [];
+  const keepsOpen = policy.keepsOpen === true && (action === 'deny' || action === 'reject');
   const emit = (peers: RuleIr['peers'], ports: RuleIr['ports']) => {
-    if (peers.length > 0 && ports.length > 0) rules.push({ action, peers, ports, origin });
+    if (peers.length > 0 && ports.length > 0) {
+      rules.push({ action, ...(keepsOpen ? { keepsOpen } : {}), peers, ports, origin });
+    }
   };
   const peers = rule.peers === 'any' ? 'any' : sortedUnique(rule.peers.map(setKeyOf));
   if (rule.ports === 'any') {

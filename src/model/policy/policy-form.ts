@@ -19,6 +19,10 @@ export interface PolicyForm {
   readonly tier: Tier;
   /** Place within the tier. */
   readonly rank: number;
+  /** On trial: counted, and not enforced. */
+  readonly isAudited?: true;
+  /** What it denies leaves connections be that are open already. */
+  readonly keepsOpen?: true;
   readonly subject: PodSelector;
   readonly ingress?: readonly RuleForm[];
   readonly egress?: readonly RuleForm[];
@@ -89,6 +93,8 @@ export function translateWeftPolicy(policy: NetworkPolicy, podsOfService: PodsOf
     origin: weftOrigin(objectKey(policy)),
     tier: 'weft',
     rank: spec.priority ?? DEFAULT_PRIORITY,
+    ...(spec.mode === 'Audit' ? { isAudited: true } : {}),
+    ...(spec.establishedConnections === 'Keep' ? { keepsOpen: true } : {}),
     subject: { namespaces: namespace, pods: spec.podSelector ?? {} },
     ...(ingress === undefined ? {} : { ingress }),
     ...(egress === undefined ? {} : { egress }),

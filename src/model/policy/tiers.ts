@@ -10,6 +10,8 @@ export const NO_RULE = 'no rule allows it';
 export interface TierRules {
   readonly tier: Tier;
   readonly rules: readonly RuleIr[];
+  /** Whether all of its policies leave open connections be. */
+  readonly keepsOpen: boolean;
 }
 
 /**
@@ -18,15 +20,16 @@ export interface TierRules {
  */
 export function joinTiers(tiers: readonly TierRules[]): ChainIr {
   const rules: RuleIr[] = [];
-  for (const [at, { tier, rules: own }] of tiers.entries()) {
+  for (const [at, { tier, rules: own, keepsOpen }] of tiers.entries()) {
     rules.push(...own.map((rule) => ({ ...rule, tier: TIERS.indexOf(tier) })));
     const last = own.at(-1);
     const isForAll = last?.peers === 'any' && last.ports === 'any';
     const isDenied = tier === 'kubernetes' || (tier === 'weft' && tiers[at + 1]?.tier !== 'kubernetes');
     const isShut = isDenied || (isForAll && last.action !== 'pass');
     // What earlier tiers pass is met by this one: only what it passes itself goes further.
-    if (isShut && !own.some(isPass)) return { rules: plain(rules), otherwise: 'deny' };
-    if (isDenied && !isForAll) rules.push(denyAll(tier));
+    const keeping = keepsOpen ? ({ keepsOpen: true } as const) : {};
+    if (isShut && !own.some(isPass)) return { rules: plain(rules), otherwise: 'deny', ...keeping };
+    if (isDenied && !isForAll) rules.push({ ...DENY_ALL, tier: TIERS.indexOf(tier), ...keeping });
   }
   return { rules: plain(rules), otherwise: 'allow' };
 }
@@ -40,6 +43,4 @@ function isPass({ action }: RuleIr): boolean {
   return action === 'pass';
 }
 
-function denyAll(tier: Tier): RuleIr {
-  return { action: 'deny', peers: 'any', ports: 'any', origin: NO_RULE, tier: TIERS.indexOf(tier) };
-}
+const DENY_ALL = { action: 'deny', peers: 'any', ports: 'any', origin: NO_RULE } as const;

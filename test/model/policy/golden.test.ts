@@ -24,14 +24,15 @@ interface Input {
 function readable(index: PolicyIndex, key: string | undefined): unknown {
   if (key === undefined) return 'not isolated';
   const chain = index.chain(key);
-  const rules = (chain?.rules ?? []).map(({ action, tier, peers, ports, origin }: RuleIr) => ({
-    ...(tier === undefined ? {} : { tier }),
-    action,
+  const ruleText = ({ peers, ports, ...rule }: RuleIr) => ({
+    ...rule,
     peers: peers === 'any' ? 'any' : peers.flatMap((set) => index.addressSet(set)?.members ?? [`no set ${set}`]).sort(),
     ports: ports === 'any' ? 'any' : ports.map(portText),
-    origin,
-  }));
-  return { rules, otherwise: chain?.otherwise };
+  });
+  if (chain === undefined) return 'no chain';
+  const { rules, audit, ...more } = chain;
+  const onTrial = audit === undefined ? {} : { audit: { ...audit, rules: audit.rules.map(ruleText) } };
+  return { ...more, rules: rules.map(ruleText), ...onTrial };
 }
 
 function portText({ protocol, from, to }: PortIr): string {

@@ -11,7 +11,7 @@ import type {
   LabelSelector,
   Pod,
 } from '../../../src/api/kubernetes.ts';
-import { thingsOf, type PolicyWorld } from './policy-world.ts';
+import { type PolicyWorld, type Thing, thingsOf } from './policy-world.ts';
 
 /**
  * What the specifications say, read off sentence by sentence and without regard to speed: the documentation of
@@ -48,6 +48,16 @@ export function addressesOf(world: PolicyWorld, pod: Pod): string[] {
 }
 
 export function oracle(world: PolicyWorld, subject: Pod, packet: Packet): Verdict {
+  return decide(world, subject, packet).verdict;
+}
+
+interface Decided {
+  readonly verdict: Verdict;
+  /** The policy whose rule it was; absent: none, or not to be told from others. */
+  readonly by?: string;
+}
+
+function decide(world: PolicyWorld, subject: Pod, packet: Packet): Decided {
   const farEnds: FarEnd[] = [{ address: packet.peer }];
   for (const { object: pod } of thingsOf(world, 'pod')) {
     if (onPodNetwork(pod) && addressesOf(world, pod).includes(packet.peer)) farEnds.push({ address: packet.peer, pod });
@@ -56,9 +66,34 @@ export function oracle(world: PolicyWorld, subject: Pod, packet: Packet): Verdic
   return (
     clusterTier(world, 'Admin', subject, packet, farEnds) ??
     namespacedTier(world, subject, packet, farEnds) ??
-    clusterTier(world, 'Baseline', subject, packet, farEnds) ??
-    'allow'
+    clusterTier(world, 'Baseline', subject, packet, farEnds) ?? { verdict: 'allow' }
   );
+}
+
+/**
+ * What is counted of policies on trial: what they would decide if they were enforced. Undefined: nothing. "Where they
+ * alone isolate a pod, what no rule allows is put down to the first of them."
+ */
+export function trial(world: PolicyWorld, subject: Pod, packet: Packet): string | undefined {
+  const all = thingsOf(world, 'policy').map(({ object }) => object);
+  const enforcing: PolicyWorld = new Map(
+    [...world].map(([key, thing]): [string, Thing] => {
+      if (thing.kind !== 'policy') return [key, thing];
+      return [key, { ...thing, object: { ...thing.object, spec: { ...thing.object.spec, mode: 'Enforce' } } }];
+    }),
+  );
+  const nameOf = ({ metadata }: NetworkPolicy) => `NetworkPolicy ${metadata.namespace}/${metadata.name}`;
+  const onTrial = weftOf(enforcing, subject, packet.direction)
+    .map(nameOf)
+    .filter((name) => all.some((policy) => nameOf(policy) === name && policy.spec.mode === 'Audit'));
+  const [first] = onTrial;
+  if (first === undefined) return undefined;
+  const { verdict, by } = decide(enforcing, subject, packet);
+  if (by !== undefined) return onTrial.includes(by) ? `${verdict} by ${by}` : undefined;
+  if (verdict !== 'deny') return undefined;
+  const isIsolated =
+    weftOf(world, subject, packet.direction).length + kubernetesOf(world, subject, packet.direction).length > 0;
+  return isIsolated ? undefined : `deny by ${first}`;
 }
 
 /** Undefined: nothing is decided. Of equal priority the first by name counts: "the implementation can apply any". */
@@ -68,12 +103,13 @@ function clusterTier(
   subject: Pod,
   packet: Packet,
   farEnds: readonly FarEnd[],
-): 'allow' | 'deny' | undefined {
+): Decided | undefined {
   const policies = thingsOf(world, 'clusterPolicy')
     .map(({ object }) => object)
     .filter(({ spec }) => spec.tier === tier && clusterPodsMatch(world, spec.subject, subject))
     .sort((a, b) => a.spec.priority - b.spec.priority || (a.metadata.name < b.metadata.name ? -1 : 1));
-  for (const { spec } of policies) {
+  for (const { metadata, spec } of policies) {
+    const by = `ClusterNetworkPolicy ${metadata.name}`;
     const rules: readonly ClusterRule[] =
       packet.direction === 'ingress'
         ? (spec.ingress ?? []).map((rule) => ({ ...rule, peers: rule.from }))
@@ -84,7 +120,7 @@ function clusterTier(
         protocols?.some((of) => Object.keys(of).length === 0) === true;
       // "For Accept rules: treat the rule as matching no traffic. For Deny and Pass: treat it as a Deny all rule."
       if (isUnknown && action === 'Accept') continue;
-      if (isUnknown) return 'deny';
+      if (isUnknown) return { verdict: 'deny', by };
       const matches = farEnds.some(
         (farEnd) =>
           peers.some((peer) => clusterPeerMatches(world, peer, farEnd)) &&
@@ -92,7 +128,7 @@ function clusterTier(
       );
       if (!matches) continue;
       if (action === 'Pass') return undefined;
-      return action === 'Accept' ? 'allow' : 'deny';
+      return { verdict: action === 'Accept' ? 'allow' : 'deny', by };
     }
   }
   return undefined;
@@ -143,24 +179,36 @@ function clusterProtocolMatches(
   return range !== undefined && packet.port >= range.start && packet.port <= range.end;
 }
 
+function applies(subject: Pod, namespace: string | undefined, selector: LabelSelector | undefined): boolean {
+  return namespace === subject.metadata.namespace && labelsMatch(selector ?? {}, subject.metadata.labels ?? {});
+}
+
+/** Those in force. */
+function weftOf(world: PolicyWorld, subject: Pod, direction: Packet['direction']): NetworkPolicy[] {
+  return thingsOf(world, 'policy')
+    .map(({ object }) => object)
+    .filter(({ spec }) => spec.mode !== 'Audit' && spec[direction] !== undefined)
+    .filter(({ metadata, spec }) => applies(subject, metadata.namespace, spec.podSelector))
+    .sort(
+      (a, b) => (a.spec.priority ?? 500) - (b.spec.priority ?? 500) || (a.metadata.name < b.metadata.name ? -1 : 1),
+    );
+}
+
+function kubernetesOf(world: PolicyWorld, subject: Pod, direction: Packet['direction']): KubernetesNetworkPolicy[] {
+  return thingsOf(world, 'kubernetesPolicy')
+    .map(({ object }) => object)
+    .filter((policy) => isolates(policy, direction))
+    .filter(({ metadata, spec }) => applies(subject, metadata.namespace, spec.podSelector));
+}
+
 function namespacedTier(
   world: PolicyWorld,
   subject: Pod,
   packet: Packet,
   farEnds: readonly FarEnd[],
-): Verdict | undefined {
+): Decided | undefined {
   const { direction } = packet;
-  const applies = (namespace: string | undefined, selector: LabelSelector | undefined) =>
-    namespace === subject.metadata.namespace && labelsMatch(selector ?? {}, subject.metadata.labels ?? {});
-  const weft = thingsOf(world, 'policy')
-    .map(({ object }) => object)
-    .filter(({ metadata, spec }) => applies(metadata.namespace, spec.podSelector) && spec[direction] !== undefined)
-    .sort(
-      (a, b) => (a.spec.priority ?? 500) - (b.spec.priority ?? 500) || (a.metadata.name < b.metadata.name ? -1 : 1),
-    );
-  const kubernetes = thingsOf(world, 'kubernetesPolicy')
-    .map(({ object }) => object)
-    .filter((policy) => applies(policy.metadata.namespace, policy.spec.podSelector) && isolates(policy, direction));
+  const [weft, kubernetes] = [weftOf(world, subject, direction), kubernetesOf(world, subject, direction)];
   if (weft.length + kubernetes.length === 0) return undefined;
 
   const matches = ({ peers, ports }: Rule) =>
@@ -169,15 +217,19 @@ function namespacedTier(
         (peers.length === 0 || peers.some((peer) => peerMatches(world, subject, peer, farEnd))) &&
         (ports.length === 0 || ports.some((port) => portMatches(subject, port, packet, farEnd))),
     );
-  const first = weft.flatMap((policy) => weftRules(policy, direction)).find(matches);
-  if (first?.action === 'Allow') return 'allow';
-  if (first?.action === 'Deny') return 'deny';
-  if (first?.action === 'Reject') return 'reject';
+  const all = weft.flatMap((policy) => weftRules(policy, direction).map((rule) => ({ ...rule, policy })));
+  const first = all.find(matches);
+  const by = `NetworkPolicy ${first?.policy.metadata.namespace}/${first?.policy.metadata.name}`;
+  if (first?.action === 'Allow') return { verdict: 'allow', by };
+  if (first?.action === 'Deny') return { verdict: 'deny', by };
+  if (first?.action === 'Reject') return { verdict: 'reject', by };
   for (const policy of kubernetes) {
-    if (kubernetesRules(policy, direction).some(matches)) return 'allow';
+    const { namespace, name } = policy.metadata;
+    const allows = kubernetesRules(policy, direction).some(matches);
+    if (allows) return { verdict: 'allow', by: `KubernetesNetworkPolicy ${namespace}/${name}` };
   }
   // "Pass skips all other NetworkPolicies of weft.dev": their isolation too.
-  return first?.action === 'Pass' && kubernetes.length === 0 ? undefined : 'deny';
+  return first?.action === 'Pass' && kubernetes.length === 0 ? undefined : { verdict: 'deny' };
 }
 
 /** "If no policyTypes are specified then by default Ingress will always be set and Egress if it has any egress rules." */

@@ -186,6 +186,8 @@ export function policies(blocks: readonly IpBlock[]) {
       spec: fc.record(
         {
           priority: fc.constantFrom(0, 500, 1000),
+          mode: fc.constantFrom('Enforce' as const, 'Enforce' as const, 'Audit' as const),
+          establishedConnections: fc.constantFrom('Reevaluate' as const, 'Keep' as const),
           podSelector,
           ingress: fc.array(fc.record({ action, from: weftPeers, ports: weftPorts }, onlyAction), { maxLength: 3 }),
           egress: fc.array(fc.record({ action, to: weftPeers, ports: weftPorts }, onlyAction), { maxLength: 3 }),

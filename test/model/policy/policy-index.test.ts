@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { KubernetesNetworkPolicy, Pod } from '../../../src/api/kubernetes.ts';
+import { objectKey } from '../../../src/api/meta.ts';
 import { createPolicyIndex, type PolicyIndex } from '../../../src/model/policy/policy-index.ts';
 import { kubernetesOrigin, weftOrigin } from '../../../src/model/policy/policy-form.ts';
 import { expandWorld, type WorldStep } from '../../support/worlds.ts';
-import { addressesOf, onPodNetwork, oracle, type Packet } from './oracle.ts';
+import { addressesOf, onPodNetwork, oracle, type Packet, trial } from './oracle.ts';
 import { PolicyMirror } from './policy-mirror.ts';
 import { changeOf, policyWorld, thingsOf, worldOf, type PolicyWorld, type Thing } from './policy-world.ts';
 
@@ -57,6 +58,28 @@ describe('the policy index', () => {
       }),
       { numRuns: 2000 },
     );
+  }, 120_000);
+
+  test('counts for policies on trial what they would decide, and nothing else', () => {
+    let counted = 0;
+    fc.assert(
+      fc.property(policyWorld, (world) => {
+        const { mirror } = build(world);
+        for (const { object: pod } of thingsOf(world, 'pod')) {
+          if (!onPodNetwork(pod) || pod.spec.nodeName === undefined) continue;
+          for (const packet of packets(world)) {
+            const said = mirror.wouldDecide(pod.metadata.uid ?? '', packet);
+            const expected = trial(world, pod, packet);
+            if (said !== undefined) counted += 1;
+            if (said !== expected) {
+              throw new Error(`${JSON.stringify(packet)} of ${objectKey(pod)}: ${said}, not ${expected}`);
+            }
+          }
+        }
+      }),
+      { numRuns: 1000 },
+    );
+    expect(counted).toBeGreaterThan(1000);
   }, 120_000);
 
   test('ends where a fresh index ends, whatever way the world went', () => {

@@ -60,6 +60,18 @@ export class PolicyMirror {
     return evaluate(chain, addressSets(this.sets), { peer, protocol, port, code: 0 }).verdict;
   }
 
+  /** Which policy on trial would have decided what, as it is counted; undefined: none. */
+  wouldDecide(podUid: string, { direction, peer, protocol, port }: Packet): string | undefined {
+    const binding = this.bindings.get(podUid);
+    const key = direction === 'ingress' ? binding?.ingressChain : binding?.egressChain;
+    const audit = this.chains.get(key ?? '')?.audit;
+    if (audit === undefined) return undefined;
+    const chain: ChainIr = { rules: audit.rules, otherwise: 'allow' };
+    const { verdict, rule } = evaluate(chain, addressSets(this.sets), { peer, protocol, port, code: 0 });
+    const origin = audit.rules[rule ?? -1]?.origin ?? '';
+    return audit.onTrial.includes(origin) ? `${verdict} by ${origin}` : undefined;
+  }
+
   /** The nodes that should use each chain and set, going by the bindings. */
   expectedUsers(): { readonly chains: Map<string, Set<string>>; readonly sets: Map<string, Set<string>> } {
     const users = { chains: new Map<string, Set<string>>(), sets: new Map<string, Set<string>>() };
@@ -67,7 +79,8 @@ export class PolicyMirror {
       for (const key of [ingressChain, egressChain]) {
         if (key === undefined) continue;
         note(users.chains, key, nodeName);
-        for (const { peers } of this.chains.get(key)?.rules ?? []) {
+        const { rules = [], audit } = this.chains.get(key) ?? {};
+        for (const { peers } of [...rules, ...(audit?.rules ?? [])]) {
           if (peers !== 'any') for (const set of peers) note(users.sets, set, nodeName);
         }
       }

@@ -22,11 +22,13 @@ export interface ForeignChain {
   readonly chain: string;
 }
 
-/** What the rules with one comment have counted; a chain's name tells the direction, `i_…` or `e_…`. */
+/** What the rules with one comment and verdict have counted; a chain's name tells the direction, `i_…` or `e_…`. */
 export interface RuleCounter {
   readonly chain: string;
-  /** The rule's comment: the origin of a policy's rule. */
-  readonly origin: string;
+  /** The origin of a policy's rule. */
+  readonly comment: string;
+  /** Of its rules; `other`: none of the four. */
+  readonly verdict: 'allow' | 'deny' | 'reject' | 'pass' | 'other';
   readonly packets: number;
   readonly bytes: number;
 }
@@ -41,6 +43,11 @@ const NFTA_EXPR_NAME = 1;
 const NFTA_EXPR_DATA = 2;
 const NFTA_COUNTER_BYTES = 1;
 const NFTA_COUNTER_PACKETS = 2;
+const NFTA_IMMEDIATE_DATA = 2;
+const NFTA_DATA_VERDICT = 2;
+const NFTA_VERDICT_CODE = 1;
+/** NF_DROP, NFT_GOTO, NFT_RETURN: what policies' rules end in. */
+const VERDICTS: Readonly<Record<number, RuleCounter['verdict']>> = { 0: 'deny', [-4]: 'pass', [-5]: 'allow' };
 const NFTNL_UDATA_RULE_COMMENT = 0;
 const NF_INET_FORWARD = 2;
 const NF_DROP = 0;
@@ -134,17 +141,20 @@ export class Inspector {
     });
   }
 
-  /** Of rules that have a counter and a comment; rules of one chain and comment are added up. */
+  /** Of rules that have a counter and a comment; those of one chain, comment and verdict are added up. */
   counters(): RuleCounter[] {
     const sums = new Map<string, RuleCounter>();
     for (const { attributes } of this.#dump(NFT_MSG_GETRULE, NFPROTO_INET, NFTA_RULE.table)) {
       const chain = readText(attributes.get(NFTA_RULE.chain)) ?? '';
-      const origin = readComment(attributes.get(NFTA_RULE.userdata));
-      const counted = readCounter(attributes.get(NFTA_RULE.expressions));
-      if (origin === undefined || counted === undefined) continue;
-      const sum = sums.get(`${chain} ${origin}`) ?? { packets: 0, bytes: 0 };
+      const comment = readComment(attributes.get(NFTA_RULE.userdata));
+      const expressions = readExpressions(attributes.get(NFTA_RULE.expressions));
+      const counted = readCounter(expressions);
+      if (comment === undefined || counted === undefined) continue;
+      const verdict = readVerdict(expressions);
+      const key = `${chain} ${verdict} ${comment}`;
+      const sum = sums.get(key) ?? { packets: 0, bytes: 0 };
       const [packets, bytes] = [sum.packets + counted.packets, sum.bytes + counted.bytes];
-      sums.set(`${chain} ${origin}`, { chain, origin, packets, bytes });
+      sums.set(key, { chain, comment, verdict, packets, bytes });
     }
     return [...sums.values()];
   }
@@ -176,18 +186,38 @@ function readComment(userdata: Buffer | undefined): string | undefined {
   return undefined;
 }
 
-/** Expressions are a list of attributes of one type: walked by hand. */
-function readCounter(expressions: Buffer | undefined): { packets: number; bytes: number } | undefined {
-  for (let at = 0; expressions !== undefined && at + 4 <= expressions.length; ) {
-    const length = expressions.readUInt16LE(at);
-    if (length < 4) return undefined;
-    const expression = parseAttributes(expressions.subarray(at + 4, at + length));
-    if (readText(expression.get(NFTA_EXPR_NAME)) === 'counter') {
-      const data = parseAttributes(expression.get(NFTA_EXPR_DATA) ?? Buffer.alloc(0));
-      const read = (type: number) => Number(data.get(type)?.readBigUInt64BE() ?? 0n);
-      return { packets: read(NFTA_COUNTER_PACKETS), bytes: read(NFTA_COUNTER_BYTES) };
-    }
+interface Expression {
+  readonly name: string;
+  readonly data: ReadonlyMap<number, Buffer>;
+}
+
+/** A list of attributes of one type: walked by hand. */
+function readExpressions(list: Buffer | undefined): Expression[] {
+  const expressions: Expression[] = [];
+  for (let at = 0; list !== undefined && at + 4 <= list.length; ) {
+    const length = list.readUInt16LE(at);
+    if (length < 4) break;
+    const expression = parseAttributes(list.subarray(at + 4, at + length));
+    const data = parseAttributes(expression.get(NFTA_EXPR_DATA) ?? Buffer.alloc(0));
+    expressions.push({ name: readText(expression.get(NFTA_EXPR_NAME)) ?? '', data });
     at += (length + 3) & ~3;
   }
-  return undefined;
+  return expressions;
+}
+
+function readCounter(expressions: readonly Expression[]): { packets: number; bytes: number } | undefined {
+  const data = expressions.find(({ name }) => name === 'counter')?.data;
+  if (data === undefined) return undefined;
+  const read = (type: number) => Number(data.get(type)?.readBigUInt64BE() ?? 0n);
+  return { packets: read(NFTA_COUNTER_PACKETS), bytes: read(NFTA_COUNTER_BYTES) };
+}
+
+function readVerdict(expressions: readonly Expression[]): RuleCounter['verdict'] {
+  const last = expressions.at(-1);
+  if (last?.name === 'reject') return 'reject';
+  const value = parseAttributes(last?.data.get(NFTA_IMMEDIATE_DATA) ?? Buffer.alloc(0));
+  const code = parseAttributes(value.get(NFTA_DATA_VERDICT) ?? Buffer.alloc(0))
+    .get(NFTA_VERDICT_CODE)
+    ?.readInt32BE();
+  return (code === undefined ? undefined : VERDICTS[code]) ?? 'other';
 }

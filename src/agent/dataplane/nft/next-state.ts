@@ -1,4 +1,5 @@
 import type { AddressSetIr, ChainIr } from '../../../model/node/ir.ts';
+import { setsOfChain } from '../../../model/policy/chain-sets.ts';
 import type { HeldPolicy, NextState, SetDelta } from './held-policy.ts';
 import { checkedAddress, checkedCidr, checkedInterface, type Direction } from './names.ts';
 import { type Culprit, NftError } from './nft-error.ts';
@@ -35,10 +36,6 @@ export function usedChains(pods: Iterable<PodBinding>): ReadonlyMap<string, Chai
     if (egressChain !== undefined) uses.set(`egress ${egressChain}`, { direction: 'egress', key: egressChain });
   }
   return uses;
-}
-
-export function peerKeys(chain: ChainIr): string[] {
-  return chain.rules.flatMap(({ peers }) => (peers === 'any' ? [] : peers));
 }
 
 function setDeltas(held: HeldPolicy, { sets = {} }: PolicyChange): SetDelta[] {
@@ -110,7 +107,7 @@ function requireReferences(held: HeldPolicy, { deltas, removedSets, chains, pods
     const culprit: Culprit = { kind: 'chain', key };
     const chain = chains.get(key);
     if (chain === undefined) throw new NftError('DanglingReference', 'a pod needs a chain that is not there', culprit);
-    for (const set of peerKeys(chain)) {
+    for (const set of setsOfChain(chain)) {
       const exists = added.has(set) || (held.sets.has(set) && !removedSets.includes(set));
       if (!exists)
         throw new NftError('DanglingReference', `its rules need the address set ${set}, which is not there`, culprit);

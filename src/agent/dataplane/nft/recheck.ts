@@ -37,12 +37,16 @@ export function addressesToPurge(held: HeldPolicy, next: NextState): ReadonlySet
   return new Set(addressesOf(held).filter((address) => !kept.has(address)));
 }
 
-/** Whether policy as held forbids an open connection. Connections of the node itself always pass, and so does a pod to itself. */
+/** Whether policy as held forbids an open connection, and does not let those be. Connections of the node itself always pass, and so does a pod to itself. */
 export function isForbidden(held: HeldPolicy, isLocal: (address: string) => boolean, flow: Flow): boolean {
   const { source, destination, ...what } = flow;
   if (source === destination || isLocal(source)) return false;
-  const denies = (chain: ChainIr | undefined, peer: string) =>
-    chain !== undefined && evaluate(chain, held, { ...what, peer }).verdict !== 'allow';
+  const denies = (chain: ChainIr | undefined, peer: string) => {
+    if (chain === undefined) return false;
+    const { verdict, rule } = evaluate(chain, held, { ...what, peer });
+    const { keepsOpen } = rule === undefined ? chain : (chain.rules[rule] ?? chain);
+    return verdict !== 'allow' && keepsOpen !== true;
+  };
   const [egress] = chainsOf(held, held.podAt(source));
   const [, ingress] = chainsOf(held, held.podAt(destination));
   return denies(egress, destination) || denies(ingress, source);

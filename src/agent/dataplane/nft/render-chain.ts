@@ -1,17 +1,20 @@
 import type { Family } from '../../../lib/ip.ts';
-import type { ChainIr, PortIr, RuleIr } from '../../../model/node/ir.ts';
-import { PROTOCOLS } from '../../../model/policy/ports.ts';
+import type { AuditIr, ChainIr, RuleIr } from '../../../model/node/ir.ts';
 import { NO_RULE } from '../../../model/policy/tiers.ts';
 import type { NftLine } from './libnftables.ts';
 import { chainName, type Direction, setName } from './names.ts';
+import { ANYTHING, type Match, renderPorts } from './render-ports.ts';
 
 /** NFT_USERDATA comments hold 128 bytes with their terminator. */
 const COMMENT_CHARACTERS = 120;
 
-/** The chains of nftables that one policy chain becomes: one for each of its tiers, the first under its plain name. */
-export function chainNames(direction: Direction, key: string, { rules }: ChainIr): string[] {
+/**
+ * The chains of nftables that one policy chain becomes: one for each of its tiers, the first under its plain name, and
+ * the same of what is on trial.
+ */
+export function chainNames(direction: Direction, key: string, { rules, audit }: ChainIr): string[] {
   const name = chainName(direction, key);
-  return tiersOf(rules).map((_, at) => (at === 0 ? name : `${name}.${at + 1}`));
+  return [...tierNames(name, rules), ...(audit === undefined ? [] : tierNames(auditName(name), audit.rules))];
 }
 
 /**
@@ -20,15 +23,61 @@ export function chainNames(direction: Direction, key: string, { rules }: ChainIr
  * family and protocol, all of the same verdict, so their order among themselves is free.
  */
 export function renderChain(direction: Direction, key: string, chain: ChainIr, families: readonly Family[]): NftLine[] {
-  const names = chainNames(direction, key, chain);
-  return tiersOf(chain.rules).flatMap((rules, at) => {
+  const { rules, otherwise, keepsOpen, audit } = chain;
+  const name = chainName(direction, key);
+  const allow = { action: 'allow', peers: 'any', ports: 'any', origin: NO_RULE } as const;
+  const end = linesOf({ ...allow, action: 'deny', ...(keepsOpen === undefined ? {} : { keepsOpen }) }, ANYTHING, '');
+  const lines = [
+    ...(audit === undefined ? [] : [`${name} jump ${auditName(name)}`]),
+    ...renderTiers(name, rules, otherwise === 'deny' ? end : [], (rule, onwards) =>
+      renderRule(direction, rule, families, (match) => linesOf(rule, match, onwards ?? verdictOf(otherwise))),
+    ),
+    ...(audit === undefined ? [] : renderAudit(auditName(name), direction, audit, families)),
+  ];
+  return lines.map((line): NftLine => ({ text: `add rule inet weft ${line}`, culprit: { kind: 'chain', key } }));
+}
+
+/** What is on trial: as the rules themselves, but that nothing is denied, and what is not on trial is not counted. */
+function renderAudit(
+  name: string,
+  direction: Direction,
+  { rules, onTrial }: AuditIr,
+  families: readonly Family[],
+): string[] {
+  return renderTiers(name, rules, [], (rule, onwards = 'return') =>
+    renderRule(direction, rule, families, ({ text }) => {
+      const { action, origin } = rule;
+      const verdict = action === 'pass' ? onwards : 'return';
+      const comment = renderComment(`${AUDIT}${action} ${origin}`);
+      return [onTrial.includes(origin) ? `${text}counter ${verdict} comment "${comment}"` : `${text}${verdict}`];
+    }),
+  );
+}
+
+/** Begins the comment of what is counted on trial; the verdict and the origin follow. */
+export const AUDIT = 'audit ';
+
+function auditName(name: string): string {
+  return `${name}.audit`;
+}
+
+function tierNames(name: string, rules: readonly RuleIr[]): string[] {
+  return tiersOf(rules).map((_, at) => (at === 0 ? name : `${name}.${at + 1}`));
+}
+
+/** @param render  lines of a rule, given where it passes to; undefined: behind the last tier. */
+function renderTiers(
+  name: string,
+  rules: readonly RuleIr[],
+  end: readonly string[],
+  render: (rule: RuleIr, onwards: string | undefined) => string[],
+): string[] {
+  const names = tierNames(name, rules);
+  return tiersOf(rules).flatMap((own, at) => {
     const next = names[at + 1];
-    const onwards = next === undefined ? verdictOf(chain.otherwise) : `goto ${next}`;
-    const lines = rules.flatMap((rule) => renderRule(direction, rule, families, onwards));
-    if (next !== undefined) lines.push(onwards);
-    else if (chain.otherwise === 'deny') lines.push(`counter drop comment "${NO_RULE}"`);
-    const text = (line: string) => `add rule inet weft ${names[at]} ${line}`;
-    return lines.map((line): NftLine => ({ text: text(line), culprit: { kind: 'chain', key } }));
+    const onwards = next === undefined ? undefined : `goto ${next}`;
+    const lines = [...own.flatMap((rule) => render(rule, onwards)), ...(onwards === undefined ? end : [onwards])];
+    return lines.map((line) => `${names[at]} ${line}`);
   });
 }
 
@@ -38,93 +87,42 @@ function tiersOf(rules: readonly RuleIr[]): (readonly RuleIr[])[] {
   return tiers.length === 0 ? [[]] : tiers;
 }
 
+/** `lines` of each far end, family and protocol that the rule matches. */
+function renderRule(
+  direction: Direction,
+  { peers, ports }: RuleIr,
+  families: readonly Family[],
+  lines: (match: Match) => string[],
+): string[] {
+  const far = direction === 'ingress' ? 'saddr' : 'daddr';
+  const of = (end: string, family?: Family) =>
+    (ports === 'any' ? [ANYTHING] : renderPorts(ports, family)).flatMap((match) =>
+      lines({ ...match, text: `${end}${match.text}` }),
+    );
+  if (peers === 'any') return of('');
+  return peers.flatMap((key) =>
+    families.flatMap((family) => of(`${family === 4 ? 'ip' : 'ip6'} ${far} @${setName(key, family)} `, family)),
+  );
+}
+
+/** @param onwards  verdict for what the rule passes. */
+function linesOf({ action, origin, keepsOpen }: RuleIr, match: Match, onwards: string): string[] {
+  const comment = `comment "${renderComment(origin)}"`;
+  const kept = keepsOpen === true ? [`${match.text}ct state established,related return`] : [];
+  if (action === 'reject') return [...kept, ...renderReject(match, comment)];
+  return [...kept, `${match.text}counter ${action === 'pass' ? onwards : verdictOf(action)} ${comment}`];
+}
+
 function verdictOf(action: 'allow' | 'deny'): string {
   return action === 'allow' ? 'return' : 'drop';
 }
 
-/** @param onwards  verdict for what the rule passes. */
-function renderRule(
-  direction: Direction,
-  { action, peers, ports, origin }: RuleIr,
-  families: readonly Family[],
-  onwards: string,
-): string[] {
-  const far = direction === 'ingress' ? 'saddr' : 'daddr';
-  const comment = `comment "${renderComment(origin)}"`;
-  const matchesOf = (family?: Family) => (ports === 'any' ? [ANYTHING] : renderPorts(ports, family));
-  const lines = (end: string, family?: Family) =>
-    matchesOf(family).flatMap((match) => {
-      if (action === 'reject') return renderReject(end, match, comment);
-      return [`${end}${match.text}counter ${action === 'pass' ? onwards : verdictOf(action)} ${comment}`];
-    });
-  if (peers === 'any') return lines('');
-  const endsOf = (key: string) =>
-    families.flatMap((family) => lines(`${family === 4 ? 'ip' : 'ip6'} ${far} @${setName(key, family)} `, family));
-  return peers.flatMap(endsOf);
-}
-
-/** A match of protocol and ports, ending in a blank. */
-interface Match {
-  readonly text: string;
-  readonly protocol?: PortIr['protocol'];
-}
-
-const ANYTHING: Match = { text: '' };
-
 /** TCP is told by a reset, everything else by ICMP. */
-function renderReject(end: string, { text, protocol }: Match, comment: string): string[] {
-  const reset = (match: string) => `${end}${match}counter reject with tcp reset ${comment}`;
-  const prohibited = `${end}${text}counter reject with icmpx type admin-prohibited ${comment}`;
-  if (protocol === undefined) return [reset('meta l4proto tcp '), prohibited];
+function renderReject({ text, protocol }: Match, comment: string): string[] {
+  const reset = (match: string) => `${match}counter reject with tcp reset ${comment}`;
+  const prohibited = `${text}counter reject with icmpx type admin-prohibited ${comment}`;
+  if (protocol === undefined) return [reset(`${text}meta l4proto tcp `), prohibited];
   return [protocol === 'TCP' ? reset(text) : prohibited];
-}
-
-/** One match for each protocol that is named, of ICMP for each code. `family`: of the far end, when it is known. */
-function renderPorts(ports: readonly PortIr[], family: Family | undefined): Match[] {
-  return [...renderTransports(ports), ...renderIcmp(ports, 'ICMP', family), ...renderIcmp(ports, 'ICMPv6', family)];
-}
-
-function renderIcmp(ports: readonly PortIr[], protocol: 'ICMP' | 'ICMPv6', family: Family | undefined): Match[] {
-  const [word, number, own] = protocol === 'ICMP' ? (['icmp', 1, 4] as const) : (['icmpv6', 58, 6] as const);
-  if (family !== undefined && family !== own) return [];
-  const byCode = Map.groupBy(
-    ports.filter((port) => port.protocol === protocol),
-    ({ code }) => code,
-  );
-  return [...byCode].map(([code, of]): Match => {
-    const ranges = merged(of);
-    const [first] = ranges;
-    const types = ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(', ');
-    const isAll = first?.from === 0 && first.to === 255;
-    const type = isAll ? `meta nfproto ipv${own} meta l4proto ${number} ` : `${word} type { ${types} } `;
-    return { text: code === undefined ? type : `${type}${word} code ${code} `, protocol };
-  });
-}
-
-function renderTransports(ports: readonly PortIr[]): Match[] {
-  return PROTOCOLS.flatMap((protocol): Match[] => {
-    const ranges = merged(ports.filter((port) => port.protocol === protocol));
-    if (ranges.length === 0) return [];
-    const word = protocol.toLowerCase();
-    const [first] = ranges;
-    if (first !== undefined && first.from === 0 && first.to === 65_535) {
-      return [{ text: `meta l4proto ${word} `, protocol }];
-    }
-    const texts = ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`));
-    const text = texts.length === 1 ? `${word} dport ${texts[0]} ` : `${word} dport { ${texts.join(', ')} } `;
-    return [{ text, protocol }];
-  });
-}
-
-/** Sorted and disjoint: nft refuses sets whose intervals overlap. */
-function merged(ports: readonly PortIr[]): { from: number; to: number }[] {
-  const ranges: { from: number; to: number }[] = [];
-  for (const { from, to } of [...ports].sort((a, b) => a.from - b.from)) {
-    const last = ranges.at(-1);
-    if (last !== undefined && from <= last.to + 1) last.to = Math.max(last.to, to);
-    else ranges.push({ from, to });
-  }
-  return ranges;
 }
 
 /** What could end the quotes or the line is left out. */

@@ -109,6 +109,27 @@ describe('open connections are looked at again', () => {
     expect(rechecked(change)).toEqual([]);
   });
 
+  test('what a policy keeps open is not cut, whichever of its ends says so', () => {
+    const keepsOpen = true as const;
+    const deny = { action: 'deny', peers: ['bad'], ports: 'any', origin: 'test', keepsOpen } as const;
+    const keeping = {
+      mixed: { rules: [deny], otherwise: 'deny' },
+      shut: { rules: [], otherwise: 'deny', keepsOpen },
+    } as const;
+    const policy = new HeldPolicy(NO_FACTS, {
+      sets: SETS,
+      chains: new Map(Object.entries(keeping)),
+      pods: [A, B, OPEN],
+    });
+    const flow = { protocol: 'TCP', port: 80, dialled: '', identity: [] } as const;
+    const isCut = (source: string, destination: string) =>
+      isForbidden(policy, () => false, { ...flow, source, destination });
+    expect(isCut(A4, '10.42.9.8')).toBe(false);
+    expect(isCut(A4, '10.42.9.7')).toBe(true);
+    expect(isCut(OPEN4, B4)).toBe(false);
+    expect(isCut(A4, B4)).toBe(true);
+  });
+
   test('an address that its pod left is purged, unless another interface has it', () => {
     const before = held();
     expect([...addressesToPurge(before, nextState(before, { pods: { unbind: ['wefta'] } }))]).toEqual([...A.addresses]);

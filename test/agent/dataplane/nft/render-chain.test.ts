@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { renderChain } from '../../../../src/agent/dataplane/nft/render-chain.ts';
+import { chainNames, renderChain } from '../../../../src/agent/dataplane/nft/render-chain.ts';
 import type { Family } from '../../../../src/lib/ip.ts';
 import type { ChainIr, RuleIr } from '../../../../src/model/node/ir.ts';
 
@@ -36,6 +36,43 @@ describe('renderChain', () => {
       'add rule inet weft e_k goto e_k.2',
       'add rule inet weft e_k.2 ip daddr @s_q counter drop comment "NetworkPolicy a/b"',
       'add rule inet weft e_k.2 counter drop comment "no rule allows it"',
+    ]);
+  });
+
+  test('counts what is on trial in chains beside, and denies nothing there', () => {
+    const onTrial = { origin: 'NetworkPolicy a/trial' };
+    const chain: ChainIr = {
+      rules: [rule({})],
+      otherwise: 'deny',
+      audit: {
+        rules: [
+          rule({ ...onTrial, action: 'pass', peers: ['p'], tier: 0 }),
+          rule({ ...onTrial, action: 'deny', peers: ['q'], tier: 0 }),
+          rule({ tier: 1 }),
+        ],
+        onTrial: [onTrial.origin],
+      },
+    };
+    expect(rendered('egress', chain)).toEqual([
+      'add rule inet weft e_k jump e_k.audit',
+      'add rule inet weft e_k counter return comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k counter drop comment "no rule allows it"',
+      'add rule inet weft e_k.audit ip daddr @s_p counter goto e_k.audit.2 comment "audit pass NetworkPolicy a/trial"',
+      'add rule inet weft e_k.audit ip daddr @s_q counter return comment "audit deny NetworkPolicy a/trial"',
+      'add rule inet weft e_k.audit goto e_k.audit.2',
+      'add rule inet weft e_k.audit.2 return',
+    ]);
+    expect(chainNames('egress', 'k', chain)).toEqual(['e_k', 'e_k.audit', 'e_k.audit.2']);
+  });
+
+  test('lets open connections be where a policy keeps them', () => {
+    const keepsOpen = true as const;
+    const chain: ChainIr = { rules: [rule({ action: 'deny', peers: ['p'], keepsOpen })], otherwise: 'deny', keepsOpen };
+    expect(rendered('ingress', chain)).toEqual([
+      'add rule inet weft i_k ip saddr @s_p ct state established,related return',
+      'add rule inet weft i_k ip saddr @s_p counter drop comment "NetworkPolicy a/b"',
+      'add rule inet weft i_k ct state established,related return',
+      'add rule inet weft i_k counter drop comment "no rule allows it"',
     ]);
   });
 
