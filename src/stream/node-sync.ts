@@ -1,5 +1,6 @@
 import { refId, type AnyRef, type HeldResource, type Watermark } from '../model/node/desired-update.ts';
 import { HeldVersions } from '../model/node/held-versions.ts';
+import { OpenRefs } from './open-refs.ts';
 import { planUpdate, type DesiredSource, type PlannedUpdate } from './plan-update.ts';
 import { isBehind } from './watermark.ts';
 
@@ -29,8 +30,8 @@ export class NodeSync {
   readonly #node: string;
   readonly #desired: DesiredSource;
   readonly #held: HeldVersions;
-  /** By `refId`: what may differ. Kept only while primary; a new primary compares everything. */
-  readonly #open = new Map<string, AnyRef>();
+  /** What may differ. Kept only while primary; a new primary compares everything. */
+  readonly #open = new OpenRefs();
   readonly #failed = new Map<string, AnyRef>();
   #isPrimary = false;
   /** What a claim must reach; undefined while somebody is primary, or a claim is under way. */
@@ -73,18 +74,18 @@ export class NodeSync {
 
   mark(refs: Iterable<AnyRef>): void {
     if (!this.#isPrimary) return;
-    for (const { kind, key } of refs) this.#open.set(refId({ kind, key }), { kind, key });
+    for (const ref of refs) this.#open.add(ref);
   }
 
   /** What to send now, if anything. @param limitBytes of one update; more than that is sent in several. */
   next(limitBytes: number): SequencedUpdate | undefined {
     if (!this.#isPrimary || this.#inFlight !== undefined) return undefined;
-    if (this.#open.size === 0 && !this.#owesSyncDone) return undefined;
-    const plan = planUpdate(this.#node, this.#open.values(), this.#held, this.#desired, limitBytes);
-    for (const ref of plan.settled) this.#open.delete(refId(ref));
+    if (this.#open.isEmpty && !this.#owesSyncDone) return undefined;
+    const plan = planUpdate(this.#node, this.#open.inOrder(), this.#held, this.#desired, limitBytes);
+    for (const ref of plan.settled) this.#open.delete(ref);
     const isEmpty = plan.upserts.length + plan.setPatches.length + plan.removals.length === 0;
     if (isEmpty && !this.#owesSyncDone) return undefined;
-    const syncDone = this.#open.size === 0;
+    const syncDone = this.#open.isEmpty;
     if (syncDone) this.#owesSyncDone = false;
     this.#seq += 1;
     this.#inFlight = this.#seq;

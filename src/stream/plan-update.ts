@@ -1,5 +1,4 @@
 import type { AnyRef, SetPatch, Watermark } from '../model/node/desired-update.ts';
-import { RESOURCE_ORDER } from '../model/node/ir.ts';
 
 /** What nodes should hold. `model/node/desired.ts` is one. All answers are of one moment. */
 export interface DesiredSource {
@@ -38,10 +37,10 @@ export interface Held {
 }
 
 /**
- * The next step towards what the node should hold: referents before those who refer to them, as much as fits, at least
- * one; removals, in reverse order, only once nothing that is to be added is left.
+ * The next step towards what the node should hold: as much as fits, at least one; removals, in reverse order, only once
+ * nothing that is to be added is left. No more of `refs` is looked at than that takes.
  *
- * @param refs  what may differ between `held` and desired.
+ * @param refs  what may differ between `held` and desired, referents before those who refer to them.
  */
 export function planUpdate(
   node: string,
@@ -51,23 +50,29 @@ export function planUpdate(
   limitBytes: number,
 ): PlannedUpdate {
   const plan: PlannedUpdate = { upserts: [], setPatches: [], removals: [], settled: [] };
+  const surplus: AnyRef[] = [];
   let bytes = 0;
   const fits = (size: number) => {
     if (bytes > 0 && bytes + size > limitBytes) return false;
     bytes += size;
     return true;
   };
-  const { lacking, surplus } = compare(node, refs, held, desired, plan.settled);
-  for (const ref of lacking.sort(byOrder)) {
-    const patch = patchFor(node, ref, held, desired);
-    const body = patch === undefined ? desired.encoded(node, ref) : undefined;
-    const version = desired.version(node, ref);
-    if (!fits(patch === undefined ? sizeOf(ref) + (body?.byteLength ?? 0) : sizeOfPatch(patch))) return plan;
-    if (patch !== undefined) plan.setPatches.push(patch);
-    else if (body !== undefined && version !== undefined) plan.upserts.push({ ...ref, version, body });
+  for (const ref of refs) {
+    const [version, has] = [desired.version(node, ref), held.get(ref)];
+    if (version === undefined && has !== undefined) {
+      surplus.push(ref);
+      continue;
+    }
+    if (version !== undefined && version !== has) {
+      const patch = patchFor(node, ref, has, desired);
+      const body = patch === undefined ? desired.encoded(node, ref) : undefined;
+      if (!fits(patch === undefined ? sizeOf(ref) + (body?.byteLength ?? 0) : sizeOfPatch(patch))) return plan;
+      if (patch !== undefined) plan.setPatches.push(patch);
+      else if (body !== undefined) plan.upserts.push({ ...ref, version, body });
+    }
     plan.settled.push(ref);
   }
-  for (const ref of surplus.sort((a, b) => byOrder(b, a))) {
+  for (const ref of surplus.reverse()) {
     if (!fits(sizeOf(ref))) return plan;
     plan.removals.push(ref);
     plan.settled.push(ref);
@@ -75,35 +80,8 @@ export function planUpdate(
   return plan;
 }
 
-function compare(
-  node: string,
-  refs: Iterable<AnyRef>,
-  held: Held,
-  desired: DesiredSource,
-  same: AnyRef[],
-): { readonly lacking: AnyRef[]; readonly surplus: AnyRef[] } {
-  const lacking: AnyRef[] = [];
-  const surplus: AnyRef[] = [];
-  for (const ref of refs) {
-    const [wanted, has] = [desired.version(node, ref), held.get(ref)];
-    if (wanted === has) same.push(ref);
-    else if (wanted !== undefined) lacking.push(ref);
-    else surplus.push(ref);
-  }
-  return { lacking, surplus };
-}
-
-function patchFor(node: string, ref: AnyRef, held: Held, desired: DesiredSource): SetPatch | undefined {
-  const from = held.get(ref);
+function patchFor(node: string, ref: AnyRef, from: string | undefined, desired: DesiredSource): SetPatch | undefined {
   return ref.kind === 'addressSet' && from !== undefined ? desired.setPatch(node, ref.key, from) : undefined;
-}
-
-const RANK: ReadonlyMap<string, number> = new Map(RESOURCE_ORDER.map((kind, index) => [kind, index]));
-
-/** Kinds that this version does not know are only ever removed, and last. */
-function byOrder(a: AnyRef, b: AnyRef): number {
-  const ranks = (RANK.get(a.kind) ?? -1) - (RANK.get(b.kind) ?? -1);
-  return ranks !== 0 ? ranks : a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
 }
 
 /** Kind, version and framing besides the key. */
