@@ -8,10 +8,10 @@ import type { PodMeshIr } from '../../model/node/ir.ts';
 import type { DesiredTable } from '../../model/node/desired.ts';
 import { applyPolicyEffects } from '../../model/node/desired-policy.ts';
 import { choosePools, isOpen, POOLS_ANNOTATION } from '../../model/ipam/pool-choice.ts';
-import { blockName } from '../../model/node/names.ts';
-import { translateNode, translatePeer, translatePod, translatePool } from '../../model/node/translate-node.ts';
+import { translatePod, translatePool } from '../../model/node/translate-node.ts';
 import type { ObjectChanges } from '../../model/policy/change.ts';
 import type { PolicyIndex } from '../../model/policy/policy-index.ts';
+import { NodeFacts } from './node-facts.ts';
 import type { StoreProgress } from './progress.ts';
 
 export interface NodeStateStores {
@@ -52,12 +52,12 @@ export class NodeStateCompiler {
   readonly #podKeys = new Map<string, string>();
   /** What pods' addressing was worked out from last. */
   readonly #addressingFacts = new Map<string, string>();
-  /** By the block's name. */
-  readonly #blockCidrs = new Map<string, string>();
+  readonly #nodeFacts: NodeFacts;
 
   /** @param wake called when there is something to flush, again and again until `flush`. */
   constructor(deps: NodeStateDeps, wake: () => void) {
     this.#deps = deps;
+    this.#nodeFacts = new NodeFacts(deps);
     for (const [name, store] of Object.entries(deps.stores) as [StoreName, StoreReader<KubeObject>][]) {
       const keys = new Set<string>();
       this.#changed.set(name, keys);
@@ -86,7 +86,7 @@ export class NodeStateCompiler {
     const blocks = this.#take('blocks');
     const pods = this.#take('pods');
     if (nodes.size > 0 || pools.size > 0) this.#putPools(pools);
-    this.#putNodes(nodes, blocks);
+    this.#nodeFacts.flush(nodes, blocks);
     const isReaddressed = this.#readdressed(nodes, pools);
     this.#putPolicies(pods);
     if (isReaddressed !== undefined) {
@@ -112,47 +112,6 @@ export class NodeStateCompiler {
     for (const key of changed) if (stores.pools.get(key) === undefined) table.remove('pool', key);
   }
 
-  /** A node's own facts, its blocks, and what the others know of it. */
-  #putNodes(changedNodes: ReadonlySet<string>, changedBlocks: ReadonlySet<string>): void {
-    if (changedNodes.size === 0 && changedBlocks.size === 0) return;
-    const { stores, table, trust } = this.#deps;
-    const nodes = stores.nodes.list();
-    const names = nodes.map(({ metadata }) => metadata.name);
-    const blocksByNode = Map.groupBy(stores.blocks.list(), ({ spec }) => spec.nodeUid);
-    for (const node of nodes) {
-      const { name, uid = '' } = node.metadata;
-      const blocks = blocksByNode.get(uid) ?? [];
-      const own = translateNode(node, blocks, trust);
-      if (own !== undefined) table.setOwn(name, 'node', 'self', own);
-      for (const { metadata, spec } of blocks) {
-        this.#blockCidrs.set(blockName(spec.cidr), spec.cidr);
-        const block = { uid: metadata.uid ?? '', cidr: spec.cidr, pool: spec.poolName, poolUid: spec.poolUid };
-        table.set('block', spec.cidr, block, [name]);
-      }
-      const peer = translatePeer(node, blocks);
-      if (peer === undefined) table.remove('peer', name);
-      else
-        table.set(
-          'peer',
-          name,
-          peer,
-          names.filter((other) => other !== name),
-        );
-    }
-    for (const name of changedNodes) {
-      if (stores.nodes.get(name) !== undefined) continue;
-      table.remove('peer', name);
-      table.removeNode(name);
-    }
-    const held = new Set(stores.blocks.list().map(({ metadata }) => metadata.name));
-    for (const key of changedBlocks) {
-      const cidr = this.#blockCidrs.get(key);
-      if (held.has(key) || cidr === undefined) continue;
-      this.#blockCidrs.delete(key);
-      table.remove('block', cidr);
-    }
-  }
-
   /**
    * Which pods may get their addresses from elsewhere now; undefined: none. By the few facts that decide about it, as
    * pools' and nodes' statuses change all the time.
@@ -173,8 +132,8 @@ export class NodeStateCompiler {
       return isNew(`namespace ${name}`, [labels, annotations?.[POOLS_ANNOTATION]]);
     });
     if (names.length + spaces.length === 0) return undefined;
-    return ({ metadata, spec }) =>
-      names.includes(spec.nodeName ?? '') || spaces.includes(metadata.namespace ?? 'default');
+    const [ofNodes, ofSpaces] = [new Set(names), new Set(spaces)];
+    return ({ metadata, spec }) => ofNodes.has(spec.nodeName ?? '') || ofSpaces.has(metadata.namespace ?? 'default');
   }
 
   #putPolicies(pods: ReadonlySet<string>): void {
