@@ -40,7 +40,7 @@ export interface NodeBlocksDeps {
 /** Bursts of pods come again: a block that was needed once is kept this long. */
 const SPARE_FOR_MS = 10 * 60_000;
 /** A pod that restarts finds what was borrowed for it. */
-const SPARE_BORROWED_FOR_MS = 60_000;
+const SPARE_BORROWED_FOR_MS = 30_000;
 
 /** The blocks of this node: which it has, that there are enough, and that there are not too many. */
 export class NodeBlocks {

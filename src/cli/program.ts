@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { IpamAnswer, IpamAsk } from '../model/ipam/ask.ts';
 import { renderCheck } from './check.ts';
+import { explain, type ExplainWish, type PolicyWorld, renderExplanation } from './explain.ts';
 import { renderIpam, renderIpamJson } from './ipam.ts';
 import { type ClusterView, renderStatus } from './status.ts';
 import { renderTable } from './table.ts';
@@ -12,6 +13,7 @@ export interface CliPorts {
   readonly readFile: (path: string) => string;
   readonly print: (text: string) => void;
   readonly view: () => Promise<ClusterView>;
+  readonly policyWorld: () => Promise<PolicyWorld>;
   /** Asks the leading operator about addresses. */
   readonly askIpam: (namespace: string, ask: IpamAsk) => Promise<IpamAnswer>;
   /** Asks the operators to take Weft off every node. */
@@ -59,8 +61,29 @@ export function createProgram(ports: CliPorts, exit: (code: number) => void): Co
       ports.print(text);
       exit(isClean ? 0 : 1);
     });
+  program
+    .command('explain')
+    .description('Why a connection passes or not: the policies and rules of both ends, in the order they are met.')
+    .argument('<from>', 'who dials: NAMESPACE/POD, or an address')
+    .argument('<to>', 'who is dialled: NAMESPACE/POD:PORT, or ADDRESS:PORT')
+    .addOption(new Option('--protocol <name>', 'of the port').choices(['TCP', 'UDP', 'SCTP']).default('TCP'))
+    .addOption(new Option('-o, --output <format>').choices(['table', 'json']).default('table'))
+    .addHelpText(
+      'after',
+      '\nName the pod behind a Service: policies are asked after its address was translated.\nEnds with code 1 when the connection does not pass. Uses the cluster that kubectl uses (KUBECONFIG).',
+    )
+    .action(async (from: string, to: string, { protocol, output }: ExplainOptions) => {
+      const report = explain(await ports.policyWorld(), { from, to, protocol });
+      ports.print(output === 'json' ? JSON.stringify(report, undefined, 2) : renderExplanation(report));
+      exit(report.verdict === 'allow' ? 0 : 1);
+    });
   addIpam(program, ports, exit);
   return program;
+}
+
+interface ExplainOptions {
+  readonly protocol: ExplainWish['protocol'];
+  readonly output: 'table' | 'json';
 }
 
 interface IpamOptions {

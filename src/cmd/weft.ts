@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { KubeObject } from '../api/meta.ts';
 import { createProgram } from '../cli/program.ts';
+import type { PolicyWorld } from '../cli/explain.ts';
 import type { ClusterView } from '../cli/status.ts';
 import { askOperator } from '../controllers/ipam/ask-operator.ts';
 import {
@@ -11,6 +12,7 @@ import {
 } from '../controllers/uninstall/conversation.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadConnection } from '../kube/connection.ts';
+import { isNotFound } from '../kube/errors.ts';
 import { collectionPath, type Kind, KINDS, objectPath } from '../kube/kinds.ts';
 import { compareAndSwapConfigMap } from '../kube/registry.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
@@ -20,6 +22,7 @@ const program = createProgram(
     readFile: (path) => readFileSync(path, 'utf8'),
     print: (text) => console.log(text),
     view: readCluster,
+    policyWorld: readPolicyWorld,
     remove: askForRemoval,
     askIpam: async (namespace, ask) => {
       const api = new KubeClient(loadConnection({ from: 'default' }, systemClock), systemClock);
@@ -54,6 +57,36 @@ async function askForRemoval({ namespace, force }: { readonly namespace: string;
     if (result?.id !== request.id) continue;
     await api.close();
     return result;
+  }
+}
+
+async function readPolicyWorld(): Promise<PolicyWorld> {
+  const api = new KubeClient(loadConnection({ from: 'default' }, systemClock), systemClock);
+  const list = async <T extends KubeObject>(kind: Kind<T>): Promise<{ readonly upserts: readonly T[] }> => {
+    try {
+      return { upserts: (await api.request<{ readonly items: readonly T[] }>('GET', collectionPath(kind))).items };
+    } catch (error) {
+      // A kind that this cluster does not have.
+      if (isNotFound(error)) return { upserts: [] };
+      throw error;
+    }
+  };
+  try {
+    const [pods, namespaces, nodes, services, kubernetesPolicies, policies, clusterPolicies, nodeNetworks] =
+      await Promise.all([
+        list(KINDS.pod),
+        list(KINDS.namespace),
+        list(KINDS.node),
+        list(KINDS.service),
+        list(KINDS.kubernetesNetworkPolicy),
+        list(KINDS.networkPolicy),
+        list(KINDS.clusterNetworkPolicy),
+        list(KINDS.nodeNetwork),
+      ]);
+    const objects = { pods, namespaces, nodes, services, kubernetesPolicies, policies, clusterPolicies };
+    return { objects, nodes: nodes.upserts, nodeNetworks: nodeNetworks.upserts as PolicyWorld['nodeNetworks'] };
+  } finally {
+    await api.close();
   }
 }
 

@@ -1,7 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import { kubeconfigOf } from '../../lab/cluster/config.ts';
 import { ECHO_IMAGE } from '../../lab/images/images.ts';
+import { ROOT } from '../../lab/setup/paths.ts';
 import { labEnv } from '../../lab/setup/shell.ts';
 import {
   applyObjects,
@@ -46,6 +49,17 @@ afterAll(() => kube('delete', 'namespace', NS, OTHER));
 async function open(from: string, port = 8080): Promise<boolean> {
   const name = from.includes('/') ? from : `${NS}/${from}`;
   return reaches(name, await podAddress(`${NS}/server`), port);
+}
+
+/** What `weft explain` says of the same connection. */
+async function explained(from: string): Promise<object> {
+  const ask = ['explain', `${NS}/${from}`, `${NS}/server:8080`, '-o', 'json'];
+  const env = { ...process.env, KUBECONFIG: kubeconfigOf(TEST_CLUSTER) };
+  const { stdout } = await promisify(execFile)('node', [path.join(ROOT, 'dist/weft.js'), ...ask], { env }).catch(
+    // Exit code 1: it does not pass.
+    (error: unknown) => error as { readonly stdout: string },
+  );
+  return JSON.parse(stdout) as object;
 }
 
 async function verdicts(...from: string[]): Promise<Record<string, boolean>> {
@@ -111,6 +125,14 @@ describe('Kubernetes NetworkPolicy', () => {
       far: true,
       other: false,
       [`${OTHER}/visitor`]: false,
+    });
+    expect(await explained('near')).toMatchObject({
+      verdict: 'allow',
+      nodes: [{ inForce: 'holds all that it was told' }, {}],
+    });
+    expect(await explained('other')).toMatchObject({
+      verdict: 'deny',
+      ends: [{ rules: [] }, { rules: [{ origin: `KubernetesNetworkPolicy ${NS}/clients-only`, isPeer: false }] }],
     });
   });
 

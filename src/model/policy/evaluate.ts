@@ -39,13 +39,16 @@ export function evaluate(chain: ChainIr, sets: AddressSets, packet: PolicyPacket
   return { verdict: chain.otherwise };
 }
 
-function matches(
-  { peers, ports }: RuleIr,
-  sets: AddressSets,
-  { peer, protocol, port, code: its }: PolicyPacket,
-): boolean {
-  const isPeer = peers === 'any' || peers.some((key) => sets.has(key, peer));
-  if (!isPeer || ports === 'any') return isPeer;
+function matches(rule: RuleIr, sets: AddressSets, packet: PolicyPacket): boolean {
+  return matchesPeer(rule, sets, packet) && matchesPort(rule, packet);
+}
+
+export function matchesPeer({ peers }: RuleIr, sets: AddressSets, { peer }: PolicyPacket): boolean {
+  return peers === 'any' || peers.some((key) => sets.has(key, peer));
+}
+
+export function matchesPort({ ports }: RuleIr, { protocol, port, code: its }: PolicyPacket): boolean {
+  if (ports === 'any') return true;
   return ports.some(
     ({ protocol: of, from, to, code }) =>
       of === protocol && port >= from && port <= to && (code === undefined || code === its),
