@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { ChainedAgent } from '../agent/chained/agent.ts';
+import { PolicyLog } from '../agent/dataplane/nft/policy-log.ts';
 import { NodeAgent, type NodeAgentOptions } from '../agent/node-agent.ts';
+import { logPolicies } from '../agent/policy-logger.ts';
 import { SERVICE_MODES } from '../agent/services.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Secret } from '../lib/secret.ts';
@@ -102,11 +104,14 @@ await runUntilSignal(logger, async (signal) => {
     requestForgotten: (addresses) => server.requests.forgotten(addresses),
     requestKnown: (pod, signal) => server.requests.known(pod, signal),
   });
+  const { clock } = options;
+  const stopLogging = config.isChained ? () => undefined : logPolicies({ open: () => new PolicyLog(), clock, logger });
   const trust = setInterval(() => server.updateTls(tls()), TRUST_EVERY_MS);
   logger.info('agent started', { node: config.node, address: config.address });
 
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   clearInterval(trust);
+  stopLogging();
   mesh.close();
   await server.close();
   await agent.stop();

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { PolicyTable } from '../../src/agent/dataplane/nft/policy-table.ts';
 import type { PolicyState } from '../../src/agent/dataplane/nft/policy-table.ts';
+import type { LoggedPacket } from '../../src/agent/dataplane/nft/logged-packet.ts';
+import { PolicyLog } from '../../src/agent/dataplane/nft/policy-log.ts';
 import type { AddressSetIr, ChainIr } from '../../src/model/node/ir.ts';
 import {
   bound,
@@ -201,6 +203,52 @@ describe('policy', () => {
     expect(await a.traffic.reaches(OUTSIDE_ADDRESS, SERVER_PORT)).toBe(false);
     const counted = table.counters().filter(({ chain: of }) => of === 'e_x.audit');
     expect(counted).toMatchObject([{ comment: 'audit deny NetworkPolicy x/trial', packets: 2 }]);
+  });
+
+  test('logs who dials whom, on trial too, and lets it pass', async () => {
+    const log = new PolicyLog(lab.node.path);
+    const x = 'NetworkPolicy shop/x';
+    const audit = {
+      rules: [{ action: 'log', peers: 'any', ports: 'any', origin: 'trial' }],
+      onTrial: ['trial'],
+    } as const;
+    const chains = {
+      x: chain('deny', { action: 'log', peers: ['b'], origin: x }, { peers: ['b'] }),
+      y: { ...chain('allow'), audit },
+    };
+    const pods = [bound(a, { egress: 'x' }), bound(b), bound(c, { ingress: 'y' })];
+    await table.reset(FACTS, state(pods, chains, { b: ips(b.address) }));
+    expect(await a.traffic.reaches(b.address, SERVER_PORT)).toBe(true);
+    expect(await a.traffic.reaches(c.address, SERVER_PORT)).toBe(false);
+    expect(lab.netns.pings(b.netnsPath, c.address)).toBe(true);
+    const heardOf: LoggedPacket[] = [];
+    for (let attempt = 0; attempt < 100 && heardOf.length < 2; attempt += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      heardOf.push(...log.take());
+    }
+    log.close();
+    const toB = { policy: x, direction: 'egress', source: a.address, destination: b.address, protocol: 'TCP' };
+    const toC = { policy: 'trial', direction: 'ingress', source: b.address, destination: c.address, protocol: 'ICMP' };
+    expect(heardOf).toEqual([
+      { ...toB, sourcePort: expect.any(Number), port: SERVER_PORT },
+      { ...toC, icmpType: 8 },
+    ]);
+    expect(table.counters().filter(({ verdict }) => verdict === 'log')).toMatchObject([{ packets: 1 }, { packets: 1 }]);
+  });
+
+  test('logs of one rule no more than its share, however much it matches', async () => {
+    const log = new PolicyLog(lab.node.path);
+    await table.reset(FACTS, state([bound(a, { egress: 'x' }), bound(b)], { x: chain('allow', { action: 'log' }) }));
+    await b.traffic.listenUdp(7200);
+    for (let port = 20_000; port < 20_200; port += 1) await a.traffic.sendUdp(b.address, 7200, `from ${port}`);
+    expect(await heard(b.traffic, 7200, 200)).toHaveLength(200);
+    const [counted] = table.counters().filter(({ verdict }) => verdict === 'log');
+    expect(counted?.packets).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const { length } = log.take();
+    log.close();
+    expect(length).toBeGreaterThanOrEqual(20);
+    expect(length).toBeLessThan(190);
   });
 
   test('tells messages of ICMP apart', async () => {

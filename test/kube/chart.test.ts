@@ -128,11 +128,17 @@ describe("the operator's service account", () => {
   const KINDS_READ = [
     ...['pods', 'namespaces', 'nodes', 'services', 'endpointslices.discovery.k8s.io'],
     ...['networkpolicies.networking.k8s.io', 'servicecidrs.networking.k8s.io', ...CLUSTER_KINDS],
+    'clusternetworkpolicies.policy.networking.k8s.io',
     ...['networkpolicies', 'meshservices', 'trafficsplits'].map((plural) => `${plural}.${WEFT}`),
   ];
 
   test('may write the statuses of HTTPRoutes, which it shares with other controllers, by patch', async () => {
     const [right] = may('patch', 'httproutes/status.gateway.networking.k8s.io', 'default');
+    expect(right && (await isAllowed(right))).toBe(true);
+  });
+
+  test('may write the statuses of ClusterNetworkPolicies, by patch', async () => {
+    const [right] = may('patch', 'clusternetworkpolicies/status.policy.networking.k8s.io');
     expect(right && (await isAllowed(right))).toBe(true);
   });
 
@@ -169,6 +175,7 @@ describe("the operator's service account", () => {
     ...may('update', `ipblocks.${WEFT}`),
     ...may('create update patch delete', 'httproutes.gateway.networking.k8s.io'),
     ...may('update', 'httproutes/status.gateway.networking.k8s.io'),
+    ...may('create update patch delete', 'clusternetworkpolicies.policy.networking.k8s.io'),
     ...may('impersonate', 'users'),
   ])('may not $verb $resource in $namespace', async (right) => {
     expect(await isAllowed(right)).toBe(false);

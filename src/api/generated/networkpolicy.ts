@@ -43,9 +43,9 @@ export interface NetworkPolicySpec {
 }
 export interface NetworkPolicyIngressRule {
   /**
-   * What happens to traffic that the rule matches. Deny drops it, Reject answers TCP by a reset and everything else by ICMP, administratively prohibited. Pass skips all other NetworkPolicies of weft.dev, and leaves it to those of Kubernetes and to the Baseline tier.
+   * What happens to traffic that the rule matches. Deny drops it, Reject answers TCP by a reset and everything else by ICMP, administratively prohibited. Pass skips all other NetworkPolicies of weft.dev, and leaves it to those of Kubernetes and to the Baseline tier. Log has the node's agent write who dials whom into its log, at most 10 times a second, and goes on with the next rule.
    */
-  readonly action: 'Allow' | 'Deny' | 'Reject' | 'Pass';
+  readonly action: 'Allow' | 'Deny' | 'Reject' | 'Pass' | 'Log';
   /**
    * Where the traffic comes from, any of which matches; empty or absent matches everybody.
    */
@@ -136,9 +136,9 @@ export interface NetworkPolicyIcmp {
 }
 export interface NetworkPolicyEgressRule {
   /**
-   * What happens to traffic that the rule matches. Deny drops it, Reject answers TCP by a reset and everything else by ICMP, administratively prohibited. Pass skips all other NetworkPolicies of weft.dev, and leaves it to those of Kubernetes and to the Baseline tier.
+   * What happens to traffic that the rule matches. Deny drops it, Reject answers TCP by a reset and everything else by ICMP, administratively prohibited. Pass skips all other NetworkPolicies of weft.dev, and leaves it to those of Kubernetes and to the Baseline tier. Log has the node's agent write who dials whom into its log, at most 10 times a second, and goes on with the next rule.
    */
-  readonly action: 'Allow' | 'Deny' | 'Reject' | 'Pass';
+  readonly action: 'Allow' | 'Deny' | 'Reject' | 'Pass' | 'Log';
   /**
    * Where the traffic goes to, any of which matches; empty or absent matches everybody.
    */

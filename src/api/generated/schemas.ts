@@ -1259,7 +1259,8 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                     "Allow",
                     "Deny",
                     "Reject",
-                    "Pass"
+                    "Pass",
+                    "Log"
                   ]
                 },
                 "from": {
@@ -1504,7 +1505,8 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                     "Allow",
                     "Deny",
                     "Reject",
-                    "Pass"
+                    "Pass",
+                    "Log"
                   ]
                 },
                 "to": {

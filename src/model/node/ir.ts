@@ -178,8 +178,11 @@ export interface AuditIr {
 }
 
 export interface RuleIr {
-  /** `reject` denies and says so to the sender; `pass` goes on with the first rule of a later tier. */
-  readonly action: 'allow' | 'deny' | 'reject' | 'pass';
+  /**
+   * `reject` denies and says so to the sender; `pass` goes on with the first rule of a later tier; `log` decides
+   * nothing, and the next rule is asked.
+   */
+  readonly action: 'allow' | 'deny' | 'reject' | 'pass' | 'log';
   /** Only in chains that pass; ascending along the rules. */
   readonly tier?: number;
   /** Of what denies: connections that are open already are let be. */

@@ -103,7 +103,7 @@ export function mergeRules(rules: readonly RuleIr[]): RuleIr[] {
     if (joined === undefined) merged.push(rule);
     else merged[merged.length - 1] = joined;
     const last = merged.at(-1);
-    if (last?.peers === 'any' && last.ports === 'any') break;
+    if (last?.peers === 'any' && last.ports === 'any' && last.action !== 'log') break;
   }
   return merged;
 }

@@ -32,7 +32,7 @@ export function evaluate(chain: ChainIr, sets: AddressSets, packet: PolicyPacket
   let passed = -1;
   for (const [index, rule] of chain.rules.entries()) {
     const { action, tier = 0 } = rule;
-    if (tier <= passed || !matches(rule, sets, packet)) continue;
+    if (action === 'log' || tier <= passed || !matches(rule, sets, packet)) continue;
     if (action !== 'pass') return { verdict: action, rule: index };
     passed = tier;
   }

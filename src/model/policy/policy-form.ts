@@ -34,7 +34,7 @@ export interface RuleForm {
   readonly ports: 'any' | readonly PortForm[];
 }
 
-const ACTIONS = { Allow: 'allow', Deny: 'deny', Reject: 'reject', Pass: 'pass' } as const;
+const ACTIONS = { Allow: 'allow', Deny: 'deny', Reject: 'reject', Pass: 'pass', Log: 'log' } as const;
 /** `NetworkPolicySpec.priority` when it is absent; the CRD's default. */
 const DEFAULT_PRIORITY = 500;
 

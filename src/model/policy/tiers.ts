@@ -23,7 +23,7 @@ export function joinTiers(tiers: readonly TierRules[]): ChainIr {
   for (const [at, { tier, rules: own, keepsOpen }] of tiers.entries()) {
     rules.push(...own.map((rule) => ({ ...rule, tier: TIERS.indexOf(tier) })));
     const last = own.at(-1);
-    const isForAll = last?.peers === 'any' && last.ports === 'any';
+    const isForAll = last?.peers === 'any' && last.ports === 'any' && last.action !== 'log';
     const isDenied = tier === 'kubernetes' || (tier === 'weft' && tiers[at + 1]?.tier !== 'kubernetes');
     const isShut = isDenied || (isForAll && last.action !== 'pass');
     // What earlier tiers pass is met by this one: only what it passes itself goes further.

@@ -14,7 +14,7 @@ const range: fc.Arbitrary<PortIr> = fc
   .map(([protocol, from, size]) => ({ protocol, from, to: from + size }));
 
 const rule: fc.Arbitrary<RuleIr> = fc.record({
-  action: fc.constantFrom('allow' as const, 'deny' as const, 'reject' as const, 'pass' as const),
+  action: fc.constantFrom('allow' as const, 'deny' as const, 'reject' as const, 'pass' as const, 'log' as const),
   peers: fc.oneof(fc.constant('any' as const), fc.subarray(['a', 'b', 'c'], { minLength: 1 })),
   ports: fc.oneof(fc.constant('any' as const), fc.array(range, { minLength: 1, maxLength: 2 }).map(coalescePorts)),
   origin: fc.constantFrom('NetworkPolicy x/one', 'NetworkPolicy x/two'),

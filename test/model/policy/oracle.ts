@@ -218,7 +218,8 @@ function namespacedTier(
         (ports.length === 0 || ports.some((port) => portMatches(subject, port, packet, farEnd))),
     );
   const all = weft.flatMap((policy) => weftRules(policy, direction).map((rule) => ({ ...rule, policy })));
-  const first = all.find(matches);
+  // "Log goes on with the next rule."
+  const first = all.filter(({ action }) => action !== 'Log').find(matches);
   const by = `NetworkPolicy ${first?.policy.metadata.namespace}/${first?.policy.metadata.name}`;
   if (first?.action === 'Allow') return { verdict: 'allow', by };
   if (first?.action === 'Deny') return { verdict: 'deny', by };

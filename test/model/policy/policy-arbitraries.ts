@@ -174,7 +174,7 @@ export function policies(blocks: readonly IpBlock[]) {
     { weight: 2, arbitrary: fc.record({ service: namedService }) },
   );
   const weftPeers = fc.array(weftPeer, { maxLength: 2 });
-  const action = fc.constantFrom('Allow' as const, 'Deny' as const, 'Reject' as const, 'Pass' as const);
+  const action = fc.constantFrom('Allow' as const, 'Deny' as const, 'Reject' as const, 'Pass' as const, 'Log' as const);
   const weftPort = fc.oneof({ weight: 3, arbitrary: numberedPort }, { weight: 1, arbitrary: icmp });
   const weftPorts = fc.array(weftPort, { maxLength: 2 });
   const onlyAction: { requiredKeys: ['action'] } = { requiredKeys: ['action'] };

@@ -34,6 +34,7 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const MSG_TRUNC = 0x20;
+const MSG_DONTWAIT = 0x40;
 /** rtnetlink answers inside of send(): a wait means that something is broken, and must not hold the event loop for ever. */
 const RECEIVE_TIMEOUT_SECONDS = 5;
 /** The kernel fills datagrams of a dump up to 32 KiB (netlink_recvmsg, max_recvmsg_len). */
@@ -109,6 +110,23 @@ export class NetlinkSocket {
       const { messages, interrupted } = this.#answers(request.what);
       if (!interrupted) return messages;
       if (attempt === DUMP_TRIES) throw new NetlinkError(request.what, constants.errno.EINTR);
+    }
+  }
+
+  /** What the kernel has sent unasked since the last call. For sockets that ask nothing meanwhile; does not block. */
+  unasked(): NetlinkMessage[] {
+    const messages: NetlinkMessage[] = [];
+    for (;;) {
+      const size = recv(this.#fd, datagram, MSG_TRUNC | MSG_DONTWAIT);
+      if (size > 0 && size <= datagram.length) {
+        messages.push(...parseMessages(Buffer.from(datagram.subarray(0, size))));
+        continue;
+      }
+      const failure = size < 0 ? errno() : constants.errno.EMSGSIZE;
+      if (failure === constants.errno.EAGAIN) return messages;
+      // ENOBUFS: some were lost for want of room; what is there can be read.
+      const isPassing = failure === constants.errno.EINTR || failure === constants.errno.ENOBUFS;
+      if (!isPassing) throw new NetlinkError('read what the kernel sends', failure);
     }
   }
 

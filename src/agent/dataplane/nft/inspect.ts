@@ -27,8 +27,8 @@ export interface RuleCounter {
   readonly chain: string;
   /** The origin of a policy's rule. */
   readonly comment: string;
-  /** Of its rules; `other`: none of the four. */
-  readonly verdict: 'allow' | 'deny' | 'reject' | 'pass' | 'other';
+  /** Of its rules; `other`: none of these. */
+  readonly verdict: 'allow' | 'deny' | 'reject' | 'pass' | 'log' | 'other';
   readonly packets: number;
   readonly bytes: number;
 }
@@ -214,7 +214,7 @@ function readCounter(expressions: readonly Expression[]): { packets: number; byt
 
 function readVerdict(expressions: readonly Expression[]): RuleCounter['verdict'] {
   const last = expressions.at(-1);
-  if (last?.name === 'reject') return 'reject';
+  if (last?.name === 'reject' || last?.name === 'log') return last.name;
   const value = parseAttributes(last?.data.get(NFTA_IMMEDIATE_DATA) ?? Buffer.alloc(0));
   const code = parseAttributes(value.get(NFTA_DATA_VERDICT) ?? Buffer.alloc(0))
     .get(NFTA_VERDICT_CODE)

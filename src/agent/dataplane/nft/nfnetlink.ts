@@ -26,6 +26,10 @@ export const IPCTNL_MSG_CT_GET = (NFNL_SUBSYS_CTNETLINK << 8) | 1;
 export const IPCTNL_MSG_CT_DELETE = (NFNL_SUBSYS_CTNETLINK << 8) | 2;
 export const IPCTNL_MSG_CT_GET_STATS = (NFNL_SUBSYS_CTNETLINK << 8) | 5;
 
+const NFNL_SUBSYS_ULOG = 4;
+export const NFULNL_MSG_PACKET = NFNL_SUBSYS_ULOG << 8;
+export const NFULNL_MSG_CONFIG = (NFNL_SUBSYS_ULOG << 8) | 1;
+
 function nftMessage(number: number): number {
   return (NFNL_SUBSYS_NFTABLES << 8) | number;
 }

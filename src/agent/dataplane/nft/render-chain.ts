@@ -2,6 +2,7 @@ import type { Family } from '../../../lib/ip.ts';
 import type { AuditIr, ChainIr, RuleIr } from '../../../model/node/ir.ts';
 import { NO_RULE } from '../../../model/policy/tiers.ts';
 import type { NftLine } from './libnftables.ts';
+import { LOG_BYTES, LOG_GROUP } from './logged-packet.ts';
 import { chainName, type Direction, setName } from './names.ts';
 import { ANYTHING, type Match, renderPorts } from './render-ports.ts';
 
@@ -26,11 +27,18 @@ export function renderChain(direction: Direction, key: string, chain: ChainIr, f
   const { rules, otherwise, keepsOpen, audit } = chain;
   const name = chainName(direction, key);
   const allow = { action: 'allow', peers: 'any', ports: 'any', origin: NO_RULE } as const;
-  const end = linesOf({ ...allow, action: 'deny', ...(keepsOpen === undefined ? {} : { keepsOpen }) }, ANYTHING, '');
+  const end = linesOf(
+    direction,
+    { ...allow, action: 'deny', ...(keepsOpen === undefined ? {} : { keepsOpen }) },
+    ANYTHING,
+    '',
+  );
   const lines = [
     ...(audit === undefined ? [] : [`${name} jump ${auditName(name)}`]),
     ...renderTiers(name, rules, otherwise === 'deny' ? end : [], (rule, onwards) =>
-      renderRule(direction, rule, families, (match) => linesOf(rule, match, onwards ?? verdictOf(otherwise))),
+      renderRule(direction, rule, families, (match) =>
+        linesOf(direction, rule, match, onwards ?? verdictOf(otherwise)),
+      ),
     ),
     ...(audit === undefined ? [] : renderAudit(auditName(name), direction, audit, families)),
   ];
@@ -47,6 +55,7 @@ function renderAudit(
   return renderTiers(name, rules, [], (rule, onwards = 'return') =>
     renderRule(direction, rule, families, ({ text }) => {
       const { action, origin } = rule;
+      if (action === 'log') return onTrial.includes(origin) ? [renderLog(direction, rule, text)] : [];
       const verdict = action === 'pass' ? onwards : 'return';
       const comment = renderComment(`${AUDIT}${action} ${origin}`);
       return [onTrial.includes(origin) ? `${text}counter ${verdict} comment "${comment}"` : `${text}${verdict}`];
@@ -106,11 +115,20 @@ function renderRule(
 }
 
 /** @param onwards  verdict for what the rule passes. */
-function linesOf({ action, origin, keepsOpen }: RuleIr, match: Match, onwards: string): string[] {
+function linesOf(direction: Direction, rule: RuleIr, match: Match, onwards: string): string[] {
+  const { action, origin, keepsOpen } = rule;
+  if (action === 'log') return [renderLog(direction, rule, match.text)];
   const comment = `comment "${renderComment(origin)}"`;
   const kept = keepsOpen === true ? [`${match.text}ct state established,related return`] : [];
   if (action === 'reject') return [...kept, ...renderReject(match, comment)];
   return [...kept, `${match.text}counter ${action === 'pass' ? onwards : verdictOf(action)} ${comment}`];
+}
+
+/** Goes on with the next line. The log's prefix says for whom, and which way: `parseLogged` reads it. */
+function renderLog(direction: Direction, { origin }: RuleIr, match: string): string {
+  const policy = renderComment(origin);
+  const log = `log prefix "${renderComment(`${direction} ${origin}`)}" group ${LOG_GROUP} snaplen ${LOG_BYTES}`;
+  return `${match}counter limit rate 10/second burst 20 packets ${log} comment "${policy}"`;
 }
 
 function verdictOf(action: 'allow' | 'deny'): string {

@@ -76,6 +76,18 @@ describe('renderChain', () => {
     ]);
   });
 
+  test('logs at a bounded rate, and goes on; of what is on trial too', () => {
+    const log = rule({ action: 'log', peers: ['p'] });
+    const audit = { rules: [log, rule({ action: 'log', origin: 'NetworkPolicy a/other' })], onTrial: [log.origin] };
+    const line =
+      'ip saddr @s_p counter limit rate 10/second burst 20 packets log prefix "ingress NetworkPolicy a/b" group 5187 snaplen 64 comment "NetworkPolicy a/b"';
+    expect(rendered('ingress', { rules: [log], otherwise: 'allow', audit })).toEqual([
+      'add rule inet weft i_k jump i_k.audit',
+      `add rule inet weft i_k ${line}`,
+      `add rule inet weft i_k.audit ${line}`,
+    ]);
+  });
+
   test('rejects TCP by a reset, and everything else by ICMP', () => {
     const ports = [
       { protocol: 'TCP', from: 80, to: 80 },
