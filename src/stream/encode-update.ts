@@ -15,16 +15,20 @@ const { kind, key, version, body } = ResourceSchema.field;
 export function encodeUpdate({ upserts, ...rest }: SequencedUpdate): Uint8Array {
   const { seq, watermark, contents, removals, setPatches, syncDone } = rest;
   // Fields may come in any order, and so bodies, which may be large, behind all that is small.
-  const head = create(UpdateSchema, {
-    seq,
-    watermark: { ...watermark },
-    contents: { ...contents },
-    removals: removals.map((ref) => ({ kind: ref.kind, key: ref.key })),
-    setPatches: setPatches.map((patch) => ({ ...patch, add: [...patch.add], remove: [...patch.remove] })),
-    syncDone,
-  });
+  const head = toBinary(
+    UpdateSchema,
+    create(UpdateSchema, {
+      seq,
+      watermark: { ...watermark },
+      contents: { ...contents },
+      removals: removals.map((ref) => ({ kind: ref.kind, key: ref.key })),
+      setPatches: setPatches.map((patch) => ({ ...patch, add: [...patch.add], remove: [...patch.remove] })),
+      syncDone,
+    }),
+  );
+  // From here on nothing throws: a writer left in the middle would spoil the next update.
   WRITER.tag(OperatorMessageSchema.field.update.number, WireType.LengthDelimited).fork();
-  WRITER.raw(toBinary(UpdateSchema, head));
+  WRITER.raw(head);
   for (const resource of upserts) writeResource(resource);
   return WRITER.join().finish();
 }
