@@ -14,6 +14,7 @@ import {
   comparePolicies,
   DIRECTIONS,
   kubernetesOrigin,
+  speaksOf,
   translateKubernetesPolicy,
   translateWeftPolicy,
   weftOrigin,
@@ -119,7 +120,7 @@ class IncrementalPolicyIndex implements PolicyIndex {
       nodes.set(binding.nodeName, chains);
       for (const direction of DIRECTIONS) {
         const chain = chainOf(binding, direction);
-        if (chain !== undefined && policy.form[direction] !== undefined) chains.add(chain);
+        if (chain !== undefined && speaksOf(policy.form, direction)) chains.add(chain);
       }
     }
     const sorted = [...nodes].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -244,7 +245,7 @@ class IncrementalPolicyIndex implements PolicyIndex {
     direction: Direction,
     compiled: Map<string, string>,
   ): string | undefined {
-    const policies = all.filter((policy) => policy[direction] !== undefined);
+    const policies = all.filter((policy) => speaksOf(policy, direction));
     if (policies.length === 0) return undefined;
     const names = direction === 'ingress' ? ingressNames(policies) : [];
     const recipe = JSON.stringify([
