@@ -21,7 +21,7 @@ import {
   type Direction,
   type PolicyForm,
 } from './policy-form.ts';
-import { PolicyTable } from './policy-table.ts';
+import { type KnownPolicy, PolicyTable } from './policy-table.ts';
 import { isNamedPort, namedPortKey } from './ports.ts';
 import { ServicePeers } from './service-peers.ts';
 import { SelectorIndex, type MatchChange } from './selector-index.ts';
@@ -68,6 +68,8 @@ class IncrementalPolicyIndex implements PolicyIndex {
   readonly #chains = new ChainUsage();
   readonly #bound = new Map<string, BoundPod>();
   readonly #bindings = new Map<string, PodBinding>();
+  /** Asked for with each acknowledgement of a node, of all policies; by origin. */
+  readonly #footprints = new Map<string, PolicyFootprint>();
   /** Keys of pods whose chains may differ now. */
   #dirty = new Set<string>();
 
@@ -85,6 +87,7 @@ class IncrementalPolicyIndex implements PolicyIndex {
     this.#applyWeftPolicies(change);
     this.#applyPolicies(change.clusterPolicies, clusterOrigin, translateClusterPolicy);
     for (const pod of this.#policies.takeAffected()) this.#dirty.add(pod);
+    if (this.#policies.takeChanged() || this.#dirty.size > 0) this.#footprints.clear();
     const bindings = this.#rebind();
     return collectEffects(bindings, this.#chains, this.#sets);
   }
@@ -110,6 +113,12 @@ class IncrementalPolicyIndex implements PolicyIndex {
   footprint(origin: string): PolicyFootprint | undefined {
     const policy = this.#policies.get(origin);
     if (policy === undefined) return undefined;
+    const known = this.#footprints.get(origin) ?? this.#footprintOf(policy);
+    this.#footprints.set(origin, known);
+    return known;
+  }
+
+  #footprintOf(policy: KnownPolicy): PolicyFootprint {
     const nodes = new Map<string, Set<string>>();
     let selectedPods = 0;
     for (const { key } of this.#selectors.podsOf(policy.subject)) {
