@@ -4,13 +4,15 @@ import type { Benchmark } from './benchmark.ts';
 import { cni } from './cni/cni.ts';
 import { memory } from './memory/memory.ts';
 import { network } from './network/network.ts';
+import { pods } from './pods/pods.ts';
 import { policy } from './policy/policy.ts';
 import { recovery } from './recovery/recovery.ts';
 import { saveReport, showReport } from './results.ts';
+import { scale } from './scale/scale.ts';
 import { services } from './services/services.ts';
 import { split } from './split/split.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [cni, network, policy, split, services, recovery, memory];
+const BENCHMARKS: readonly Benchmark[] = [cni, network, policy, split, services, recovery, memory, scale, pods];
 
 const USAGE = `npm run bench [-- NAME ...] [-- --save]
 

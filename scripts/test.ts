@@ -39,8 +39,8 @@ async function runTier(tier: Tier, index: number): Promise<number | null> {
   const started = performance.now();
   // Namespaces of the data plane's tests are each one's own; the other two share an API server.
   const workers = { unit: [], kube: ['--runInBand'], dataplane: ['--maxWorkers=2'], cluster: ['--runInBand'] }[tier];
-  const jest = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/.bin/jest'];
-  const child = spawn('node', [...jest, '--selectProjects', tier, ...workers, ...rest], {
+  const options = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const child = spawn('node', [...options, 'node_modules/.bin/jest', '--selectProjects', tier, ...workers, ...rest], {
     stdio: ['inherit', isFirst ? 'inherit' : 'pipe', isFirst ? 'inherit' : 'pipe'],
     env: { ...process.env, PATH: `${BIN}:${process.env['PATH'] ?? ''}` },
   });

@@ -4,14 +4,13 @@
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { fromBinary } from '@bufbuild/protobuf';
 import { ChainedAgent } from '../../src/agent/chained/agent.ts';
 import { NodeAgent, type NodeAgentOptions } from '../../src/agent/node-agent.ts';
 import { NodeMesh } from '../../src/cmd/node-mesh.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { UpdateSchema } from '../../src/stream/generated/wire/weft/node/v1/node_pb.ts';
 import { parseUpdate } from '../../src/stream/parse-update.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { updateOf } from '../update-of.ts';
 import type { AgentAnswer, AgentRequest } from './weft-node.ts';
 
 const [folder = '', shim = '', mode = 'primary'] = process.argv.slice(2);
@@ -50,7 +49,7 @@ agent.attach({
 /** From the bytes of the update to the kernel's last answer. */
 async function apply(update: Uint8Array): Promise<AgentAnswer> {
   const [started, cpu] = [performance.now(), process.cpuUsage()];
-  const parsed = parseUpdate(fromBinary(UpdateSchema, update), ({ kind, key }) => agent.resources.versionOf(kind, key));
+  const parsed = parseUpdate(updateOf(update), ({ kind, key }) => agent.resources.versionOf(kind, key));
   const refused = await agent.apply(parsed.update);
   const wallMs = performance.now() - started;
   const { user, system } = process.cpuUsage(cpu);

@@ -1,16 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { toBinary } from '@bufbuild/protobuf';
 import { ROOT } from '../../lab/setup/paths.ts';
 import type { PodIr, ResourceBodies, ResourceKind } from '../../src/model/node/ir.ts';
 import { encodeUpdate } from '../../src/stream/encode-update.ts';
-import { type Update, UpdateSchema } from '../../src/stream/generated/wire/weft/node/v1/node_pb.ts';
 import type { NetnsLab } from '../../test/dataplane/netns-lab.ts';
 import type { Job } from './timed-exec.ts';
 
 export interface AgentRequest {
-  /** weft.node.v1.Update, base64; absent: take Weft off the node. */
+  /** weft.node.v1.OperatorMessage with an update, base64; absent: take Weft off the node. */
   readonly update?: string;
 }
 
@@ -67,9 +65,9 @@ export class WeftNode {
     return node;
   }
 
-  /** Has the agent apply an update as an operator sends it. @throws when not all of it is in force. */
-  async apply(update: Update): Promise<AgentAnswer> {
-    const request: AgentRequest = { update: Buffer.from(toBinary(UpdateSchema, update)).toString('base64') };
+  /** Has the agent apply an update as an operator sends it (`encodeUpdate`). @throws when not all of it is in force. */
+  async apply(update: Uint8Array): Promise<AgentAnswer> {
+    const request: AgentRequest = { update: Buffer.from(update).toString('base64') };
     this.#child.send(request);
     const answer = await this.#answer();
     if (answer.problems.length > 0) throw new Error(`the agent refuses ${answer.problems.slice(0, 3).join('; ')}`);

@@ -2,12 +2,13 @@ import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Benchmark, Report, Row } from '../benchmark.ts';
 import { showEstimate } from '../results.ts';
+import { describeWorld, worldOf } from '../simulated/world.ts';
 import { estimate, ratios } from '../statistics.ts';
 import { type AgentMemory, measureAgent } from './agent.ts';
 import { measureOperator, type OperatorMemory } from './operator.ts';
 import { type MemorySamples, processMB, sampleMemory } from './working-set.ts';
-import { NODES, PODS, SERVICES } from './world.ts';
 
+const WORLD = worldOf({ nodes: 200, replicas: 10 });
 const GOAL_MB = { agent: 120, operator: 300 } as const;
 
 export const memory: Benchmark = {
@@ -19,7 +20,7 @@ export const memory: Benchmark = {
 
 async function run(): Promise<Report> {
   const before = await measureBare();
-  const operator = await measureOperator();
+  const operator = await measureOperator(WORLD);
   const agent = await measureAgent();
   const after = await measureBare();
   return {
@@ -61,7 +62,7 @@ function rowsOf(
   });
   return [
     row('operator: first half minute', operator.starting),
-    row(`operator: ${PODS} pods, ${SERVICES} services, ${NODES} nodes`, operator.steady, GOAL_MB.operator),
+    row(`operator: ${describeWorld(WORLD)}`, operator.steady, GOAL_MB.operator),
     row('operator: the same and 1000 NetworkPolicies', operator.withPolicies),
     row('agent: container, no pods but cluster DNS', agent.empty),
     row('agent: container, 50 pods, 20 proxies', agent.container, GOAL_MB.agent),
@@ -73,7 +74,7 @@ function notesOf(operator: OperatorMemory, agent: AgentMemory): string[] {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
   return [
     'Working set without file cache, in MB of 10^6 bytes, median of 60 samples a second apart, beginning half a minute after the start. Operator and baseline: VmRSS − RssFile of the process. Agent: its container’s memory cgroup, usage less active and inactive file pages, which counts sockets and other kernel memory too; the process itself is the last row.',
-    `Operator: dist/operator.js as in the image, without Weft's or other variables of the caller, one replica that leads, real API server; Kubernetes' controllers do not run. Pods of 5 kB. Agents are ${NODES} AgentServers on ${NODES} loopback addresses, with tokens bound to pods of their nodes; they report leases, hold all they are told, and have no kernel behind them. From exec of the operator until the last node holds all: ${seconds(operator.inStepMs)} for ${operator.resources} resources. 1000 policies of both directions: ${operator.resourcesWithPolicies} resources, the last node ${seconds(operator.policiesMs)} after the first policy was sent. No pod has a proxy there.`,
+    `Operator: dist/operator.js as in the image, without Weft's or other variables of the caller, one replica that leads, real API server; Kubernetes' controllers do not run. Pods of 5 kB. Agents are ${WORLD.size.nodes} AgentServers on as many loopback addresses, with tokens bound to pods of their nodes; they report leases, hold all they are told, and have no kernel behind them. From exec of the operator until the last node holds all: ${seconds(operator.inStepMs)} for ${operator.resources} resources. 1000 policies of both directions: ${operator.resourcesWithPolicies} resources, the last node ${seconds(operator.policiesMs)} after the first policy was sent. No pod has a proxy there.`,
     `Agent: installed by the chart on a lab node with ${agent.served.leases} pods on the pod network, ${agent.served.proxies} of them with Envoy, by its own metrics; one MeshService with 20 endpoints. No traffic but probes. The baseline's RSS with its mapped files is 43 MB: hardly any of Node is left when those are not counted.`,
   ];
 }

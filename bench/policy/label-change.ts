@@ -72,17 +72,17 @@ export async function measureLabelChange(
 
 async function applyChange({ operator, node }: LabelChangeDeps, pod: Pod): Promise<Sample> {
   const [started, cpu] = [performance.now(), process.cpuUsage()];
-  const update = operator.change(pod);
+  const { bytes, upserts, patches } = operator.change(pod);
   const operatorWallMs = performance.now() - started;
   const { user, system } = process.cpuUsage(cpu);
-  const { wallMs, cpuMs } = await node.apply(update);
+  const { wallMs, cpuMs } = await node.apply(bytes);
   return {
     operatorWallMs,
     operatorCpuMs: (user + system) / 1000,
     agentWallMs: wallMs,
     agentCpuMs: cpuMs,
-    upserts: update.upserts.length,
-    patches: update.setPatches.length,
+    upserts,
+    patches,
   };
 }
 

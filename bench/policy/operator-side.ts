@@ -10,9 +10,15 @@ import { Store } from '../../src/kube/store.ts';
 import { DesiredTable } from '../../src/model/node/desired.ts';
 import { createPolicyIndex } from '../../src/model/policy/policy-index.ts';
 import { encodeUpdate } from '../../src/stream/encode-update.ts';
-import type { Update } from '../../src/stream/generated/wire/weft/node/v1/node_pb.ts';
 import { NodeSync, type SequencedUpdate } from '../../src/stream/node-sync.ts';
 import type { World } from './world.ts';
+
+/** What a pod's change makes for the node. */
+export interface EncodedChange {
+  readonly bytes: Uint8Array;
+  readonly upserts: number;
+  readonly patches: number;
+}
 
 /** The operator from its stores to the update of one node, wired as in src/cmd, without API server and connection. */
 export class OperatorSide {
@@ -59,7 +65,7 @@ export class OperatorSide {
   }
 
   /** What a node that holds nothing is sent, piece by piece; each counts as acknowledged when the next is asked for. */
-  *initialUpdates(): IterableIterator<Update> {
+  *initialUpdates(): IterableIterator<Uint8Array> {
     for (
       let update = this.#sync.next(UPDATE_LIMIT_BYTES);
       update !== undefined;
@@ -71,14 +77,15 @@ export class OperatorSide {
   }
 
   /** A watch event of one pod, up to the update it makes for the node. @throws when it makes none. */
-  change(pod: Pod): Update {
+  change(pod: Pod): EncodedChange {
     this.#pods.set(pod);
     this.#compiler.flush();
     this.#sync.mark(this.#table.takeDirty().get(this.#node) ?? []);
     const update = this.#sync.next(UPDATE_LIMIT_BYTES);
     if (update === undefined) throw new Error(`${this.#node} need not know of ${pod.metadata.name}'s new labels`);
     this.#acknowledge(update);
-    return encodeUpdate(update);
+    const { upserts, setPatches } = update;
+    return { bytes: encodeUpdate(update), upserts: upserts.length, patches: setPatches.length };
   }
 
   #acknowledge({ seq, upserts, setPatches, removals }: SequencedUpdate): void {

@@ -1,4 +1,3 @@
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { ServiceTable } from '../../src/agent/dataplane/nft/services/service-table.ts';
@@ -13,11 +12,11 @@ import { Store } from '../../src/kube/store.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { DesiredTable } from '../../src/model/node/desired.ts';
 import { encodeUpdate } from '../../src/stream/encode-update.ts';
-import { UpdateSchema } from '../../src/stream/generated/wire/weft/node/v1/node_pb.ts';
 import { UPDATE_LIMIT_BYTES } from '../../src/stream/plan-update.ts';
 import { NodeSync } from '../../src/stream/node-sync.ts';
 import { parseUpdate } from '../../src/stream/parse-update.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { updateOf } from '../update-of.ts';
 
 const NODE = 'node-1';
 /** As the operator: changes that come together are compiled together. */
@@ -63,8 +62,7 @@ export async function startWeftSide(
     routed.flush();
     sync.mark(desired.takeDirty().get(NODE) ?? []);
     for (let update = sync.next(UPDATE_LIMIT_BYTES); update !== undefined; update = sync.next(UPDATE_LIMIT_BYTES)) {
-      const bytes = toBinary(UpdateSchema, encodeUpdate(update));
-      const parsed = parseUpdate(fromBinary(UpdateSchema, bytes), ({ kind, key }) => resources.versionOf(kind, key));
+      const parsed = parseUpdate(updateOf(encodeUpdate(update)), ({ kind, key }) => resources.versionOf(kind, key));
       const refused = await agent.apply(parsed.update);
       if (refused.size > 0) throw new Error(`the kernel refuses ${[...refused][0]}`);
       for (const { kind, key, version, body } of parsed.update.upserts) resources.set(kind, key, version, body);

@@ -6,6 +6,7 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import { collectionPath, KINDS, objectPath } from '../../src/kube/kinds.ts';
 import { trimObject } from '../../src/kube/trim.ts';
 import { parseWatchLine } from '../../src/kube/watch-event.ts';
+import { wallMs } from '../wall-clock.ts';
 import { ClientLog } from './client.ts';
 
 /** One change of the weights; milliseconds. */
@@ -43,7 +44,7 @@ export async function measureChanges(config: ClusterConfig, api: KubeClient, cou
   try {
     let current = await until('the client has an answer', PATIENCE_MS, async () => log.turns.at(-1)?.version);
     const changes: Change[] = [];
-    const startedMs = now();
+    const startedMs = wallMs();
     const turnsBefore = log.turns.length;
     for (let index = 0; index < count; index += 1) {
       const next = current === 'v1' ? 'v2' : 'v1';
@@ -51,7 +52,7 @@ export async function measureChanges(config: ClusterConfig, api: KubeClient, cou
       current = next;
       await sleep(PAUSE_MS.least + Math.random() * (PAUSE_MS.most - PAUSE_MS.least));
     }
-    const wholeMs = now() - startedMs;
+    const wholeMs = wallMs() - startedMs;
     const turns = log.turns.slice(turnsBefore);
     const sum = (value: 'answers' | 'failures') => turns.reduce((total, turn) => total + turn[value], 0);
     return { changes, answers: sum('answers'), failures: sum('failures'), wholeMs };
@@ -64,12 +65,12 @@ export async function measureChanges(config: ClusterConfig, api: KubeClient, cou
 async function change(api: KubeClient, log: ClientLog, watch: SplitWatch, version: string): Promise<Change> {
   const turnsBefore = log.turns.length;
   const backends = VERSIONS.map((subset) => ({ subset, weight: subset === version ? 100 : 0 }));
-  const sentMs = now();
+  const sentMs = wallMs();
   const { metadata } = await api.request<TrafficSplit>('PATCH', objectPath(KINDS.trafficSplit, WHERE), {
     contentType: 'application/json-patch+json',
     body: [{ op: 'replace', path: '/spec/rules/1/backends', value: backends }],
   });
-  const answeredMs = now();
+  const answeredMs = wallMs();
   const generation = metadata.generation ?? 0;
   return until(`the change to ${version} takes effect`, PATIENCE_MS, async () => {
     const [seenMs, programmedMs] = [watch.seen.get(generation), watch.programmed.get(generation)];
@@ -105,7 +106,7 @@ class SplitWatch {
   }
 
   #take(line: string): void {
-    const atMs = now();
+    const atMs = wallMs();
     const event = parseWatchLine<TrafficSplit>('WATCH trafficsplits', line, trimObject);
     if (event.type !== 'set') return;
     const { metadata, status } = event.object;
@@ -115,9 +116,4 @@ class SplitWatch {
     if (condition?.status !== 'True' || condition.observedGeneration !== generation) return;
     if (!this.programmed.has(generation)) this.programmed.set(generation, atMs);
   }
-}
-
-/** By the same clock as the client in its pod. */
-function now(): number {
-  return performance.timeOrigin + performance.now();
 }

@@ -7,21 +7,29 @@ import type { StringPool } from '../lib/string-pool.ts';
 import type { AnyRef, HeldResource } from '../model/node/desired-update.ts';
 import { AgentQuestions } from './agent-questions.ts';
 import { encodeUpdate } from './encode-update.ts';
-import type { Ack, AgentHello, AgentMessage, Leases, OperatorMessage } from './generated/wire/weft/node/v1/node_pb.ts';
+import type { Ack, AgentHello, AgentMessage, Leases } from './generated/wire/weft/node/v1/node_pb.ts';
 import type { LeaseView } from './lease-view.ts';
 import { parseNodeReport } from './node-report.ts';
 import { NodeSync } from './node-sync.ts';
 import { answerNode } from './operator-answers.ts';
 import type { OperatorClientOptions } from './operator-ports.ts';
 import { operatorCredentials } from './tls.ts';
-import { CHANNEL_OPTIONS, operatorMessage, PROTOCOL, SYNC, type OperatorPayload } from './wire.ts';
+import {
+  CHANNEL_OPTIONS,
+  operatorMessage,
+  PROTOCOL,
+  serializeToAgent,
+  SYNC,
+  type OperatorPayload,
+  type ToAgent,
+} from './wire.ts';
 
 const RECONNECT = { firstMs: 200, maxMs: 10_000 };
 const RETRY_FAILED = { firstMs: 1_000, maxMs: 60_000 };
 /** From dialling to the agent's verified hello. */
 const HELLO_TIMEOUT_MS = 15_000;
 
-type Call = ClientDuplexStream<OperatorMessage, AgentMessage>;
+type Call = ClientDuplexStream<ToAgent, AgentMessage>;
 
 interface Session {
   readonly call: Call;
@@ -137,7 +145,7 @@ export class NodeConnection {
       'grpc.ssl_target_name_override': 'agent.weft.internal',
     });
     const ended = Promise.withResolvers<string>();
-    const call: Call = client.makeBidiStreamRequest(SYNC.path, SYNC.requestSerialize, SYNC.responseDeserialize);
+    const call: Call = client.makeBidiStreamRequest(SYNC.path, serializeToAgent, SYNC.responseDeserialize);
     let refusal: string | undefined;
     const refuse = (reason: string) => {
       refusal ??= reason;
@@ -281,7 +289,7 @@ export class NodeConnection {
     const claim = session.sync.takeClaim();
     if (claim !== undefined) send(session.call, { case: 'claim', value: { watermark: { ...claim } } });
     const update = session.sync.next(this.#shared.updateLimitBytes());
-    if (update !== undefined) send(session.call, { case: 'update', value: encodeUpdate(update) });
+    if (update !== undefined && session.call.writable) session.call.write(encodeUpdate(update));
   }
 }
 

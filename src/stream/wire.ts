@@ -15,11 +15,18 @@ export const SYNC: MethodDefinition<OperatorMessage, AgentMessage> = {
   path: '/weft.node.v1.NodeAgent/Sync',
   requestStream: true,
   responseStream: true,
-  requestSerialize: (message) => asBuffer(toBinary(OperatorMessageSchema, message)),
+  requestSerialize: serializeToAgent,
   requestDeserialize: (bytes) => fromBinary(OperatorMessageSchema, bytes),
   responseSerialize: (message) => asBuffer(toBinary(AgentMessageSchema, message)),
   responseDeserialize: (bytes) => fromBinary(AgentMessageSchema, bytes),
 };
+
+/** What the operator sends: a message, or one that is encoded already. */
+export type ToAgent = OperatorMessage | Uint8Array;
+
+export function serializeToAgent(message: ToAgent): Buffer {
+  return asBuffer(message instanceof Uint8Array ? message : toBinary(OperatorMessageSchema, message));
+}
 
 /**
  * Both ends ping, so that a peer that vanished without a word is noticed within 15 s. No message comes near the

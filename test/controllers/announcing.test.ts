@@ -50,6 +50,10 @@ function pod(name: string, nodeName: string): Pod {
   };
 }
 
+function podOf(app: string, name: string, nodeName: string): Pod {
+  return { ...pod(name, nodeName), metadata: { ...pod(name, nodeName).metadata, labels: { app } } };
+}
+
 function apply(change: Parameters<PolicyIndex['apply']>[0]): void {
   applyPolicyEffects(table, policies.apply(change));
   for (const listener of listeners) listener();
@@ -84,6 +88,21 @@ describe('a new pod is announced', () => {
   test('at once when no policy names it', async () => {
     apply({ leases: new Map([['server', ADDRESSES]]) });
     await announce('server');
+    expect(isAnnounced).toBe(true);
+  });
+
+  test('by each node in its own time, whatever else changes there afterwards', async () => {
+    apply({ pods: { upserts: [pod('client', 'n2'), podOf('server', 'second-server', 'n3')], removals: [] } });
+    held.connected('n3', { nodeUid: 'u3', held: [] });
+    apply({ leases: new Map([['client', ADDRESSES]]) });
+    await announce('client');
+    acknowledge('n1');
+    apply({ pods: { upserts: [podOf('client', 'second-client', 'n2')], removals: [] } });
+    apply({ leases: new Map([['second-client', ['10.42.2.8']]]) });
+    await settle();
+    expect(isAnnounced).toBe(false);
+    acknowledge('n3');
+    await settle();
     expect(isAnnounced).toBe(true);
   });
 

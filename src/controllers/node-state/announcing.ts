@@ -33,7 +33,9 @@ export class Announcing {
 
   /** Resolves then, or after 1 s. */
   wait(podUid: string, addresses: readonly string[]): Promise<void> {
-    if (this.#isKnown(podUid, addresses)) return Promise.resolve();
+    const informed = new Map<string, Set<string>>();
+    const isKnown = () => this.#isKnown(podUid, addresses, informed);
+    if (isKnown()) return Promise.resolve();
     return new Promise((resolve) => {
       const end = () => {
         unsubscribe();
@@ -41,19 +43,30 @@ export class Announcing {
         resolve();
       };
       const unsubscribe = this.#deps.onAcknowledged(() => {
-        if (this.#isKnown(podUid, addresses)) end();
+        if (isKnown()) end();
       });
       const cancel = this.#clock.after(PATIENCE_MS, end);
     });
   }
 
-  #isKnown(podUid: string, addresses: readonly string[]): boolean {
+  /**
+   * @param informed  by set: nodes that had it as it should be once the address was in it. They are not asked again:
+   *   sets go on changing, and there are as many acknowledgements to come here as nodes.
+   */
+  #isKnown(podUid: string, addresses: readonly string[], informed: Map<string, Set<string>>): boolean {
     const { table, held, policies } = this.#deps;
-    const sets = policies.setsHolding(podUid, addresses);
-    const isInStep = (ref: AnyRef) =>
-      [...table.nodesOf(ref)].every(
-        (node) => !held.isConnected(node) || table.version(node, ref) === held.version(node, ref),
-      );
-    return sets?.every((key) => isInStep({ kind: 'addressSet', key })) === true;
+    return (
+      policies.setsHolding(podUid, addresses)?.every((key) => {
+        const ref = { kind: 'addressSet', key };
+        const done = informed.get(key) ?? new Set();
+        informed.set(key, done);
+        for (const node of table.nodesOf(ref)) {
+          if (done.has(node)) continue;
+          if (held.isConnected(node) && table.version(node, ref) !== held.version(node, ref)) return false;
+          done.add(node);
+        }
+        return true;
+      }) === true
+    );
   }
 }

@@ -8,18 +8,11 @@ import type { StoreReader } from '../../kube/store.ts';
 import type { PodMeshIr } from '../../model/node/ir.ts';
 import type { DesiredTable } from '../../model/node/desired.ts';
 import { applyPolicyEffects } from '../../model/node/desired-policy.ts';
-import { isUnagreed, lentRanges } from '../../model/ipam/borrowed.ts';
 import { choosePools, isOpen, POOLS_ANNOTATION } from '../../model/ipam/pool-choice.ts';
-import { blockName } from '../../model/node/names.ts';
-import {
-  translateBlock,
-  translateNode,
-  translatePeer,
-  translatePod,
-  translatePool,
-} from '../../model/node/translate-node.ts';
+import { translatePod, translatePool } from '../../model/node/translate-node.ts';
 import type { ObjectChanges } from '../../model/policy/change.ts';
 import type { PolicyIndex } from '../../model/policy/policy-index.ts';
+import { NodeFacts } from './node-facts.ts';
 import type { StoreProgress } from './progress.ts';
 
 export interface NodeStateStores {
@@ -62,12 +55,12 @@ export class NodeStateCompiler {
   readonly #podKeys = new Map<string, string>();
   /** What pods' addressing was worked out from last. */
   readonly #addressingFacts = new Map<string, string>();
-  /** By the block's name. */
-  readonly #blockCidrs = new Map<string, string>();
+  readonly #nodeFacts: NodeFacts;
 
   /** @param wake called when there is something to flush, again and again until `flush`. */
   constructor(deps: NodeStateDeps, wake: () => void) {
     this.#deps = deps;
+    this.#nodeFacts = new NodeFacts(deps);
     for (const [name, store] of Object.entries(deps.stores) as [StoreName, StoreReader<KubeObject>][]) {
       const keys = new Set<string>();
       this.#changed.set(name, keys);
@@ -96,7 +89,7 @@ export class NodeStateCompiler {
     const blocks = this.#take('blocks');
     const pods = this.#take('pods');
     if (nodes.size > 0 || pools.size > 0) this.#putPools(pools);
-    this.#putNodes(nodes, blocks);
+    this.#nodeFacts.flush(nodes, blocks);
     const isReaddressed = this.#readdressed(nodes, pools);
     this.#putPolicies(pods, nodes);
     if (isReaddressed !== undefined) {
@@ -122,50 +115,6 @@ export class NodeStateCompiler {
     for (const key of changed) if (stores.pools.get(key) === undefined) table.remove('pool', key);
   }
 
-  /** A node's own facts, its blocks, and what the others know of it. */
-  #putNodes(changedNodes: ReadonlySet<string>, changedBlocks: ReadonlySet<string>): void {
-    if (changedNodes.size === 0 && changedBlocks.size === 0) return;
-    const { stores, table, trust } = this.#deps;
-    const nodes = stores.nodes.list();
-    const names = nodes.map(({ metadata }) => metadata.name);
-    const all = stores.blocks.list();
-    const lent = lentRanges(all);
-    const agreed = all.filter((block) => !isUnagreed(block));
-    const blocksByNode = Map.groupBy(agreed, ({ spec }) => spec.nodeUid);
-    for (const node of nodes) {
-      const { name, uid = '' } = node.metadata;
-      const blocks = blocksByNode.get(uid) ?? [];
-      const own = translateNode(node, blocks, trust);
-      if (own !== undefined) table.setOwn(name, 'node', 'self', own);
-      for (const block of blocks) {
-        const { cidr } = block.spec;
-        this.#blockCidrs.set(blockName(cidr), cidr);
-        table.set('block', cidr, translateBlock(block, lent.get(cidr) ?? []), [name]);
-      }
-      const peer = translatePeer(node, blocks);
-      if (peer === undefined) table.remove('peer', name);
-      else
-        table.set(
-          'peer',
-          name,
-          peer,
-          names.filter((other) => other !== name),
-        );
-    }
-    for (const name of changedNodes) {
-      if (stores.nodes.get(name) !== undefined) continue;
-      table.remove('peer', name);
-      table.removeNode(name);
-    }
-    const held = new Set(stores.blocks.list().map(({ metadata }) => metadata.name));
-    for (const key of changedBlocks) {
-      const cidr = this.#blockCidrs.get(key);
-      if (held.has(key) || cidr === undefined) continue;
-      this.#blockCidrs.delete(key);
-      table.remove('block', cidr);
-    }
-  }
-
   /**
    * Which pods may get their addresses from elsewhere now; undefined: none. By the few facts that decide about it, as
    * pools' and nodes' statuses change all the time.
@@ -186,8 +135,8 @@ export class NodeStateCompiler {
       return isNew(`namespace ${name}`, [labels, annotations?.[POOLS_ANNOTATION]]);
     });
     if (names.length + spaces.length === 0) return undefined;
-    return ({ metadata, spec }) =>
-      names.includes(spec.nodeName ?? '') || spaces.includes(metadata.namespace ?? 'default');
+    const [ofNodes, ofSpaces] = [new Set(names), new Set(spaces)];
+    return ({ metadata, spec }) => ofNodes.has(spec.nodeName ?? '') || ofSpaces.has(metadata.namespace ?? 'default');
   }
 
   #putPolicies(pods: ReadonlySet<string>, nodes: ReadonlySet<string>): void {

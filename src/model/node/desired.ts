@@ -9,10 +9,14 @@ export interface NodesChange {
 }
 
 interface Entry {
+  /** The `refId`, one text for all nodes. */
+  readonly id: string;
   readonly ref: ResourceRef;
   readonly nodes: Set<string>;
   content: Content | undefined;
 }
+
+type Named = Pick<Entry, 'id' | 'ref'>;
 
 /**
  * What every node should hold. A resource is kept once, however many nodes need it, and so are its version and its
@@ -40,28 +44,31 @@ export class DesiredTable {
   /** A resource of one node alone, under a key that may mean something else on others: `node` `self`. */
   setOwn<K extends ResourceKind>(node: string, kind: K, key: string, body: ResourceBodies[K]): void {
     const ref: ResourceRef = { kind, key };
-    const own = this.#ofNode(node);
-    const entry: Entry = own.get(refId(ref)) ?? { ref, nodes: new Set([node]), content: undefined };
-    own.set(refId(ref), entry);
-    if (replaceContent(entry, body)) this.#mark(node, ref);
+    const [own, id] = [this.#ofNode(node), refId(ref)];
+    const entry: Entry = own.get(id) ?? { id, ref, nodes: new Set([node]), content: undefined };
+    own.set(id, entry);
+    if (replaceContent(entry, body)) this.#mark(node, entry);
   }
 
   removeOwn(node: string, kind: ResourceKind, key: string): void {
     const ref: ResourceRef = { kind, key };
-    if (this.#byNode.get(node)?.delete(refId(ref)) === true) this.#mark(node, ref);
+    const id = refId(ref);
+    if (this.#byNode.get(node)?.delete(id) === true) this.#mark(node, { id, ref });
   }
 
   /** A resource that all nodes need, those that come later too. */
   setEverywhere<K extends ResourceKind>(kind: K, key: string, body: ResourceBodies[K]): void {
     const ref: ResourceRef = { kind, key };
-    const entry: Entry = this.#everywhere.get(refId(ref)) ?? { ref, nodes: new Set(), content: undefined };
-    this.#everywhere.set(refId(ref), entry);
-    if (replaceContent(entry, body)) this.#markEverywhere(ref);
+    const id = refId(ref);
+    const entry: Entry = this.#everywhere.get(id) ?? { id, ref, nodes: new Set(), content: undefined };
+    this.#everywhere.set(id, entry);
+    if (replaceContent(entry, body)) this.#markEverywhere(entry);
   }
 
   removeEverywhere(kind: ResourceKind, key: string): void {
     const ref: ResourceRef = { kind, key };
-    if (this.#everywhere.delete(refId(ref))) this.#markEverywhere(ref);
+    const id = refId(ref);
+    if (this.#everywhere.delete(id)) this.#markEverywhere({ id, ref });
   }
 
   /** Changes the members of a set that `set` has announced. */
@@ -76,15 +83,15 @@ export class DesiredTable {
     for (const node of nodes.add ?? []) {
       if (entry.nodes.has(node)) continue;
       entry.nodes.add(node);
-      this.#ofNode(node).set(refId(entry.ref), entry);
-      this.#mark(node, entry.ref);
+      this.#ofNode(node).set(entry.id, entry);
+      this.#mark(node, entry);
     }
     for (const node of nodes.remove ?? []) {
       if (!entry.nodes.delete(node)) continue;
-      this.#byNode.get(node)?.delete(refId(entry.ref));
-      this.#mark(node, entry.ref);
+      this.#byNode.get(node)?.delete(entry.id);
+      this.#mark(node, entry);
     }
-    if (entry.nodes.size === 0 && entry.content === undefined) this.#shared.delete(refId(entry.ref));
+    if (entry.nodes.size === 0 && entry.content === undefined) this.#shared.delete(entry.id);
   }
 
   /** Takes a shared resource from all nodes. */
@@ -95,7 +102,7 @@ export class DesiredTable {
     this.#shared.delete(id);
     for (const node of entry.nodes) {
       this.#byNode.get(node)?.delete(id);
-      this.#mark(node, entry.ref);
+      this.#mark(node, entry);
     }
   }
 
@@ -174,7 +181,7 @@ export class DesiredTable {
 
   #entry(ref: ResourceRef): Entry {
     const id = refId(ref);
-    const entry: Entry = this.#shared.get(id) ?? { ref, nodes: new Set(), content: undefined };
+    const entry: Entry = this.#shared.get(id) ?? { id, ref, nodes: new Set(), content: undefined };
     this.#shared.set(id, entry);
     return entry;
   }
@@ -186,17 +193,17 @@ export class DesiredTable {
   }
 
   #markAll(entry: Entry): void {
-    for (const node of entry.nodes) this.#mark(node, entry.ref);
+    for (const node of entry.nodes) this.#mark(node, entry);
   }
 
-  #markEverywhere(ref: ResourceRef): void {
-    for (const node of this.#byNode.keys()) this.#mark(node, ref);
+  #markEverywhere(what: Named): void {
+    for (const node of this.#byNode.keys()) this.#mark(node, what);
   }
 
-  #mark(node: string, ref: ResourceRef): void {
+  #mark(node: string, { id, ref }: Named): void {
     const refs = this.#dirty.get(node) ?? new Map<string, ResourceRef>();
     this.#dirty.set(node, refs);
-    refs.set(refId(ref), ref);
+    refs.set(id, ref);
   }
 }
 

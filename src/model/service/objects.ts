@@ -42,7 +42,10 @@ export function routedService({ metadata, spec, status }: Service): RoutedServic
   };
 }
 
-/** Undefined for a slice that names no Service, or no addresses. */
+/** A node counts its own pods by them, and tells them apart by as much. */
+const UID_DIGITS = 8;
+
+/** Undefined for a slice that names no Service, or no addresses. Every node is told of every endpoint: in few words. */
 export function routedSlice({ metadata, addressType, endpoints, ports }: EndpointSlice): RoutedSlice | undefined {
   const service = metadata.labels?.[SERVICE_NAME];
   if (service === undefined || addressType === 'FQDN') return undefined;
@@ -51,9 +54,10 @@ export function routedSlice({ metadata, addressType, endpoints, ports }: Endpoin
     addressType,
     endpoints: (endpoints ?? []).map(({ addresses, conditions, nodeName, targetRef, hints }) => ({
       addresses: addresses.slice(0, 1),
-      ...(conditions === undefined ? {} : { conditions }),
+      // Of one that is ready nothing else is asked.
+      ...(conditions?.ready === false ? { conditions } : {}),
       ...(nodeName === undefined ? {} : { nodeName }),
-      ...(targetRef?.uid === undefined ? {} : { targetRef: { uid: targetRef.uid } }),
+      ...(targetRef?.uid === undefined ? {} : { targetRef: { uid: targetRef.uid.slice(0, UID_DIGITS) } }),
       ...(hints === undefined ? {} : { hints }),
     })),
     ports: ports ?? [],

@@ -51,6 +51,23 @@ describe('what nodes are told of an EndpointSlice', () => {
     });
   });
 
+  test('leaves out what is so of nearly all endpoints: that they are ready', () => {
+    const ready = { ready: true, serving: true, terminating: false };
+    const ending = { ready: false, serving: true, terminating: true };
+    const endpoints = [ready, ending, {}].map((conditions) => ({ addresses: ['10.42.0.2'], conditions }));
+    expect(routedSlice({ ...SLICE, endpoints })?.endpoints.map(({ conditions }) => conditions)).toEqual([
+      undefined,
+      ending,
+      undefined,
+    ]);
+  });
+
+  test('tells pods apart by the first digits of their uids', () => {
+    const endpoints = ['0b1c2d3e-1', '0b1c2d3f-1'].map((uid) => ({ addresses: ['10.42.0.2'], targetRef: { uid } }));
+    const uids = routedSlice({ ...SLICE, endpoints })?.endpoints.map(({ targetRef }) => targetRef?.uid);
+    expect(uids).toEqual(['0b1c2d3e', '0b1c2d3f']);
+  });
+
   test("is nothing without a Service's name, or when it holds names instead of addresses", () => {
     expect(routedSlice({ ...SLICE, metadata: { name: 'x' } })).toBeUndefined();
     expect(routedSlice({ ...SLICE, addressType: 'FQDN' })).toBeUndefined();

@@ -1,22 +1,12 @@
+import { step } from '../../lab/setup/progress.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { isConflict } from '../../src/kube/errors.ts';
 import { collectionPath, type Kind, KINDS, objectPath } from '../../src/kube/kinds.ts';
 import { nodeAddress } from './node-address.ts';
 import { podObject, podStatus } from './pod-object.ts';
-import {
-  ALL_APPS,
-  ALL_PODS,
-  blockCidr,
-  endpointSliceObject,
-  NAMESPACE_NAMES,
-  nodeName,
-  nodeObject,
-  NODES,
-  type PodPlace,
-  policyObject,
-  serviceObject,
-} from './world.ts';
+import { endpointSliceObject, nodeObject, policyObject, serviceObject } from './objects.ts';
+import { blockCidr, nodeName, type PodPlace, range, type World } from './world.ts';
 
 export const SYSTEM = 'weft-system';
 const AGENT = 'weft-agent';
@@ -33,8 +23,11 @@ export interface FilledNode {
 }
 
 /** Nodes with their blocks, namespaces, pods that run, services with their endpoints. Weft's chart must be there. */
-export async function fillCluster(api: KubeClient): Promise<readonly FilledNode[]> {
-  const nodes = await each(indexes(NODES), (node) => create(api, KINDS.node, nodeObject(node)));
+export async function fillCluster(
+  api: KubeClient,
+  { size, namespaces, apps, pods: places }: World,
+): Promise<readonly FilledNode[]> {
+  const nodes = await each(range(size.nodes), (node) => create(api, KINDS.node, nodeObject(node)));
   const pool = await create(api, KINDS.ipPool, {
     metadata: { name: POOL },
     spec: { cidr: '10.64.0.0/16', blockSize: 26, encapsulation: 'VXLAN', natOutgoing: true },
@@ -44,21 +37,23 @@ export async function fillCluster(api: KubeClient): Promise<readonly FilledNode[
     const spec = { cidr, poolName: POOL, poolUid: uidOf(pool), nodeName: metadata.name, nodeUid: metadata.uid };
     await create(api, KINDS.ipBlock, { metadata: { name: cidr.replaceAll(/[./]/g, '-') }, spec });
   });
-  await each(NAMESPACE_NAMES, (name) => create(api, KINDS.namespace, { metadata: { name } }));
-  await each(NAMESPACE_NAMES, async (namespace) => {
+  await each(namespaces, (name) => create(api, KINDS.namespace, { metadata: { name } }));
+  await each(namespaces, async (namespace) => {
     const account: Kind<KubeObject> = { ...KINDS.service, kind: 'ServiceAccount', plural: 'serviceaccounts' };
     await create(api, account, { metadata: { namespace, name: 'default' } }).catch((error: unknown) => {
       if (!isConflict(error)) throw error;
     });
   });
-  const pods = await each(ALL_PODS, async (place) => ({ place, uid: await runPod(api, place) }));
+  const pods = await step('pods', () => each(places, async (place) => ({ place, uid: await runPod(api, place) })));
   const byApp = Map.groupBy(pods, ({ place }) => place.app);
-  await each(ALL_APPS, async (app) => {
-    const service = await create(api, KINDS.service, serviceObject(app));
-    await create(api, KINDS.endpointSlice, endpointSliceObject(app, uidOf(service), byApp.get(app) ?? []));
-  });
+  await step('services', () =>
+    each(apps, async (app) => {
+      const service = await create(api, KINDS.service, serviceObject(app));
+      await create(api, KINDS.endpointSlice, endpointSliceObject(app, uidOf(service), byApp.get(app) ?? []));
+    }),
+  );
   const byNode = Map.groupBy(pods, ({ place }) => place.node);
-  return each(indexes(NODES), async (node) => ({
+  return each(range(size.nodes), async (node) => ({
     node: nodeName(node),
     address: nodeAddress(node),
     token: await agentToken(api, node),
@@ -67,18 +62,23 @@ export async function fillCluster(api: KubeClient): Promise<readonly FilledNode[
 }
 
 /** One NetworkPolicy of both directions for each application. */
-export async function addPolicies(api: KubeClient): Promise<void> {
-  await each(ALL_APPS, (app) => create(api, KINDS.kubernetesNetworkPolicy, policyObject(app)));
+export async function addPolicies(api: KubeClient, { apps }: World): Promise<void> {
+  await each(apps, (app) => create(api, KINDS.kubernetesNetworkPolicy, policyObject(app)));
+}
+
+/** As the scheduler leaves it; its uid. */
+export async function createPod(api: KubeClient, place: PodPlace): Promise<string> {
+  return uidOf(await create(api, KINDS.pod, podObject(place)));
 }
 
 async function runPod(api: KubeClient, place: PodPlace): Promise<string> {
-  const pod = await create(api, KINDS.pod, podObject(place));
+  const uid = await createPod(api, place);
   const where = { namespace: place.app.namespace, name: place.name };
   await api.request('PATCH', objectPath(KINDS.pod, where, 'status'), {
     contentType: 'application/merge-patch+json',
     body: { status: podStatus(place) },
   });
-  return uidOf(pod);
+  return uid;
 }
 
 /** The node's DaemonSet pod, and a token bound to it: as the kubelet gets it for the pod's volume. */
@@ -115,10 +115,6 @@ async function create<T extends KubeObject>(api: KubeClient, kind: Kind<T>, obje
 
 function uidOf({ metadata }: KubeObject): string {
   return metadata.uid ?? '';
-}
-
-function indexes(count: number): number[] {
-  return Array.from({ length: count }, (_, index) => index);
 }
 
 /** `work` of each item, `PARALLEL` at a time; results in the order of the items. */

@@ -1,16 +1,16 @@
 /**
- * The agents of all simulated nodes in one process: AgentServer as in src/cmd/agent.ts, over TLS, each on an address of
+ * The agents of many simulated nodes in one process: AgentServer as in src/cmd/agent.ts, over TLS, each on an address of
  * its own, with a sink that keeps what it is told and puts nothing into a kernel. They say what real ones say: their
  * leases and a report of the node.
  */
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../../src/lib/clock.ts';
-import type { HeldResource, NodeUpdate, Watermark } from '../../src/model/node/desired-update.ts';
-import { refId } from '../../src/model/node/desired-update.ts';
 import { generateKey, issueCertificate, privateKeyPem } from '../../src/pki/certificate.ts';
-import type { LeaseIr, NodeStateSink } from '../../src/stream/agent-ports.ts';
-import { startAgentServer } from '../../src/stream/agent-server.ts';
+import type { LeaseIr } from '../../src/stream/agent-ports.ts';
+import { type AgentServer, startAgentServer } from '../../src/stream/agent-server.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { type ExpectedPod, NewPod, type PodSeen } from './new-pod.ts';
+import { VersionsSink } from './versions-sink.ts';
 
 export interface AgentsFile {
   readonly trustDomain: string;
@@ -24,56 +24,23 @@ export interface AgentsFile {
   }[];
 }
 
-/** Sent to the parent each half second, and once when all listen. */
+/** Sent to the parent each half second, when all listen, and when a pod is expected. */
 export interface AgentsState {
   /** Nodes whose last update left nothing to be sent. */
   readonly inStep: number;
   readonly resources: number;
-  readonly updates: number;
   /** When the last update was taken, milliseconds since the epoch. */
   readonly lastUpdateMs: number;
+  /** Of the pod expected last. */
+  readonly pod?: PodSeen;
+}
+
+interface SimulatedAgent {
+  readonly server: AgentServer;
+  leases: readonly LeaseIr[];
 }
 
 const SAY_EVERY_MS = 500;
-
-/** Versions only: bodies are the agents' memory, and that is not measured here. */
-class VersionsSink implements NodeStateSink {
-  readonly #held = new Map<string, HeldResource>();
-  #watermark: Watermark = {};
-  isInStep = false;
-  updates = 0;
-  lastUpdateMs = 0;
-
-  async apply({ upserts, setPatches, removals, watermark, complete }: NodeUpdate) {
-    for (const { kind, key, version } of upserts) this.#held.set(refId({ kind, key }), { kind, key, version });
-    for (const { key, toVersion } of setPatches) {
-      const ref = { kind: 'addressSet', key };
-      this.#held.set(refId(ref), { ...ref, version: toVersion });
-    }
-    for (const ref of removals) this.#held.delete(refId(ref));
-    this.#watermark = watermark;
-    this.isInStep = complete;
-    this.updates += 1;
-    this.lastUpdateMs = systemClock.now();
-    return [];
-  }
-
-  get size(): number {
-    return this.#held.size;
-  }
-
-  held(): Iterable<HeldResource> {
-    return this.#held.values();
-  }
-
-  versionOf(ref: { readonly kind: string; readonly key: string }): string | undefined {
-    return this.#held.get(refId(ref))?.version;
-  }
-
-  watermark(): Watermark {
-    return this.#watermark;
-  }
-}
 
 const [file = ''] = process.argv.slice(2);
 const { trustDomain, trustBundlePem, port, agents } = JSON.parse(readFileSync(file, 'utf8')) as AgentsFile;
@@ -89,8 +56,10 @@ const certificatePem = issueCertificate(
 const tls = { certificatePem, privateKeyPem: privateKeyPem(key), trustBundlePem };
 
 const sinks: VersionsSink[] = [];
+const byNode = new Map<string, SimulatedAgent>();
+let newPod: NewPod | undefined;
 for (const { node, address, token, leases } of agents) {
-  const sink = new VersionsSink();
+  const sink = new VersionsSink((update) => newPod?.take(node, update));
   sinks.push(sink);
   const server = await startAgentServer({
     ...{ listen: `${address}:${port}`, nodeName: node, bootId: `boot of ${node}`, features: [], trustDomain, tls },
@@ -101,9 +70,23 @@ for (const { node, address, token, leases } of agents) {
       lend: async () => ({ problem: 'not here' }),
     },
   });
+  byNode.set(node, { server, leases });
   server.setLeases(leases);
   const versions = { agent: 'bench', kernel: 'bench' };
   server.reportNode({ serving: true, faults: [], versions, podMtu: 1450, forwardDrops: [] });
+}
+
+/** When its node is told of it, its agent leases the address at once, and asks until when an ADD would wait. */
+function expectPod(expected: ExpectedPod): void {
+  const pod = new NewPod(expected, (podUid) => {
+    const agent = byNode.get(expected.node);
+    if (agent === undefined) return;
+    const lease = { podUid, addresses: [expected.address] };
+    agent.leases = [...agent.leases, lease];
+    agent.server.setLeases(agent.leases);
+    void agent.server.requests.known(lease).then(() => pod.known());
+  });
+  newPod = pod;
 }
 
 function say(): void {
@@ -111,12 +94,16 @@ function say(): void {
   const state: AgentsState = {
     inStep: sum(({ isInStep }) => (isInStep ? 1 : 0)),
     resources: sum(({ size }) => size),
-    updates: sum(({ updates }) => updates),
     lastUpdateMs: Math.max(...sinks.map(({ lastUpdateMs }) => lastUpdateMs)),
+    ...(newPod === undefined ? {} : { pod: newPod.seen() }),
   };
   process.send?.(state);
 }
 
 say();
 setInterval(say, SAY_EVERY_MS);
+process.on('message', (expected: ExpectedPod) => {
+  expectPod(expected);
+  say();
+});
 process.on('disconnect', () => process.exit());

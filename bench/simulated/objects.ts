@@ -1,53 +1,7 @@
-import { createHash } from 'node:crypto';
 import { nodeAddress } from './node-address.ts';
+import { APPS, type App, hash, imageName, nodeName, type PodPlace, range } from './world.ts';
 
-export const NODES = 200;
-const NAMESPACES = 100;
-/** Applications of a namespace: each has a Service, ten pods and, in the second part, a NetworkPolicy. */
-const APPS = 10;
-const REPLICAS = 10;
-export const SERVICES = NAMESPACES * APPS;
-export const PODS = SERVICES * REPLICAS;
 const PORT = 8080;
-
-export interface App {
-  readonly namespace: string;
-  readonly name: string;
-  readonly index: number;
-}
-
-/** One replica of an application, on the node it was put on. */
-export interface PodPlace {
-  readonly app: App;
-  readonly name: string;
-  readonly node: number;
-  readonly address: string;
-}
-
-export const NAMESPACE_NAMES = range(NAMESPACES).map((index) => `team-${index}`);
-
-export const ALL_APPS: readonly App[] = NAMESPACE_NAMES.flatMap((namespace, place) =>
-  range(APPS).map((app) => ({ namespace, name: `app-${app}`, index: place * APPS + app })),
-);
-
-/** Spread over the nodes, so that each has 50, of all namespaces. */
-export const ALL_PODS: readonly PodPlace[] = ALL_APPS.flatMap((app) =>
-  range(REPLICAS).map((replica) => {
-    const index = app.index * REPLICAS + replica;
-    const node = index % NODES;
-    // The first address of a block is never leased.
-    const address = addressIn(node, 1 + Math.floor(index / NODES));
-    return { app, name: `${app.name}-${hash(app.name, 9)}-${hash(`${index}`, 5)}`, node, address };
-  }),
-);
-
-export function nodeName(node: number): string {
-  return `node-${node}`;
-}
-
-export function blockCidr(node: number): string {
-  return `${addressIn(node, 0)}/26`;
-}
 
 /** With the status that a kubelet writes, its 50 images included: what makes a Node object large. */
 export function nodeObject(node: number): object {
@@ -123,7 +77,10 @@ export function endpointSliceObject(
   };
 }
 
-/** Lets in two other applications of the namespace, and one application of every namespace; lets out to DNS and two. */
+/**
+ * Lets in two other applications of the namespace, and one application of every namespace; lets out to DNS and two.
+ * `isNamedBy` says the same.
+ */
 export function policyObject({ namespace, name, index }: App): object {
   const peer = (offset: number) => ({ podSelector: { matchLabels: { app: `app-${(index + offset) % APPS}` } } });
   const ports = [{ protocol: 'TCP', port: PORT }];
@@ -139,20 +96,4 @@ export function policyObject({ namespace, name, index }: App): object {
       egress: [{ to: [peer(-1 + APPS), peer(-2 + APPS)], ports }, { ports: [{ protocol: 'UDP', port: 53 }] }],
     },
   };
-}
-
-export function imageName(image: number): string {
-  return `registry.example.com/team/app-${image}:v1.${image}.0`;
-}
-
-export function hash(text: string, length: number): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, length);
-}
-
-function addressIn(node: number, offset: number): string {
-  return `10.64.${Math.floor(node / 4)}.${(node % 4) * 64 + offset}`;
-}
-
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, index) => index);
 }
