@@ -8,7 +8,9 @@ import { ROOT } from '../../lab/setup/paths.ts';
 import { labEnv } from '../../lab/setup/shell.ts';
 import {
   applyObjects,
+  dial,
   eventually,
+  execInPod,
   getObject,
   kube,
   namespace,
@@ -40,6 +42,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   await kube('-n', NS, 'delete', 'networkpolicies.networking.k8s.io,networkpolicies.weft.dev', '--all');
+  await kube('delete', 'clusternetworkpolicies.policy.networking.k8s.io', '--all');
   await eventually('everything is open again', () => open('other'));
 });
 
@@ -85,6 +88,16 @@ function kubernetesPolicy(name: string, spec: object): object {
 
 function weftPolicy(name: string, spec: object): object {
   return { apiVersion: 'weft.dev/v1alpha1', kind: 'NetworkPolicy', metadata: { name, namespace: NS }, spec };
+}
+
+function clusterPolicy(name: string, spec: object): object {
+  return { apiVersion: 'policy.networking.k8s.io/v1alpha2', kind: 'ClusterNetworkPolicy', metadata: { name }, spec };
+}
+
+/** Whether the object's kernels have it, as its status says. */
+async function isProgrammed(...object: string[]): Promise<boolean> {
+  const { status } = await getObject<{ status?: { conditions?: { type: string; status: string }[] } }>(...object);
+  return status?.conditions?.some(({ type, status: is }) => type === 'Programmed' && is === 'True') === true;
 }
 
 const server = { podSelector: { matchLabels: { role: 'server' } } };
@@ -200,6 +213,17 @@ describe("Weft's NetworkPolicy", () => {
     });
   });
 
+  test('rejects by service account, so that the caller hears of it at once', async () => {
+    const from = [{ serviceAccount: { name: 'default' }, podSelector: { matchLabels: { role: 'stranger' } } }];
+    await applyObjects(
+      weftPolicy('no-strangers', { ...server, ingress: [{ action: 'Reject', from }, { action: 'Allow' }] }),
+    );
+    await eventually('strangers are refused', async () => !(await open('other')));
+    const { output } = await execInPod(TEST_CLUSTER, `${NS}/other`, dial(await podAddress(`${NS}/server`), 7000));
+    expect(output).toContain('refused');
+    expect(await verdicts('near', 'far')).toEqual({ near: true, far: true });
+  });
+
   test('bites on open connections at once, and only on those it forbids', async () => {
     const address = await podAddress(`${NS}/server`);
     const [near, other] = [hold('near', address), hold('other', address)];
@@ -219,6 +243,42 @@ describe("Weft's NetworkPolicy", () => {
       near.stop();
       other.stop();
     }
+  });
+});
+
+describe('ClusterNetworkPolicy', () => {
+  const guarded = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': NS } } };
+  const subject = { pods: { ...guarded, ...server } };
+  const strangers = [{ pods: { ...guarded, podSelector: { matchLabels: { role: 'stranger' } } } }];
+
+  test('decides before the namespace does in the Admin tier, and its status says that all nodes have it', async () => {
+    await applyObjects(
+      kubernetesPolicy('clients-only', {
+        ...server,
+        ingress: [{ from: [{ podSelector: { matchLabels: { role: 'client' } } }, { namespaceSelector: {} }] }],
+      }),
+      clusterPolicy('admin', {
+        ...{ tier: 'Admin', priority: 10, subject },
+        ingress: [
+          { action: 'Pass', from: strangers },
+          { action: 'Deny', from: [{ namespaces: {} }] },
+        ],
+      }),
+    );
+    await eventually('clients are denied', async () => !(await open('near')));
+    const all = await verdicts('near', 'far', 'other', `${OTHER}/visitor`);
+    expect(all).toEqual({ near: false, far: false, other: true, [`${OTHER}/visitor`]: false });
+    await eventually('Programmed', () => isProgrammed('clusternetworkpolicy', 'admin'));
+  });
+
+  test('decides in the Baseline tier where the namespace says nothing', async () => {
+    await applyObjects(
+      clusterPolicy('base', { tier: 'Baseline', priority: 0, subject, ingress: [{ action: 'Deny', from: strangers }] }),
+    );
+    await eventually('strangers are denied', async () => !(await open('other')));
+    expect(await verdicts('near', `${OTHER}/visitor`)).toEqual({ near: true, [`${OTHER}/visitor`]: true });
+    await applyObjects(kubernetesPolicy('all', { ...server, ingress: [{}] }));
+    await eventually('the namespace lets them in', () => open('other'));
   });
 });
 

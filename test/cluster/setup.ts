@@ -14,7 +14,7 @@ export default async function setup(): Promise<void> {
   try {
     await startCluster(TEST_CLUSTER);
     await installGatewayApi(TEST_CLUSTER);
-    await installWeft(TEST_CLUSTER);
+    await installWeft(TEST_CLUSTER, ['clusterNetworkPolicy.installCRD=true']);
     await applyManifests('pool.yaml');
     await waitForNetwork(TEST_CLUSTER);
   } catch (error) {

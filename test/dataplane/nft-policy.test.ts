@@ -325,6 +325,59 @@ describe('policy', () => {
   });
 });
 
+describe('a limit', () => {
+  const limited = (limit: { max?: number; newPerSecond?: number }): ChainIr => ({
+    ...chain('allow'),
+    limits: [{ origin: 'NetworkPolicy x/limit', ...limit }],
+  });
+  const dials = (from: LabPod, to: LabPod, times: number) =>
+    Promise.all(Array.from({ length: times }, () => from.traffic.dial(to.address, SERVER_PORT, 400)));
+  const passed = (answers: readonly unknown[]) => answers.filter((answer) => typeof answer === 'number');
+
+  test('of open connections is each pod its own, and goes down with those that close', async () => {
+    const to = { ingress: 'x' };
+    await table.reset(FACTS, state([bound(a), bound(b, to), bound(c, to)], { x: limited({ max: 3 }) }));
+    const open = passed(await dials(a, b, 5));
+    expect(open).toHaveLength(3);
+    expect(passed(await dials(a, c, 3))).toHaveLength(3);
+    expect(passed(await dials(a, b, 1))).toHaveLength(0);
+    await a.traffic.hangUp(open[0]);
+    expect(await a.traffic.talk(open[1])).toBe(`you are ${a.address};`);
+    expect(passed(await dials(a, b, 1))).toHaveLength(1);
+    const dropped = table.counters().find(({ chain: of }) => of === 'i_x.limits');
+    expect(dropped).toMatchObject({ comment: 'NetworkPolicy x/limit', verdict: 'deny' });
+  });
+
+  test('of new ones in a second is of those that a pod opens, and grows back', async () => {
+    const from = { egress: 'x' };
+    await table.reset(FACTS, state([bound(a, from), bound(b), bound(c, from)], { x: limited({ newPerSecond: 4 }) }));
+    const answers = passed(await dials(a, b, 12));
+    expect(answers.length).toBeGreaterThanOrEqual(4);
+    expect(answers.length).toBeLessThan(12);
+    expect(passed(await dials(c, b, 4))).toHaveLength(4);
+    expect(await a.traffic.talk(answers[0])).toBe(`you are ${a.address};`);
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    expect(passed(await dials(a, b, 2))).toHaveLength(2);
+  });
+
+  test('comes and goes with its chain, is held against what is allowed only, and cuts nothing that is open', async () => {
+    await table.reset(FACTS, state(ALLOW_ALL()));
+    const open = passed(await dials(a, b, 4));
+    const x = { ...limited({ max: 1, newPerSecond: 100 }), ...chain('deny', { ports: TCP_SERVER }) };
+    await table.apply({ chains: { upsert: [['x', x]] }, pods: { bind: [bound(b, { ingress: 'x' })] } });
+    for (const connection of open) expect(await a.traffic.talk(connection)).toBe(`you are ${a.address};`);
+    expect(await a.traffic.reaches(b.address, OTHER_PORT)).toBe(false);
+    expect(passed(await dials(c, b, 2))).toHaveLength(1);
+    expect(table.counters().filter(({ verdict }) => verdict === 'allow')).toMatchObject([{ chain: 'i_x' }]);
+    await table.apply({ chains: { upsert: [['x', limited({ newPerSecond: 100 })]] } });
+    expect(lab.nft('list sets')).not.toContain('i_x.limits.1.open4');
+    expect(lab.nft('list sets')).toContain('i_x.limits.1.rate4');
+    expect(passed(await dials(c, b, 2))).toHaveLength(2);
+    await table.apply({ chains: { remove: ['x'] }, pods: { bind: [bound(b)] } });
+    expect(lab.nft('list table inet weft')).not.toContain('i_x');
+  });
+});
+
 describe('an address in recheck, before conntrack entries are deleted', () => {
   test('has the packets of its forbidden connection dropped, and every other one passes', async () => {
     await table.reset(FACTS, state(ALLOW_ALL()));

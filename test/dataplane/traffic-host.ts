@@ -19,6 +19,8 @@ function answer(request: TrafficRequest): Promise<unknown> {
       return dial(request.address, request.port, request.waitMs);
     case 'talk':
       return talk(request.connection, request.waitMs);
+    case 'hangUp':
+      return hangUp(request.connection);
     case 'speakFromServer':
       for (const socket of accepted) socket.write('unasked;');
       return Promise.resolve(accepted.length);
@@ -73,6 +75,16 @@ function talk(id: number, waitMs: number): Promise<string> {
   connection.unread = '';
   connection.socket.write('who am I?');
   return hear(id, waitMs);
+}
+
+function hangUp(id: number): Promise<void> {
+  const socket = connections.get(id)?.socket;
+  connections.delete(id);
+  if (socket === undefined) return Promise.resolve();
+  return new Promise((resolve) => {
+    socket.once('close', () => resolve());
+    socket.end();
+  });
 }
 
 async function hear(id: number, waitMs: number): Promise<string> {

@@ -6,6 +6,7 @@ export type TrafficRequest =
   | { readonly what: 'listenTcp'; readonly port: number; readonly name?: string | undefined }
   | { readonly what: 'dial'; readonly address: string; readonly port: number; readonly waitMs: number }
   | { readonly what: 'talk' | 'hear'; readonly connection: number; readonly waitMs: number }
+  | { readonly what: 'hangUp'; readonly connection: number }
   | { readonly what: 'speakFromServer' }
   | {
       readonly what: 'sendUdp';
@@ -66,6 +67,11 @@ export class Traffic {
 
   hear(connection: unknown, waitMs = SILENCE_MS): Promise<unknown> {
     return this.#ask({ what: 'hear', connection: Number(connection), waitMs });
+  }
+
+  /** Closes it from here; the server closes its side too. */
+  hangUp(connection: unknown): Promise<unknown> {
+    return this.#ask({ what: 'hangUp', connection: Number(connection) });
   }
 
   /** What a new connection is answered; the error's code, or `silence`. */

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ROOT } from '../../lab/setup/paths.ts';
 import type { ClusterNetworkPolicy } from '../../src/api/cluster-network-policy.ts';
 import type { Namespace, Node, Pod } from '../../src/api/kubernetes.ts';
 import { runPolicyStatus } from '../../src/controllers/networkpolicy/run.ts';
@@ -126,6 +127,15 @@ describe('the status of a ClusterNetworkPolicy', () => {
     for (const tell of listeners) tell();
     await waitUntil('it is programmed', async () => (await words('deny-nodes'))['Programmed'] === 'True/Programmed');
     expect((await words('deny-nodes'))['Accepted']).toBe('True/Accepted');
+  }, 60_000);
+
+  test('takes the examples as they are', async () => {
+    const taken = await kube('apply', '-f', path.join(ROOT, 'examples/cluster-policy.yaml'));
+    const names = [...taken.matchAll(/clusternetworkpolicy\S+\/(\S+) created/g)].map(([, name]) => name ?? '');
+    expect(names).toEqual(['no-metadata', 'closed-by-default']);
+    for (const name of names) {
+      await waitUntil(`${name} is accepted`, async () => (await words(name))['Accepted'] === 'True/Accepted');
+    }
   }, 60_000);
 
   test('names what is not enforced', async () => {

@@ -124,7 +124,8 @@ export const GOOD: Readonly<Record<string, Good>> = {
     metadata: { name: 'good', namespace: NAMESPACE },
     spec: {
       priority: 100,
-      mode: 'Audit',
+      mode: 'Enforce',
+      connections: { ingress: { max: 100, newPerSecond: 50 }, egress: { max: 10, newPerSecond: 5 } },
       establishedConnections: 'Keep',
       podSelector: selector,
       ingress: [{ action: 'Allow', from: [pods], ports }],

@@ -96,6 +96,8 @@ const PEER_FORM =
   'a peer must have either ipBlock, or service, or podSelector, namespaceSelector and serviceAccount (one or more of them)';
 const PORT_RANGE = 'endPort must have a port beside it that is not greater';
 const PORT_KIND = 'port is for TCP, UDP and SCTP, icmp for the protocols ICMP and ICMPv6';
+const LIMITS_ON_TRIAL = 'spec.connections must be absent where spec.mode is Audit, as limits are not on trial';
+const LIMIT_FORM = 'a limit must have max or newPerSecond';
 const VALUES = 'values must not be empty for In and NotIn, and must be left out for Exists and DoesNotExist';
 const LABEL = "should match '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$'";
 const DNS_LABEL = "should match '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'";
@@ -233,9 +235,9 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
   NetworkPolicy: [
     {
       mistake: 'neither ingress nor egress',
-      object: replaced(replaced(policy, ['spec', 'ingress'], undefined), ['spec', 'egress'], undefined),
+      object: { ...policy, spec: { podSelector: {} } },
       field: 'spec',
-      says: 'spec must have ingress or egress; to deny all traffic to the pods, write ingress: []',
+      says: 'spec must have ingress, egress or connections; to deny all traffic to the pods, write ingress: []',
     },
     ...(['ingress', 'egress'] as const).flatMap((direction) => {
       const peers = direction === 'ingress' ? 'from' : 'to';
@@ -272,6 +274,9 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
       ];
     }),
     ...policySelector(['spec', 'podSelector'], 'spec.podSelector'),
+    ...wrong(policy, ['spec', 'mode'], 'spec', LIMITS_ON_TRIAL, ['Audit']),
+    ...wrong(policy, ['spec', 'connections'], 'spec.connections', 'connections must have ingress or egress', [{}]),
+    ...wrong(policy, ['spec', 'connections', 'egress'], 'spec.connections.egress', LIMIT_FORM, [{}]),
   ],
   MeshService: [
     ...wrong(mesh, ['spec', 'source', 'service', 'name'], 'spec.source.service.name', DNS_LABEL, [

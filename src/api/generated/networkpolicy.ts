@@ -32,6 +32,7 @@ export interface NetworkPolicySpec {
    * A selection by labels; empty selects all. What is listed must hold together.
    */
   readonly podSelector?: LabelSelector;
+  readonly connections?: NetworkPolicyConnections;
   /**
    * Rules for traffic to the pods. When present, even as an empty list, the pods' ingress is isolated; when absent, the policy says nothing about it.
    */
@@ -40,6 +41,26 @@ export interface NetworkPolicySpec {
    * Rules for traffic from the pods. When present, even as an empty list, the pods' egress is isolated; when absent, the policy says nothing about it.
    */
   readonly egress?: readonly NetworkPolicyEgressRule[];
+}
+/**
+ * Limits of the connections of each selected pod, each pod for itself. What is allowed and over one of them is dropped. A limit isolates nobody. Without ingress and egress, the policy has limits alone.
+ */
+export interface NetworkPolicyConnections {
+  readonly ingress?: NetworkPolicyConnectionLimit;
+  readonly egress?: NetworkPolicyConnectionLimit;
+}
+/**
+ * Of those to the pod, or from it.
+ */
+export interface NetworkPolicyConnectionLimit {
+  /**
+   * Those that are open at once, counted from when the limit came.
+   */
+  readonly max?: number;
+  /**
+   * Those that are opened in a second, on average; as many may come at once.
+   */
+  readonly newPerSecond?: number;
 }
 export interface NetworkPolicyIngressRule {
   /**

@@ -1243,6 +1243,44 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               }
             }
           },
+          "connections": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "ingress": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "max": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 1000000
+                  },
+                  "newPerSecond": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 1000000
+                  }
+                }
+              },
+              "egress": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "max": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 1000000
+                  },
+                  "newPerSecond": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 1000000
+                  }
+                }
+              }
+            }
+          },
           "ingress": {
             "type": "array",
             "maxItems": 64,

@@ -166,8 +166,18 @@ export interface ChainIr {
   readonly otherwise: 'allow' | 'deny';
   /** `otherwise` leaves connections be that are open already. */
   readonly keepsOpen?: true;
+  /** Of what is allowed, each pod for itself; what is over one is dropped. Absent: none. */
+  readonly limits?: readonly LimitIr[];
   /** Policies on trial; absent: none. */
   readonly audit?: AuditIr;
+}
+
+export interface LimitIr {
+  /** Whose limit it is, as of rules. */
+  readonly origin: string;
+  /** Connections that may be open at once. */
+  readonly max?: number;
+  readonly newPerSecond?: number;
 }
 
 /** What a chain's direction would meet if the policies on trial were enforced too: counted, and nothing else. */

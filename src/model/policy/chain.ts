@@ -1,4 +1,4 @@
-import type { ChainIr, PortIr, RuleIr } from '../node/ir.ts';
+import type { ChainIr, LimitIr, PortIr, RuleIr } from '../node/ir.ts';
 import { auditOf } from './audit.ts';
 import { namedSources } from './peers.ts';
 import type { Direction, PolicyForm, RuleForm } from './policy-form.ts';
@@ -20,10 +20,21 @@ export interface PortNames {
  * @param policies  those that select the pod and say something about the direction, in order of evaluation.
  */
 export function compileChain(policies: readonly PolicyForm[], direction: Direction, names: PortNames): ChainIr {
-  const enforced = policies.filter(({ isAudited }) => isAudited !== true);
-  const chain = compileAll(enforced, direction, names);
-  if (enforced.length === policies.length) return chain;
-  return { ...chain, audit: auditOf(policies, compileAll(policies, direction, names)) };
+  const ruling = policies.filter((policy) => policy[direction] !== undefined);
+  const enforced = ruling.filter(({ isAudited }) => isAudited !== true);
+  const limits = policies.flatMap(({ origin, limits: of }) => limitOf(origin, of?.[direction]));
+  const chain = {
+    ...compileAll(enforced, direction, names),
+    ...(limits.length === 0 ? {} : { limits }),
+  };
+  if (enforced.length === ruling.length) return chain;
+  return { ...chain, audit: auditOf(ruling, compileAll(ruling, direction, names)) };
+}
+
+function limitOf(origin: string, limit: Omit<LimitIr, 'origin'> | undefined): LimitIr[] {
+  if (limit === undefined) return [];
+  const { max, newPerSecond } = limit;
+  return [{ origin, ...(max === undefined ? {} : { max }), ...(newPerSecond === undefined ? {} : { newPerSecond }) }];
 }
 
 function compileAll(policies: readonly PolicyForm[], direction: Direction, names: PortNames): ChainIr {

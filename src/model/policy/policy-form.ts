@@ -23,6 +23,8 @@ export interface PolicyForm {
   readonly isAudited?: true;
   /** What it denies leaves connections be that are open already. */
   readonly keepsOpen?: true;
+  /** Of the selected pods' connections, each pod for itself. */
+  readonly limits?: NonNullable<NetworkPolicy['spec']['connections']>;
   readonly subject: PodSelector;
   readonly ingress?: readonly RuleForm[];
   readonly egress?: readonly RuleForm[];
@@ -44,6 +46,11 @@ export function kubernetesOrigin(key: string): string {
 
 export function weftOrigin(key: string): string {
   return `NetworkPolicy ${key}`;
+}
+
+/** Whether the policy has rules or limits for the direction. */
+export function speaksOf(policy: PolicyForm, direction: Direction): boolean {
+  return policy[direction] !== undefined || policy.limits?.[direction] !== undefined;
 }
 
 /** Order of evaluation: tier, rank, then `namespace/name`. */
@@ -94,6 +101,7 @@ export function translateWeftPolicy(policy: NetworkPolicy, podsOfService: PodsOf
     tier: 'weft',
     rank: spec.priority ?? DEFAULT_PRIORITY,
     ...(spec.mode === 'Audit' ? { isAudited: true } : {}),
+    ...(spec.connections === undefined ? {} : { limits: spec.connections }),
     ...(spec.establishedConnections === 'Keep' ? { keepsOpen: true } : {}),
     subject: { namespaces: namespace, pods: spec.podSelector ?? {} },
     ...(ingress === undefined ? {} : { ingress }),

@@ -14,13 +14,14 @@ import {
   comparePolicies,
   DIRECTIONS,
   kubernetesOrigin,
+  speaksOf,
   translateKubernetesPolicy,
   translateWeftPolicy,
   weftOrigin,
   type Direction,
   type PolicyForm,
 } from './policy-form.ts';
-import { PolicyTable } from './policy-table.ts';
+import { type KnownPolicy, PolicyTable } from './policy-table.ts';
 import { isNamedPort, namedPortKey } from './ports.ts';
 import { ServicePeers } from './service-peers.ts';
 import { SelectorIndex, type MatchChange } from './selector-index.ts';
@@ -67,6 +68,8 @@ class IncrementalPolicyIndex implements PolicyIndex {
   readonly #chains = new ChainUsage();
   readonly #bound = new Map<string, BoundPod>();
   readonly #bindings = new Map<string, PodBinding>();
+  /** Asked for with each acknowledgement of a node, of all policies; by origin. */
+  readonly #footprints = new Map<string, PolicyFootprint>();
   /** Keys of pods whose chains may differ now. */
   #dirty = new Set<string>();
 
@@ -84,6 +87,7 @@ class IncrementalPolicyIndex implements PolicyIndex {
     this.#applyWeftPolicies(change);
     this.#applyPolicies(change.clusterPolicies, clusterOrigin, translateClusterPolicy);
     for (const pod of this.#policies.takeAffected()) this.#dirty.add(pod);
+    if (this.#policies.takeChanged() || this.#dirty.size > 0) this.#footprints.clear();
     const bindings = this.#rebind();
     return collectEffects(bindings, this.#chains, this.#sets);
   }
@@ -109,6 +113,12 @@ class IncrementalPolicyIndex implements PolicyIndex {
   footprint(origin: string): PolicyFootprint | undefined {
     const policy = this.#policies.get(origin);
     if (policy === undefined) return undefined;
+    const known = this.#footprints.get(origin) ?? this.#footprintOf(policy);
+    this.#footprints.set(origin, known);
+    return known;
+  }
+
+  #footprintOf(policy: KnownPolicy): PolicyFootprint {
     const nodes = new Map<string, Set<string>>();
     let selectedPods = 0;
     for (const { key } of this.#selectors.podsOf(policy.subject)) {
@@ -119,7 +129,7 @@ class IncrementalPolicyIndex implements PolicyIndex {
       nodes.set(binding.nodeName, chains);
       for (const direction of DIRECTIONS) {
         const chain = chainOf(binding, direction);
-        if (chain !== undefined && policy.form[direction] !== undefined) chains.add(chain);
+        if (chain !== undefined && speaksOf(policy.form, direction)) chains.add(chain);
       }
     }
     const sorted = [...nodes].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -244,7 +254,7 @@ class IncrementalPolicyIndex implements PolicyIndex {
     direction: Direction,
     compiled: Map<string, string>,
   ): string | undefined {
-    const policies = all.filter((policy) => policy[direction] !== undefined);
+    const policies = all.filter((policy) => speaksOf(policy, direction));
     if (policies.length === 0) return undefined;
     const names = direction === 'ingress' ? ingressNames(policies) : [];
     const recipe = JSON.stringify([

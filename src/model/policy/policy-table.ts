@@ -26,6 +26,7 @@ export class PolicyTable {
   /** Replaced or removed; their references are given back last, so that what is still needed is not rebuilt. */
   #retired: PolicyForm[] = [];
   #affected = new Set<string>();
+  #isChanged = false;
 
   constructor(selectors: SelectorIndex, sets: AddressSets) {
     this.#selectors = selectors;
@@ -49,6 +50,7 @@ export class PolicyTable {
   }
 
   set({ value: form, problems }: Translation<PolicyForm>): void {
+    this.#isChanged = true;
     const old = this.#policies.get(form.origin);
     if (old !== undefined && JSON.stringify(old.form) === JSON.stringify(form)) {
       this.#policies.set(form.origin, { ...old, problems });
@@ -71,11 +73,19 @@ export class PolicyTable {
   remove(origin: string): void {
     const old = this.#policies.get(origin);
     if (old === undefined) return;
+    this.#isChanged = true;
     this.#policies.delete(origin);
     removeFrom(this.#bySubject, old.subject, origin);
     for (const key of numberedSources(old.form)) removeFrom(this.#byNumbers, key, origin);
     this.#affect(old.subject);
     this.#retired.push(old.form);
+  }
+
+  /** Whether a policy was set or removed since the last call. */
+  takeChanged(): boolean {
+    const isChanged = this.#isChanged;
+    this.#isChanged = false;
+    return isChanged;
   }
 
   /** Keys of the pods whose chains may differ since the last call. Gives back what retired policies referred to. */

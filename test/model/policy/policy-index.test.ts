@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { KubernetesNetworkPolicy, Pod } from '../../../src/api/kubernetes.ts';
 import { objectKey } from '../../../src/api/meta.ts';
+import { clusterOrigin } from '../../../src/model/policy/cluster-policy.ts';
 import { createPolicyIndex, type PolicyIndex } from '../../../src/model/policy/policy-index.ts';
 import { kubernetesOrigin, weftOrigin } from '../../../src/model/policy/policy-form.ts';
 import { expandWorld, type WorldStep } from '../../support/worlds.ts';
@@ -260,6 +261,26 @@ describe('sets and chains', () => {
 });
 
 describe('the footprint of a policy', () => {
+  test('is that of a fresh index, however often it was asked for on the way', () => {
+    const all = (world: PolicyWorld, index: PolicyIndex) => [
+      ...thingsOf(world, 'policy').map(({ object }) => index.footprint(weftOrigin(objectKey(object)))),
+      ...thingsOf(world, 'kubernetesPolicy').map(({ object }) => index.footprint(kubernetesOrigin(objectKey(object)))),
+      ...thingsOf(world, 'clusterPolicy').map(({ object }) => index.footprint(clusterOrigin(objectKey(object)))),
+    ];
+    fc.assert(
+      fc.property(fc.array(policyWorld, { minLength: 2, maxLength: 3 }), (states) => {
+        const last = states.at(-1) ?? new Map();
+        const index = createPolicyIndex();
+        for (const step of expandWorld(states).get('split into single changes') ?? []) {
+          index.apply(changeOf(step));
+          all(last, index);
+        }
+        expect(all(last, index)).toEqual(all(last, build(last).index));
+      }),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+
   test('counts the pods it selects and names the chains that carry it, node by node', () => {
     const index = indexOf(
       { kind: 'pod', object: webPod('a', '10.0.0.1', 'n1') },

@@ -1,6 +1,7 @@
 import { type Attribute, parseAttributes, readText, text } from '../netlink/codec.ts';
 import { hasCode } from '../netlink/error.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
+import { LIMITS } from './names.ts';
 import { elementQuestion, saysVerdict, type SetElement, TABLE } from './elements.ts';
 import {
   NETLINK_NETFILTER,
@@ -46,6 +47,7 @@ const NFTA_COUNTER_PACKETS = 2;
 const NFTA_IMMEDIATE_DATA = 2;
 const NFTA_DATA_VERDICT = 2;
 const NFTA_VERDICT_CODE = 1;
+const NFTA_VERDICT_CHAIN = 2;
 /** NF_DROP, NFT_GOTO, NFT_RETURN: what policies' rules end in. */
 const VERDICTS: Readonly<Record<number, RuleCounter['verdict']>> = { 0: 'deny', [-4]: 'pass', [-5]: 'allow' };
 const NFTNL_UDATA_RULE_COMMENT = 0;
@@ -216,8 +218,8 @@ function readVerdict(expressions: readonly Expression[]): RuleCounter['verdict']
   const last = expressions.at(-1);
   if (last?.name === 'reject' || last?.name === 'log') return last.name;
   const value = parseAttributes(last?.data.get(NFTA_IMMEDIATE_DATA) ?? Buffer.alloc(0));
-  const code = parseAttributes(value.get(NFTA_DATA_VERDICT) ?? Buffer.alloc(0))
-    .get(NFTA_VERDICT_CODE)
-    ?.readInt32BE();
+  const verdict = parseAttributes(value.get(NFTA_DATA_VERDICT) ?? Buffer.alloc(0));
+  const code = verdict.get(NFTA_VERDICT_CODE)?.readInt32BE();
+  if (readText(verdict.get(NFTA_VERDICT_CHAIN))?.endsWith(LIMITS) === true) return 'allow';
   return (code === undefined ? undefined : VERDICTS[code]) ?? 'other';
 }

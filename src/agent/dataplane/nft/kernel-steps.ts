@@ -10,7 +10,7 @@ import { setName } from './names.ts';
 import { type ChainUse, usedChains } from './next-state.ts';
 import { NFT_MSG_DELCHAIN, NFT_MSG_DELSET, NFT_MSG_NEWSET, u32be } from './nfnetlink.ts';
 import type { PodBinding } from './policy-state.ts';
-import { chainNames, renderChain } from './render-chain.ts';
+import { chainNames, ownSets, renderChain } from './render-chain.ts';
 import { familiesOf } from './render-table.ts';
 
 /** A change as the kernel is told it, in this order; each step is safe when the next never comes. */
@@ -51,6 +51,13 @@ export function kernelSteps(held: HeldPolicy, next: NextState): KernelSteps {
     const left = new Set(after.has(id) ? namesOf(use, next.chains) : []);
     return namesOf(use, held.chains).filter((name) => !left.has(name));
   });
+  const setsOf = ({ direction, key }: ChainUse, chains: HeldPolicy['chains']) =>
+    ownSets(direction, key, chains.get(key) ?? NOTHING, families);
+  const droppedSets = [...before].flatMap(([id, use]) => {
+    if (after.has(id) && held.chains.get(use.key) === next.chains.get(use.key)) return [];
+    const left = new Set((after.has(id) ? setsOf(use, next.chains) : []).map(({ name }) => name));
+    return setsOf(use, held.chains).flatMap(({ name }) => (left.has(name) ? [] : [name]));
+  });
   return {
     load: next.deltas.flatMap((delta) => [
       ...(delta.isNew ? [families.map((family) => newSet(delta, family))] : []),
@@ -65,7 +72,10 @@ export function kernelSteps(held: HeldPolicy, next: NextState): KernelSteps {
         const verb = there.has(name) ? 'flush' : 'add';
         return { text: `${verb} chain inet weft ${name}`, culprit: { kind: 'chain', key } };
       });
-      return [...lines, ...renderChain(direction, key, chain, families)];
+      const sets = setsOf(use, next.chains).map(({ name, type }): NftLine => {
+        return { text: `add set inet weft ${name} ${type}`, culprit: { kind: 'chain', key } };
+      });
+      return [...lines, ...sets, ...renderChain(direction, key, chain, families)];
     }),
     bindings: [...factMessages(held, next), ...podMessages(held, next)],
     unload: [
@@ -74,7 +84,8 @@ export function kernelSteps(held: HeldPolicy, next: NextState): KernelSteps {
       ),
       [
         ...dropped.map(deleteChain),
-        ...next.removedSets.flatMap((key) => families.map((family) => deleteSet(key, family))),
+        ...droppedSets.map((name) => deleteSet(name)),
+        ...next.removedSets.flatMap((key) => families.map((family) => deleteSet(setName(key, family), key))),
       ],
     ],
     isStructural:
@@ -159,12 +170,14 @@ function newSet({ key, type }: SetDelta, family: Family): BatchMessage {
   };
 }
 
-function deleteSet(key: string, family: Family): BatchMessage {
+/** @param key  of the address set that it is. */
+function deleteSet(name: string, key?: string): BatchMessage {
   const attributes = encodeAttributes([
     [NFTA_SET.table, text(TABLE)],
-    [NFTA_SET.name, text(setName(key, family))],
+    [NFTA_SET.name, text(name)],
   ]);
-  return { type: NFT_MSG_DELSET, flags: 0, attributes, what: 'delete an address set', culprit: { kind: 'set', key } };
+  const culprit = key === undefined ? {} : { culprit: { kind: 'set', key } as const };
+  return { type: NFT_MSG_DELSET, flags: 0, attributes, what: `delete set ${name}`, ...culprit };
 }
 
 /** With its rules. */

@@ -12,6 +12,9 @@ export function chainName(direction: Direction, key: string): string {
   return `${direction === 'ingress' ? 'i' : 'e'}_${checkedKey({ kind: 'chain', key })}`;
 }
 
+/** Behind a chain's name: of the chain that holds what is allowed to limits. */
+export const LIMITS = '.limits';
+
 /** @throws NftError `BadName`: what is no interface of a pod could also be the node's own. */
 export function checkedInterface(name: string): string {
   if (/^weft[0-9A-Za-z_-]{1,11}$/.test(name)) return name;

@@ -1,21 +1,31 @@
 import type { Family } from '../../../lib/ip.ts';
-import type { AuditIr, ChainIr, RuleIr } from '../../../model/node/ir.ts';
+import type { AuditIr, ChainIr, LimitIr, RuleIr } from '../../../model/node/ir.ts';
 import { NO_RULE } from '../../../model/policy/tiers.ts';
 import type { NftLine } from './libnftables.ts';
 import { LOG_BYTES, LOG_GROUP } from './logged-packet.ts';
-import { chainName, type Direction, setName } from './names.ts';
+import { chainName, type Direction, LIMITS, setName } from './names.ts';
+import { type LimitSet, limitSets, renderLimits } from './render-limits.ts';
 import { ANYTHING, type Match, renderPorts } from './render-ports.ts';
 
 /** NFT_USERDATA comments hold 128 bytes with their terminator. */
 const COMMENT_CHARACTERS = 120;
 
 /**
- * The chains of nftables that one policy chain becomes: one for each of its tiers, the first under its plain name, and
- * the same of what is on trial.
+ * The chains of nftables that one policy chain becomes: one for each of its tiers, the first under its plain name, one
+ * for limits, and as for tiers for what is on trial.
  */
-export function chainNames(direction: Direction, key: string, { rules, audit }: ChainIr): string[] {
+export function chainNames(direction: Direction, key: string, { rules, audit, limits }: ChainIr): string[] {
   const name = chainName(direction, key);
-  return [...tierNames(name, rules), ...(audit === undefined ? [] : tierNames(auditName(name), audit.rules))];
+  return [
+    ...tierNames(name, rules),
+    ...(limits === undefined ? [] : [limitsName(name)]),
+    ...(audit === undefined ? [] : tierNames(auditName(name), audit.rules)),
+  ];
+}
+
+/** The sets that belong to one policy chain alone: those of its limits. */
+export function ownSets(direction: Direction, key: string, chain: ChainIr, families: readonly Family[]): LimitSet[] {
+  return limitSets(limitsName(chainName(direction, key)), chain.limits ?? [], families);
 }
 
 /**
@@ -24,25 +34,42 @@ export function chainNames(direction: Direction, key: string, { rules, audit }: 
  * family and protocol, all of the same verdict, so their order among themselves is free.
  */
 export function renderChain(direction: Direction, key: string, chain: ChainIr, families: readonly Family[]): NftLine[] {
-  const { rules, otherwise, keepsOpen, audit } = chain;
+  const { rules, otherwise, keepsOpen, audit, limits } = chain;
   const name = chainName(direction, key);
-  const allow = { action: 'allow', peers: 'any', ports: 'any', origin: NO_RULE } as const;
-  const end = linesOf(
-    direction,
-    { ...allow, action: 'deny', ...(keepsOpen === undefined ? {} : { keepsOpen }) },
-    ANYTHING,
-    '',
-  );
+  const verdicts: Verdicts = { allow: limits === undefined ? 'return' : `goto ${limitsName(name)}`, deny: 'drop' };
+  const denied = {
+    action: 'deny',
+    peers: 'any',
+    ports: 'any',
+    origin: NO_RULE,
+    ...(keepsOpen && { keepsOpen }),
+  } as const;
+  const end = otherwise === 'deny' ? linesOf(direction, denied, ANYTHING, verdicts) : limits && [verdicts.allow];
   const lines = [
     ...(audit === undefined ? [] : [`${name} jump ${auditName(name)}`]),
-    ...renderTiers(name, rules, otherwise === 'deny' ? end : [], (rule, onwards) =>
-      renderRule(direction, rule, families, (match) =>
-        linesOf(direction, rule, match, onwards ?? verdictOf(otherwise)),
-      ),
+    ...renderTiers(name, rules, end ?? [], (rule, onwards = verdicts[otherwise]) =>
+      renderRule(direction, rule, families, (match) => linesOf(direction, rule, match, { ...verdicts, pass: onwards })),
     ),
+    ...(limits === undefined ? [] : limitLines(limitsName(name), direction, limits, families)),
     ...(audit === undefined ? [] : renderAudit(auditName(name), direction, audit, families)),
   ];
   return lines.map((line): NftLine => ({ text: `add rule inet weft ${line}`, culprit: { kind: 'chain', key } }));
+}
+
+/** What a rule's verdict is called in its chain. */
+interface Verdicts {
+  readonly allow: string;
+  readonly deny: string;
+  readonly pass?: string;
+}
+
+function limitLines(
+  name: string,
+  direction: Direction,
+  limits: readonly LimitIr[],
+  families: readonly Family[],
+): string[] {
+  return renderLimits(name, direction, limits, { families, comment: renderComment }).map((line) => `${name} ${line}`);
 }
 
 /** What is on trial: as the rules themselves, but that nothing is denied, and what is not on trial is not counted. */
@@ -65,6 +92,10 @@ function renderAudit(
 
 /** Begins the comment of what is counted on trial; the verdict and the origin follow. */
 export const AUDIT = 'audit ';
+
+function limitsName(name: string): string {
+  return `${name}${LIMITS}`;
+}
 
 function auditName(name: string): string {
   return `${name}.audit`;
@@ -114,14 +145,13 @@ function renderRule(
   );
 }
 
-/** @param onwards  verdict for what the rule passes. */
-function linesOf(direction: Direction, rule: RuleIr, match: Match, onwards: string): string[] {
+function linesOf(direction: Direction, rule: RuleIr, match: Match, verdicts: Verdicts): string[] {
   const { action, origin, keepsOpen } = rule;
   if (action === 'log') return [renderLog(direction, rule, match.text)];
   const comment = `comment "${renderComment(origin)}"`;
   const kept = keepsOpen === true ? [`${match.text}ct state established,related return`] : [];
   if (action === 'reject') return [...kept, ...renderReject(match, comment)];
-  return [...kept, `${match.text}counter ${action === 'pass' ? onwards : verdictOf(action)} ${comment}`];
+  return [...kept, `${match.text}counter ${verdicts[action]} ${comment}`];
 }
 
 /** Goes on with the next line. The log's prefix says for whom, and which way: `parseLogged` reads it. */
@@ -129,10 +159,6 @@ function renderLog(direction: Direction, { origin }: RuleIr, match: string): str
   const policy = renderComment(origin);
   const log = `log prefix "${renderComment(`${direction} ${origin}`)}" group ${LOG_GROUP} snaplen ${LOG_BYTES}`;
   return `${match}counter limit rate 10/second burst 20 packets ${log} comment "${policy}"`;
-}
-
-function verdictOf(action: 'allow' | 'deny'): string {
-  return action === 'allow' ? 'return' : 'drop';
 }
 
 /** TCP is told by a reset, everything else by ICMP. */

@@ -5,7 +5,7 @@ import type { NftLine } from './libnftables.ts';
 import { setName } from './names.ts';
 import { usedChains } from './next-state.ts';
 import type { Culprit } from './nft-error.ts';
-import { chainNames, renderChain } from './render-chain.ts';
+import { chainNames, ownSets, renderChain } from './render-chain.ts';
 import { familiesOf, recheckSet, renderTable } from './render-table.ts';
 
 const ELEMENTS_PER_LINE = 500;
@@ -37,6 +37,11 @@ export function renderState(held: HeldPolicy): NftLine[] {
     ...chains.flatMap(({ direction, key }) =>
       chainNames(direction, key, held.chains.get(key) ?? DENY_ALL).map((name) => ({
         text: `add chain inet weft ${name}`,
+      })),
+    ),
+    ...chains.flatMap(({ direction, key }) =>
+      ownSets(direction, key, held.chains.get(key) ?? DENY_ALL, families).map(({ name, type }) => ({
+        text: `add set inet weft ${name} ${type}`,
       })),
     ),
     ...chains.flatMap(({ direction, key }) => renderChain(direction, key, held.chains.get(key) ?? DENY_ALL, families)),

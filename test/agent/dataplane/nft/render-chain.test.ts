@@ -88,6 +88,28 @@ describe('renderChain', () => {
     ]);
   });
 
+  test('holds what is allowed to the limits of each pod', () => {
+    const limits = [
+      { origin: 'NetworkPolicy a/b', max: 10, newPerSecond: 5 },
+      { origin: 'NetworkPolicy a/c', max: 3 },
+    ];
+    const limited = (direction: 'ingress' | 'egress', of: Partial<ChainIr>, families?: readonly Family[]) =>
+      rendered(direction, { rules: [rule({}), rule({ action: 'deny' })], otherwise: 'deny', limits, ...of }, families);
+    expect(limited('ingress', {})).toEqual([
+      'add rule inet weft i_k counter goto i_k.limits comment "NetworkPolicy a/b"',
+      'add rule inet weft i_k counter drop comment "NetworkPolicy a/b"',
+      'add rule inet weft i_k counter drop comment "no rule allows it"',
+      'add rule inet weft i_k.limits ct state new update @i_k.limits.1.rate4 { ip daddr limit rate over 5/second burst 5 packets } counter drop comment "NetworkPolicy a/b"',
+      'add rule inet weft i_k.limits ct state new add @i_k.limits.1.open4 { ip daddr ct count over 10 } counter drop comment "NetworkPolicy a/b"',
+      'add rule inet weft i_k.limits ct state new add @i_k.limits.2.open4 { ip daddr ct count over 3 } counter drop comment "NetworkPolicy a/c"',
+    ]);
+    expect(limited('egress', { rules: [], otherwise: 'allow', limits: limits.slice(1) }, [4, 6])).toEqual([
+      'add rule inet weft e_k goto e_k.limits',
+      'add rule inet weft e_k.limits ct state new add @e_k.limits.1.open4 { ip saddr ct count over 3 } counter drop comment "NetworkPolicy a/c"',
+      'add rule inet weft e_k.limits ct state new add @e_k.limits.1.open6 { ip6 saddr ct count over 3 } counter drop comment "NetworkPolicy a/c"',
+    ]);
+  });
+
   test('rejects TCP by a reset, and everything else by ICMP', () => {
     const ports = [
       { protocol: 'TCP', from: 80, to: 80 },
