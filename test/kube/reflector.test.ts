@@ -145,8 +145,10 @@ test('takes an optional kind for empty while it is not defined, and finds it onc
     'a route can be made',
     async () => (await create(api, KINDS.httpRoute, route).catch(() => '')) !== '',
   );
-  await clock.advance(60_000);
-  await waitUntil('the route is heard of', async () => heard.length > 0);
+  await waitUntil('the route is heard of', async () => {
+    await clock.advance(60_000);
+    return heard.length > 0;
+  });
   await api.request('DELETE', objectPath(CRD, definition.metadata));
   await waitUntil('the route is gone with its kind', async () => {
     await clock.advance(60_000);
