@@ -139,7 +139,7 @@ describe('Kubernetes NetworkPolicy', () => {
       other: false,
       [`${OTHER}/visitor`]: false,
     });
-    expect(await explained('near')).toMatchObject({
+    expect(await explained('far')).toMatchObject({
       verdict: 'allow',
       nodes: [{ inForce: 'holds all that it was told' }, {}],
     });

@@ -20,7 +20,12 @@ let clientAddress = '';
 
 beforeAll(async () => {
   await lab.start();
-  await lab.node.put([['chain', 'shut', { rules: [], otherwise: 'deny' }]]);
+  const all = { peers: 'any', ports: 'any', origin: 'NetworkPolicy a/b' } as const;
+  await lab.node.put([
+    ['chain', 'shut', { rules: [], otherwise: 'deny' }],
+    ['chain', 'rejecting', { rules: [{ action: 'reject', ...all }], otherwise: 'deny' }],
+    ['chain', 'limited', { rules: [], otherwise: 'allow', limits: [{ origin: all.origin, max: 1 }] }],
+  ]);
   await lab.tell('web', WEB);
   await lab.tell('client', { addressing });
   web = await lab.traffic(lab.netnsOf('web'));
@@ -46,6 +51,19 @@ test('pods of a pool with bridges are connected by ADD, with a hostPort, and pas
 test('are held to a policy that comes later, and let go by its end', async () => {
   await lab.tell('web', { ...WEB, ingressChain: 'shut' });
   expect(await client.reaches(address, 8080)).toBe(false);
+  await lab.tell('web', WEB);
+  expect(await client.reaches(address, 8080)).toBe(true);
+});
+
+test('hear of it when they are rejected, by either end, and are held to limits', async () => {
+  await lab.tell('web', { ...WEB, ingressChain: 'rejecting' });
+  expect(await client.dial(address, 8080)).toBe('ECONNREFUSED');
+  await lab.tell('web', { ...WEB, ingressChain: 'limited' });
+  await lab.tell('client', { addressing, egressChain: 'rejecting' });
+  expect(await client.dial(address, 8080)).toBe('ECONNREFUSED');
+  await lab.tell('client', { addressing });
+  expect(await client.dial(address, 8080)).toEqual(expect.any(Number));
+  expect(await client.dial(address, 8080)).toBe('silence');
   await lab.tell('web', WEB);
   expect(await client.reaches(address, 8080)).toBe(true);
 });
