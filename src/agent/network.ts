@@ -13,7 +13,7 @@ import type { NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-
 import { isBridged, leaveBridge, tidyBridges } from './dataplane/bridge.ts';
 import { listPodInterfaces, removeStrayRoutes } from './dataplane/pod-interfaces.ts';
 import { checkPod } from './dataplane/pod-link-check.ts';
-import { makePair, takeLoopback, unwirePod, wirePod } from './dataplane/pod-link.ts';
+import { isSending, makePair, takeLoopback, unwirePod, wirePod } from './dataplane/pod-link.ts';
 import { applyIpv6Forwarding } from './dataplane/sysctl.ts';
 import { findUnderlay, podMtuOf, tunnelMtuOf } from './dataplane/underlay.ts';
 import { applyOwnBlocks, applyVxlan } from './dataplane/vxlan.ts';
@@ -122,16 +122,21 @@ export class NodeNetwork implements PodDataplane {
     return !isMacvlan(attachment) && makePair(this.#deps.host, this.#linkOf(attachment));
   }
 
-  wire(attachment: PodAttachment, isMade = false): void {
+  wire(attachment: PodAttachment, isMade = false): boolean {
     const { host, resources, macvlans } = this.#deps;
     if (isMacvlan(attachment)) {
       macvlans.wire(attachment);
-      return;
+      return true;
     }
     const link = this.#linkOf(attachment);
-    wirePod(host, link, isMade);
+    const isDone = wirePod(host, link, isMade);
     if (resources.get('pod', attachment.podUid)?.hostPorts !== undefined) takeLoopback(host, link);
     if (!isMade) removeStrayRoutes(host, attachment.hostInterface, attachment.addresses);
+    return isDone;
+  }
+
+  isSending(attachment: PodAttachment): boolean {
+    return isSending(this.#deps.host, this.#linkOf(attachment));
   }
 
   async shut(attachment: PodAttachment): Promise<void> {

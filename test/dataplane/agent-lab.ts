@@ -72,8 +72,13 @@ export class AgentLab {
     return path;
   }
 
+  /** The call of a runtime that starts the pod. */
+  job(name: string): ReturnType<WeftNode['job']> {
+    return this.node.job('ADD', this.#podOf(name), this.netnsOf(name));
+  }
+
   cni(command: 'ADD' | 'DEL' | 'CHECK', name: string, config: object = {}): CniAnswer {
-    const { program, input, variables } = this.node.job('ADD', this.#podOf(name), this.netnsOf(name));
+    const { program, input, variables } = this.job(name);
     return answerOf(
       program,
       [],
@@ -84,7 +89,7 @@ export class AgentLab {
 
   /** The CNI library's own command, for the network of that name in the node's configuration folder. */
   cnitool(verb: 'add' | 'check' | 'del', network: string, name: string): CniAnswer {
-    const { variables } = this.node.job('ADD', this.#podOf(name), this.netnsOf(name));
+    const { variables } = this.job(name);
     const args = [`--net=${this.node.netnsPath}`, path.join(BIN, 'cnitool'), verb, network, this.netnsOf(name)];
     return answerOf('nsenter', args, {
       CNI_ARGS: variables['CNI_ARGS'],

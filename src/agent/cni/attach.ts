@@ -54,8 +54,13 @@ export interface PodDataplane {
   guard(pod: PodIr, attachment: PodAttachment): Promise<void>;
   /** The bare link, down, without addresses, for `wire` to finish. Whether it is new. */
   make(attachment: PodAttachment): boolean;
-  /** The link, with its addresses and routes; where it is there already and not new, what is not as it should be. */
-  wire(attachment: PodAttachment, isNew?: boolean): void;
+  /**
+   * The link, with its addresses and routes; where it is there already and not new, what is not as it should be.
+   * Returns what `isSending` would.
+   */
+  wire(attachment: PodAttachment, isNew?: boolean): boolean;
+  /** Whether a wired link carries packets by now: mostly at once, on a busy node some milliseconds later. */
+  isSending(attachment: PodAttachment): boolean;
   /** Lets nothing more pass, in either direction; the link may stand. */
   shut(attachment: PodAttachment): Promise<void>;
   /** Takes the link away, which takes the kernel 15 to 30 ms. */
@@ -97,6 +102,8 @@ export interface BlockWish {
 /** An ADD waits this long for its pod, its policy and an address before it says "try again later" (the kubelet waits 2 minutes). */
 const ADD_PATIENCE_MS = 90_000;
 const ADDRESS_RETRY_MS = 100;
+const SENDING_PATIENCE_MS = 500;
+const SENDING_RETRY_MS = 2;
 
 const NO_POOL: NoAddress = {
   path: '',
@@ -210,7 +217,7 @@ export class Attacher {
       const [isNew] = await Promise.all([made, leased.written]);
       this.#deps.leasesChanged();
       announced = this.#deps.announced(attachment);
-      dataplane.wire(attachment, isNew);
+      if (!dataplane.wire(attachment, isNew)) await this.#untilSending(attachment);
       if (signal.aborted) throw new CniError(CNI_ERROR.tryAgainLater, 'the runtime hung up during ADD');
     } catch (cause) {
       await made.catch(() => undefined);
@@ -222,6 +229,15 @@ export class Attacher {
     }
     await announced;
     return encodeAddResult(attachment);
+  }
+
+  /** A container's first packet must not be lost. Gives up after a while: the next one passes. */
+  async #untilSending(attachment: PodAttachment): Promise<void> {
+    const { dataplane, clock } = this.#deps;
+    for (let waitedMs = 0; waitedMs < SENDING_PATIENCE_MS; waitedMs += SENDING_RETRY_MS) {
+      await new Promise<void>((resolve) => clock.after(SENDING_RETRY_MS, resolve));
+      if (dataplane.isSending(attachment)) return;
+    }
   }
 
   async #lease(wish: LeaseWish, deadline: number, signal: AbortSignal): Promise<Allocation> {

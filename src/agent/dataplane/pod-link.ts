@@ -51,9 +51,10 @@ export function makePair(host: Netns, pod: PodLink): boolean {
  *
  * @param host the node's namespace.
  * @param isMade whether `makePair` has just made the pair.
+ * @returns whether packets pass already: see `isSending`.
  * @throws NetnsError when the pod's namespace cannot be entered, NetlinkError with what the kernel refused.
  */
-export function wirePod(host: Netns, pod: PodLink, isMade = false): void {
+export function wirePod(host: Netns, pod: PodLink, isMade = false): boolean {
   using inside = Netns.open(pod.netnsPath);
   // Mostly there is nothing yet: to try costs less than to look.
   const isNew = isMade || tryMakePair(host, inside, pod) || replaceStranger(host, inside, pod);
@@ -61,10 +62,26 @@ export function wirePod(host: Netns, pod: PodLink, isMade = false): void {
     const { hostEnd, podEnd } = isNew ? newPair(host, pod) : requirePair(host, inside, pod);
     writePodSide(inside, podEnd, pod, isNew);
     writeHostSide(host, hostEnd, pod, isNew);
+    return areSending(host, inside, pod);
   } catch (error) {
     if (isNew) deleteIfThere(host, pod.hostInterface);
     throw error;
   }
+}
+
+/**
+ * Whether the link sends what it is given. The end that came up first has its carrier with the second, and its queue
+ * some time later, by a worker of the kernel's: what is sent between is dropped in silence, and a connection's first
+ * segment comes again after a second. Kernels from 6.13 on do the worker's part when asked, older ones only tell.
+ */
+export function isSending(host: Netns, pod: PodLink): boolean {
+  using inside = Netns.open(pod.netnsPath);
+  return areSending(host, inside, pod);
+}
+
+function areSending(host: Netns, inside: Netns, { hostInterface, ifname }: PodLink): boolean {
+  const ends = [findLink(inside.rtnetlink, ifname), findLink(host.rtnetlink, hostInterface)];
+  return ends.every((end) => end?.isSending === true);
 }
 
 /** Lets the node reach the pod from 127.0.0.1 through a port of its own. The table of such ports keeps pods from it. */

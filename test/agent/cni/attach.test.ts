@@ -24,10 +24,11 @@ let known: PromiseWithResolvers<void>;
 let written: PromiseWithResolvers<void>;
 let unwired: PromiseWithResolvers<void>;
 let failure: Error | undefined;
+let clock: FakeClock;
+let isSending: boolean;
 
 /** Leases and kernel that write down what was asked of them, in order. */
 function attacher(): Attacher {
-  const clock = new FakeClock();
   let held: PodAttachment | undefined;
   const deps: AttachDeps = {
     pods: new PodWaiter({ all: () => [POD] }, clock),
@@ -55,7 +56,9 @@ function attacher(): Attacher {
       wire() {
         log.push('wire');
         if (failure !== undefined) throw failure;
+        return isSending;
       },
+      isSending: () => isSending,
       async shut() {
         log.push('shut');
       },
@@ -87,9 +90,31 @@ beforeEach(() => {
   unwired = Promise.withResolvers();
   unwired.resolve();
   failure = undefined;
+  clock = new FakeClock();
+  isSending = true;
 });
 
 describe('ADD', () => {
+  test('answers when the link carries packets: the kernel may need a moment after both ends are up', async () => {
+    isSending = false;
+    written.resolve();
+    known.resolve();
+    let isAnswered = false;
+    void attacher()
+      .handle(ADD, new AbortController().signal)
+      .then(() => {
+        isAnswered = true;
+      });
+    await settle();
+    expect(log.at(-1)).toBe('wire');
+    await clock.advance(50);
+    expect(isAnswered).toBe(false);
+    isSending = true;
+    await clock.advance(5);
+    await settle();
+    expect(isAnswered).toBe(true);
+  });
+
   test('wires when the lease is on disk, and answers when the nodes concerned know the address', async () => {
     let answer: object | undefined;
     void attacher()

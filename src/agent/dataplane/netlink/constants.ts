@@ -50,11 +50,13 @@ export const RT_TABLE_MAIN = 254;
 
 // if.h, if_link.h, veth.h
 export const IFF_UP = 1;
+export const IF_OPER_UP = 6;
 export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
 export const IFLA_LINK = 5;
 export const IFLA_MASTER = 10;
+export const IFLA_OPERSTATE = 16;
 export const IFLA_LINKINFO = 18;
 export const IFLA_NET_NS_FD = 28;
 export const IFLA_EXT_MASK = 29;

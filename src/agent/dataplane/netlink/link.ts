@@ -1,5 +1,6 @@
 import { type Attribute, macBytes, parseAttributes, readIp, readMac, readText, text, u32 } from './codec.ts';
 import {
+  IF_OPER_UP,
   IFF_UP,
   IFLA_ADDRESS,
   IFLA_EXT_MASK,
@@ -10,6 +11,7 @@ import {
   IFLA_LINKINFO,
   IFLA_MASTER,
   IFLA_MTU,
+  IFLA_OPERSTATE,
   IFLA_VXLAN_ID,
   IFLA_VXLAN_LEARNING,
   IFLA_VXLAN_LOCAL,
@@ -32,6 +34,8 @@ export interface Link {
   readonly kind: string | undefined;
   /** Administratively up. */
   readonly up: boolean;
+  /** The kernel sends on it. A carrier is not enough: its queue is connected behind that, and drops until then. */
+  readonly isSending: boolean;
   readonly mtu: number;
   readonly mac: string | undefined;
   /** For a veth: index of the other end, in the other end's namespace. */
@@ -69,6 +73,7 @@ export function parseLink(body: Buffer): Link {
     name: readText(attributes.get(IFLA_IFNAME)) ?? '',
     kind,
     up: (body.readUInt32LE(8) & IFF_UP) !== 0,
+    isSending: attributes.get(IFLA_OPERSTATE)?.readUInt8() === IF_OPER_UP,
     mtu: attributes.get(IFLA_MTU)?.readUInt32LE() ?? 0,
     mac: readMac(attributes.get(IFLA_ADDRESS)),
     peerIndex: attributes.get(IFLA_LINK)?.readUInt32LE(),
