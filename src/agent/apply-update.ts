@@ -11,7 +11,7 @@ export interface UpdateApplierDeps {
   readonly resources: ResourceStore;
   readonly leases: Pick<LeaseBook, 'all'>;
   readonly policy: Pick<PolicyTable, 'apply'>;
-  readonly network: Pick<NodeNetwork, 'applyNode' | 'cutOff'>;
+  readonly network: Pick<NodeNetwork, 'applyNode' | 'cutOff' | 'limit'>;
   readonly bgp: { apply(bgp: BgpIr | undefined): Promise<void> };
   readonly services: Pick<NodeServices, 'apply' | 'nodeChanged'>;
   /** Resources that others act upon: services, endpoints, pods; called after they are stored. */
@@ -69,8 +69,23 @@ export class UpdateApplier {
     if (errors.length === 0) resources.setWatermark(update.watermark);
     else this.#deps.logger.error('update not in force', { count: errors.length, reason: errors[0]?.message });
     if (kinds.has('pod')) errors.push(...this.#cutOff());
+    if (kinds.has('pod') || kinds.has('chain')) errors.push(...this.#limit());
     changed(kinds);
     return errors;
+  }
+
+  /** What is refused is a limit of the pod's chains, which are held by no version until they are told again. */
+  #limit(): ApplyError[] {
+    const { resources, leases, network } = this.#deps;
+    return [...network.limit(leases.all())].flatMap(([uid, message]) => {
+      const { ingressChain, egressChain } = resources.get('pod', uid) ?? {};
+      return [ingressChain, egressChain].flatMap((key) => {
+        const chain = key === undefined ? undefined : resources.get('chain', key);
+        if (key === undefined || chain?.bandwidth === undefined) return [];
+        resources.set('chain', key, '', chain);
+        return [{ kind: 'chain' as const, key, message }];
+      });
+    });
   }
 
   /** Such a pod is told again until its policy or it is gone: it is held by no version. */

@@ -12,6 +12,7 @@ import {
 import type { Netns } from './dataplane/netns.ts';
 import { ElementTable, type TableShape } from './dataplane/nft/element-table.ts';
 import { findUnderlay } from './dataplane/underlay.ts';
+import { limitsOf } from './pod-limits.ts';
 import type { ResourceStore } from './state/resources.ts';
 
 /** Nothing on the node shows the pods' links: this says whose the addresses are, when the journal is lost. */
@@ -100,9 +101,7 @@ export class MacvlanPods {
   #podOf({ podUid, netns, ifname, addresses, wiring }: PodAttachment): MacvlanPod {
     const link = wiring?.link?.kind === 'Macvlan' ? wiring.link : undefined;
     const node = this.#resources.get('node', 'self');
-    const bandwidth = this.#resources.get('pod', podUid)?.bandwidth;
-    const limits = { ...wiring?.limits, ...(typeof bandwidth === 'object' ? bandwidth : {}) };
-    const egress = limits.egressBitsPerSecond;
+    const { egressBitsPerSecond: egress } = limitsOf(this.#resources, { podUid, ...(wiring && { wiring }) });
     const families = addresses.map(familyOf);
     const networks = (link?.networks ?? []).filter(({ cidr }) => families.includes(familyOf(cidr)));
     return {

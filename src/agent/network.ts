@@ -7,17 +7,19 @@ import type { NodeIr, PeerIr, PodIr } from '../model/node/ir.ts';
 import { VXLAN_PORT, VXLAN_VNI, tunnelMacOf } from '../model/node/names.ts';
 import type { PodAttachment, PodDataplane } from './cni/attach.ts';
 import type { Netns } from './dataplane/netns.ts';
+import type { PodLink } from './dataplane/pod-addressing.ts';
 import type { BridgeGuard } from './dataplane/nft/bridge-guard.ts';
 import type { HostPortBinding, HostPorts } from './dataplane/nft/host-ports.ts';
 import type { NodeFacts, PodBinding, PolicyTable } from './dataplane/nft/policy-table.ts';
 import { isBridged, leaveBridge, tidyBridges } from './dataplane/bridge.ts';
 import { listPodInterfaces, removeStrayRoutes } from './dataplane/pod-interfaces.ts';
 import { checkPod } from './dataplane/pod-link-check.ts';
-import { isSending, makePair, takeLoopback, unwirePod, wirePod } from './dataplane/pod-link.ts';
+import { isSending, limitPod, makePair, takeLoopback, unwirePod, wirePod } from './dataplane/pod-link.ts';
 import { applyIpv6Forwarding } from './dataplane/sysctl.ts';
 import { findUnderlay, podMtuOf, tunnelMtuOf } from './dataplane/underlay.ts';
 import { applyOwnBlocks, applyVxlan } from './dataplane/vxlan.ts';
 import { isMacvlan, MACVLAN_POLICY, type MacvlanPods } from './macvlan-pods.ts';
+import { limitsOf } from './pod-limits.ts';
 import type { ResourceStore } from './state/resources.ts';
 
 /** What the mesh adds to a pod's connection: before its link comes up, and after it is gone. */
@@ -44,6 +46,8 @@ export interface NodeNetworkDeps {
 export class NodeNetwork implements PodDataplane {
   readonly #deps: NodeNetworkDeps;
   #mtu: number | undefined;
+  /** By host interface: the limits that it was given. */
+  readonly #limited = new Map<string, string>();
 
   constructor(deps: NodeNetworkDeps) {
     this.#deps = deps;
@@ -130,6 +134,7 @@ export class NodeNetwork implements PodDataplane {
     }
     const link = this.#linkOf(attachment);
     const isDone = wirePod(host, link, isMade);
+    this.#limited.set(attachment.hostInterface, limitText(link));
     if (resources.get('pod', attachment.podUid)?.hostPorts !== undefined) takeLoopback(host, link);
     if (!isMade) removeStrayRoutes(host, attachment.hostInterface, attachment.addresses);
     return isDone;
@@ -153,7 +158,24 @@ export class NodeNetwork implements PodDataplane {
   }
 
   async unwire(attachment: Pick<PodAttachment, 'hostInterface'>): Promise<void> {
+    this.#limited.delete(attachment.hostInterface);
     await unwirePod(this.#deps.host, attachment);
+  }
+
+  /** Limits of pods that differ from what their links were given last; what the kernel refused, by their uids. */
+  limit(attachments: readonly PodAttachment[]): ReadonlyMap<string, string> {
+    const refused = new Map<string, string>();
+    for (const attachment of attachments) {
+      const { hostInterface, podUid } = attachment;
+      const link = this.#linkOf(attachment);
+      if (isMacvlan(attachment) || this.#limited.get(hostInterface) === limitText(link)) continue;
+      try {
+        if (limitPod(this.#deps.host, link)) this.#limited.set(hostInterface, limitText(link));
+      } catch (error) {
+        refused.set(podUid, error instanceof Error ? error.message : String(error));
+      }
+    }
+    return refused;
   }
 
   orphans(attachments: readonly PodAttachment[]): readonly Pick<PodAttachment, 'hostInterface'>[] {
@@ -201,9 +223,9 @@ export class NodeNetwork implements PodDataplane {
     return [...checkPod(host, this.#linkOf(attachment)), ...policy.faults(attachment.hostInterface), ...ports];
   }
 
-  #linkOf({ podUid, netns, ifname, hostInterface, addresses, wiring }: PodAttachment) {
-    const bandwidth = this.#deps.resources.get('pod', podUid)?.bandwidth;
-    const limits = { ...wiring?.limits, ...(typeof bandwidth === 'object' ? bandwidth : {}) };
+  #linkOf(attachment: PodAttachment): PodLink {
+    const { netns, ifname, hostInterface, addresses, wiring } = attachment;
+    const limits = limitsOf(this.#deps.resources, attachment);
     const bridge = wiring?.link?.kind === 'Bridge' ? wiring.link.bridge : undefined;
     const behind = bridge === undefined ? {} : { bridge };
     return { ...limits, ...behind, netnsPath: netns, ifname, hostInterface, addresses, mtu: this.#mtu ?? SMALLEST_MTU };
@@ -249,6 +271,10 @@ export function bindingOf(pod: PodIr, attachment: PodAttachment): PodBinding {
     ...(pod.ingressChain === undefined ? {} : { ingressChain: pod.ingressChain }),
     ...(pod.egressChain === undefined ? {} : { egressChain: pod.egressChain }),
   };
+}
+
+function limitText({ ingressBitsPerSecond, egressBitsPerSecond }: PodLink): string {
+  return `${ingressBitsPerSecond} ${egressBitsPerSecond}`;
 }
 
 function bridgeOf({ wiring }: PodAttachment): string | undefined {

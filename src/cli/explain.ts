@@ -72,15 +72,16 @@ export function renderExplanation(report: FlowReport): string {
   return parts.join('\n\n');
 }
 
-function renderEnd({ direction, pod, node, why, rules }: EndLook): string {
+function renderEnd({ direction, pod, node, why, rules, limits }: EndLook): string {
   const heading = `${direction === 'egress' ? 'Egress' : 'Ingress'} of ${pod}, on ${node}: ${why}.`;
-  if (rules.length === 0) return heading;
+  const held = limits.map((limit) => `\nLimit: ${limit}.`).join('');
+  if (rules.length === 0) return `${heading}${held}`;
   const rows = rules.map(({ origin, action, isPeer, isPort, isSkipped, decides }) => {
     const yes = (is: boolean) => (is ? 'yes' : 'no');
     const outcome = decides ? 'DECIDES' : isSkipped ? 'not asked' : isPeer && isPort ? 'passes on' : 'no match';
     return [origin, action, yes(isPeer), yes(isPort), outcome];
   });
-  return `${heading}\n${renderTable(['RULE OF', 'ACTION', 'FAR END', 'PORT', ''], rows)}`;
+  return `${heading}\n${renderTable(['RULE OF', 'ACTION', 'FAR END', 'PORT', ''], rows)}${held}`;
 }
 
 function lookAt({ nodeNetworks }: PolicyWorld, node: string): NodeLook {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { NetworkPolicy } from '../../src/api/generated/networkpolicy.ts';
 import type { Pod } from '../../src/api/kubernetes.ts';
 import { explain, type PolicyWorld, renderExplanation } from '../../src/cli/explain.ts';
 
@@ -72,6 +73,25 @@ describe('a connection', () => {
       'no policy speaks of ingress of shop/db',
     ]);
     expect(report.remedy).toContain('egress of shop/web or ingress of shop/db');
+  });
+
+  test('says what holds it back where it is allowed', () => {
+    const limits = (name: string, spec: object): NetworkPolicy => ({
+      ...{ apiVersion: 'weft.dev/v1alpha1', kind: 'NetworkPolicy', metadata: { namespace: 'shop', name } },
+      spec: { podSelector: {}, ...spec },
+    });
+    const slow = limits('slow', { bandwidth: { ingress: '2.5M' }, connections: { ingress: { max: 3 } } });
+    const slower = limits('slower', { bandwidth: { ingress: '500k', egress: '1G' } });
+    const report = explain(world({ policies: { upserts: [slow, slower] } }), ask('shop/web', 'shop/db:5432'));
+    expect(report.verdict).toBe('allow');
+    expect(report.ends.map((end) => end.limits)).toEqual([
+      ['NetworkPolicy shop/slower holds it to 1 Gbit/s'],
+      [
+        'NetworkPolicy shop/slow allows at most 3 connections open at once',
+        'NetworkPolicy shop/slower holds it to 500 kbit/s',
+      ],
+    ]);
+    expect(renderExplanation(report)).toContain('\nLimit: NetworkPolicy shop/slower holds it to 1 Gbit/s.');
   });
 
   test('is followed through all tiers to the rule that decides', () => {

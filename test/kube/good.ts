@@ -126,6 +126,7 @@ export const GOOD: Readonly<Record<string, Good>> = {
       priority: 100,
       mode: 'Enforce',
       connections: { ingress: { max: 100, newPerSecond: 50 }, egress: { max: 10, newPerSecond: 5 } },
+      bandwidth: { ingress: '2.5G', egress: '500k' },
       establishedConnections: 'Keep',
       podSelector: selector,
       ingress: [{ action: 'Allow', from: [pods], ports }],

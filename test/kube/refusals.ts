@@ -97,6 +97,8 @@ const PEER_FORM =
 const PORT_RANGE = 'endPort must have a port beside it that is not greater';
 const PORT_KIND = 'port is for TCP, UDP and SCTP, icmp for the protocols ICMP and ICMPv6';
 const LIMITS_ON_TRIAL = 'spec.connections must be absent where spec.mode is Audit, as limits are not on trial';
+const RATE_ON_TRIAL = 'spec.bandwidth must be absent where spec.mode is Audit, as limits are not on trial';
+const RATE = 'must be a quantity of bits a second from 1k to 9999G, for example 500k, 10M or 2.5G';
 const LIMIT_FORM = 'a limit must have max or newPerSecond';
 const VALUES = 'values must not be empty for In and NotIn, and must be left out for Exists and DoesNotExist';
 const LABEL = "should match '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$'";
@@ -237,7 +239,7 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
       mistake: 'neither ingress nor egress',
       object: { ...policy, spec: { podSelector: {} } },
       field: 'spec',
-      says: 'spec must have ingress, egress or connections; to deny all traffic to the pods, write ingress: []',
+      says: 'spec must have ingress, egress, connections or bandwidth; to deny all traffic to the pods, write ingress: []',
     },
     ...(['ingress', 'egress'] as const).flatMap((direction) => {
       const peers = direction === 'ingress' ? 'from' : 'to';
@@ -275,6 +277,16 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
     }),
     ...policySelector(['spec', 'podSelector'], 'spec.podSelector'),
     ...wrong(policy, ['spec', 'mode'], 'spec', LIMITS_ON_TRIAL, ['Audit']),
+    ...wrong(policy, ['spec', 'mode'], 'spec', RATE_ON_TRIAL, ['Audit']),
+    ...wrong(policy, ['spec', 'bandwidth'], 'spec.bandwidth', 'bandwidth must have ingress or egress', [{}]),
+    ...(['ingress', 'egress'] as const).flatMap((direction) =>
+      wrong(policy, ['spec', 'bandwidth', direction], `spec.bandwidth.${direction}`, RATE, [
+        '10',
+        '0k',
+        '10Mi',
+        'fast',
+      ]),
+    ),
     ...wrong(policy, ['spec', 'connections'], 'spec.connections', 'connections must have ingress or egress', [{}]),
     ...wrong(policy, ['spec', 'connections', 'egress'], 'spec.connections.egress', LIMIT_FORM, [{}]),
   ],

@@ -61,7 +61,7 @@ export class ChainedAgent {
       resources: this.resources,
       leases: { all: () => [] },
       policy: { apply: async () => undefined },
-      network: { applyNode: async () => [], cutOff: () => new Map() },
+      network: { applyNode: async () => [], cutOff: () => new Map(), limit: () => new Map() },
       bgp: { apply: async () => undefined },
       services: { apply: async () => new Map(), nodeChanged: async () => undefined },
       changed: (kinds) => {
@@ -217,7 +217,8 @@ export class ChainedAgent {
 }
 
 /** Of Kubernetes' own policies, which are the other CNI's to enforce. */
-function isOthers({ rules }: ChainIr): boolean {
+function isOthers({ rules, limits, bandwidth }: ChainIr): boolean {
+  if (limits !== undefined || bandwidth !== undefined) return false;
   return rules.length > 0 && rules.every(({ origin }) => origin.startsWith('KubernetesNetworkPolicy '));
 }
 

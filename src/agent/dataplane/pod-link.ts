@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { familyOf } from '../../lib/ip.ts';
 import { isBridged, joinBridge } from './bridge.ts';
 import { encodeAddressCorrections, listAddresses } from './netlink/address.ts';
@@ -82,6 +83,17 @@ export function isSending(host: Netns, pod: PodLink): boolean {
 function areSending(host: Netns, inside: Netns, { hostInterface, ifname }: PodLink): boolean {
   const ends = [findLink(inside.rtnetlink, ifname), findLink(host.rtnetlink, hostInterface)];
   return ends.every((end) => end?.isSending === true);
+}
+
+/** Writes the pod's limits as they are now. False when there is no such link, or not yet. @throws as `wirePod`. */
+export function limitPod(host: Netns, pod: PodLink): boolean {
+  if (!existsSync(pod.netnsPath)) return false;
+  using inside = Netns.open(pod.netnsPath);
+  const pair = findPair(host, inside, pod);
+  if (pair === undefined) return false;
+  correctRateLimit(inside.rtnetlink, pair.podEnd, pod.egressBitsPerSecond, false);
+  correctRateLimit(host.rtnetlink, pair.hostEnd, pod.ingressBitsPerSecond, false);
+  return true;
 }
 
 /** Lets the node reach the pod from 127.0.0.1 through a port of its own. The table of such ports keeps pods from it. */

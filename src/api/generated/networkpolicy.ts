@@ -33,6 +33,7 @@ export interface NetworkPolicySpec {
    */
   readonly podSelector?: LabelSelector;
   readonly connections?: NetworkPolicyConnections;
+  readonly bandwidth?: NetworkPolicyBandwidth;
   /**
    * Rules for traffic to the pods. When present, even as an empty list, the pods' ingress is isolated; when absent, the policy says nothing about it.
    */
@@ -61,6 +62,19 @@ export interface NetworkPolicyConnectionLimit {
    * Those that are opened in a second, on average; as many may come at once.
    */
   readonly newPerSecond?: number;
+}
+/**
+ * Bits a second that each selected pod may get and send, each pod for itself; of several policies and the pod's own annotations the least counts. It holds back, drops nothing by itself, and isolates nobody.
+ */
+export interface NetworkPolicyBandwidth {
+  /**
+   * A quantity of bits a second, to the pod or from it, for example 500k, 10M or 2.5G.
+   */
+  readonly ingress?: string;
+  /**
+   * A quantity of bits a second, to the pod or from it, for example 500k, 10M or 2.5G.
+   */
+  readonly egress?: string;
 }
 export interface NetworkPolicyIngressRule {
   /**

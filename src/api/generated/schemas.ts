@@ -1281,6 +1281,20 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               }
             }
           },
+          "bandwidth": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "ingress": {
+                "type": "string",
+                "maxLength": 16
+              },
+              "egress": {
+                "type": "string",
+                "maxLength": 16
+              }
+            }
+          },
           "ingress": {
             "type": "array",
             "maxItems": 64,

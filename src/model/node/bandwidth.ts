@@ -31,8 +31,8 @@ export function translateBandwidth({ metadata }: Pod): BandwidthIr | Problem | u
   return Object.keys(limits).length === 0 ? undefined : limits;
 }
 
-/** Kubernetes' quantities without exponents and fractions of one. */
-function parseQuantity(text: string): number | undefined {
+/** Kubernetes' quantities without exponents and fractions of one; undefined: it is none. */
+export function parseQuantity(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)([kMGTP]|[KMGTP]i)?$/.exec(text);
   return match === null ? undefined : Math.round(Number(match[1]) * (FACTORS[match[2] ?? ''] ?? Number.NaN));
 }

@@ -168,8 +168,16 @@ export interface ChainIr {
   readonly keepsOpen?: true;
   /** Of what is allowed, each pod for itself; what is over one is dropped. Absent: none. */
   readonly limits?: readonly LimitIr[];
+  /** What the direction of each pod is held back to; absent: nothing. */
+  readonly bandwidth?: RateIr;
   /** Policies on trial; absent: none. */
   readonly audit?: AuditIr;
+}
+
+export interface RateIr {
+  readonly bitsPerSecond: number;
+  /** Whose limit it is, as of rules. */
+  readonly origin: string;
 }
 
 export interface LimitIr {

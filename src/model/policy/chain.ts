@@ -1,4 +1,4 @@
-import type { ChainIr, LimitIr, PortIr, RuleIr } from '../node/ir.ts';
+import type { ChainIr, LimitIr, PortIr, RateIr, RuleIr } from '../node/ir.ts';
 import { auditOf } from './audit.ts';
 import { namedSources } from './peers.ts';
 import type { Direction, PolicyForm, RuleForm } from './policy-form.ts';
@@ -23,9 +23,11 @@ export function compileChain(policies: readonly PolicyForm[], direction: Directi
   const ruling = policies.filter((policy) => policy[direction] !== undefined);
   const enforced = ruling.filter(({ isAudited }) => isAudited !== true);
   const limits = policies.flatMap(({ origin, limits: of }) => limitOf(origin, of?.[direction]));
+  const bandwidth = leastRate(policies, direction);
   const chain = {
     ...compileAll(enforced, direction, names),
     ...(limits.length === 0 ? {} : { limits }),
+    ...(bandwidth === undefined ? {} : { bandwidth }),
   };
   if (enforced.length === ruling.length) return chain;
   return { ...chain, audit: auditOf(ruling, compileAll(ruling, direction, names)) };
@@ -35,6 +37,14 @@ function limitOf(origin: string, limit: Omit<LimitIr, 'origin'> | undefined): Li
   if (limit === undefined) return [];
   const { max, newPerSecond } = limit;
   return [{ origin, ...(max === undefined ? {} : { max }), ...(newPerSecond === undefined ? {} : { newPerSecond }) }];
+}
+
+function leastRate(policies: readonly PolicyForm[], direction: Direction): RateIr | undefined {
+  const rates = policies.flatMap(({ origin, bandwidth }): RateIr[] => {
+    const bitsPerSecond = bandwidth?.[direction];
+    return bitsPerSecond === undefined ? [] : [{ bitsPerSecond, origin }];
+  });
+  return rates.sort((a, b) => a.bitsPerSecond - b.bitsPerSecond)[0];
 }
 
 function compileAll(policies: readonly PolicyForm[], direction: Direction, names: PortNames): ChainIr {

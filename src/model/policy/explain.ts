@@ -1,4 +1,5 @@
 import type { PolicyIndex } from './policy-index.ts';
+import { describeLimits } from './describe-limits.ts';
 import { evaluate, type AddressSets, addressSets, matchesPeer, matchesPort, type PolicyPacket } from './evaluate.ts';
 import type { AddressSetIr, RuleIr } from '../node/ir.ts';
 import type { Direction } from './policy-form.ts';
@@ -44,6 +45,8 @@ export interface EndLook {
   readonly why: string;
   /** Empty where no policy speaks of this direction. */
   readonly rules: readonly RuleLook[];
+  /** What it is held to where it is allowed, as sentences. */
+  readonly limits: readonly string[];
 }
 
 export interface Explanation {
@@ -89,7 +92,7 @@ function lookAt(index: PolicyIndex, direction: Direction, end: PolicedEnd, far: 
   const chain = key === undefined ? undefined : index.chain(key);
   const common = { direction, pod, node };
   if (chain === undefined) {
-    return { ...common, verdict: 'allow', why: `no policy speaks of ${direction} of ${pod}`, rules: [] };
+    return { ...common, verdict: 'allow', why: `no policy speaks of ${direction} of ${pod}`, rules: [], limits: [] };
   }
   const sets = setsOf(index, chain.rules);
   const packet: PolicyPacket = { peer: far.address, protocol: ask.protocol, port: ask.port };
@@ -103,7 +106,7 @@ function lookAt(index: PolicyIndex, direction: Direction, end: PolicedEnd, far: 
     return { origin, action, isPeer, isPort, isSkipped, decides: at === rule };
   });
   const decider = rule === undefined ? undefined : chain.rules[rule];
-  return { ...common, verdict, why: whyOf(verdict, decider), rules };
+  return { ...common, verdict, why: whyOf(verdict, decider), rules, limits: describeLimits(chain) };
 }
 
 function whyOf(verdict: EndLook['verdict'], decider: RuleIr | undefined): string {

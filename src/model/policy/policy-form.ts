@@ -1,6 +1,7 @@
 import type { KubernetesNetworkPolicy } from '../../api/kubernetes.ts';
 import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
 import { objectKey } from '../../api/meta.ts';
+import { parseQuantity } from '../node/bandwidth.ts';
 import type { RuleIr } from '../node/ir.ts';
 import type { Problem, Translation } from '../problem.ts';
 import { translatePeers, type PeerForm, type PeerScope, type PeerSpec } from './peers.ts';
@@ -25,6 +26,8 @@ export interface PolicyForm {
   readonly keepsOpen?: true;
   /** Of the selected pods' connections, each pod for itself. */
   readonly limits?: NonNullable<NetworkPolicy['spec']['connections']>;
+  /** Bits a second of each selected pod. */
+  readonly bandwidth?: Readonly<Partial<Record<Direction, number>>>;
   readonly subject: PodSelector;
   readonly ingress?: readonly RuleForm[];
   readonly egress?: readonly RuleForm[];
@@ -49,8 +52,8 @@ export function weftOrigin(key: string): string {
 }
 
 /** Whether the policy has rules or limits for the direction. */
-export function speaksOf(policy: PolicyForm, direction: Direction): boolean {
-  return policy[direction] !== undefined || policy.limits?.[direction] !== undefined;
+export function speaksOf({ limits, bandwidth, ...policy }: PolicyForm, direction: Direction): boolean {
+  return [policy, limits, bandwidth].some((of) => of?.[direction] !== undefined);
 }
 
 /** Order of evaluation: tier, rank, then `namespace/name`. */
@@ -102,12 +105,22 @@ export function translateWeftPolicy(policy: NetworkPolicy, podsOfService: PodsOf
     rank: spec.priority ?? DEFAULT_PRIORITY,
     ...(spec.mode === 'Audit' ? { isAudited: true } : {}),
     ...(spec.connections === undefined ? {} : { limits: spec.connections }),
+    ...(spec.bandwidth === undefined ? {} : { bandwidth: ratesOf(spec.bandwidth) }),
     ...(spec.establishedConnections === 'Keep' ? { keepsOpen: true } : {}),
     subject: { namespaces: namespace, pods: spec.podSelector ?? {} },
     ...(ingress === undefined ? {} : { ingress }),
     ...(egress === undefined ? {} : { egress }),
   };
   return { value, problems };
+}
+
+function ratesOf(bandwidth: NonNullable<NetworkPolicy['spec']['bandwidth']>): NonNullable<PolicyForm['bandwidth']> {
+  const rates: Partial<Record<Direction, number>> = {};
+  for (const direction of DIRECTIONS) {
+    const bits = parseQuantity(bandwidth[direction] ?? '');
+    if (bits !== undefined) rates[direction] = bits;
+  }
+  return rates;
 }
 
 function noServices(): PodSelector {

@@ -188,6 +188,7 @@ export function policies(blocks: readonly IpBlock[]) {
           priority: fc.constantFrom(0, 500, 1000),
           mode: fc.constantFrom('Enforce' as const, 'Enforce' as const, 'Audit' as const),
           connections: fc.constantFrom({ ingress: { max: 1000, newPerSecond: 1000 } }, { egress: { max: 1000 } }),
+          bandwidth: fc.constantFrom({ ingress: '1G', egress: '2G' }, { egress: '500M' }),
           establishedConnections: fc.constantFrom('Reevaluate' as const, 'Keep' as const),
           podSelector,
           ingress: fc.array(fc.record({ action, from: weftPeers, ports: weftPorts }, onlyAction), { maxLength: 3 }),
