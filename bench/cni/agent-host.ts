@@ -20,7 +20,7 @@ const logger = createLogger({ level: 'error', format: 'text', clock: systemClock
 const mesh = new NodeMesh(logger);
 const options: NodeAgentOptions = {
   version: 'bench',
-  observer: { cniAnswered: () => undefined, repaired: () => undefined },
+  observer: { cniAnswered: () => undefined, repaired: () => undefined, policyOpened: () => undefined },
   stateFolder: path.join(folder, 'state'),
   runFolder: path.join(folder, 'run'),
   runOfNode: '/run',

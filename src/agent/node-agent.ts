@@ -63,6 +63,8 @@ export interface NodeAgentObserver {
   readonly cniAnswered: CniObserver;
   /** Something that others changed was put back. */
   readonly repaired: (what: string) => void;
+  /** Others had changed the policy table, and pods were without it for so long at most, in milliseconds. */
+  readonly policyOpened: (atMostMs: number) => void;
 }
 
 /** How often attachments whose namespace is gone are looked for: some runtimes never call GC. */
@@ -190,8 +192,8 @@ export class NodeAgent {
       tables: { 'host ports': this.#hostPorts, 'bridge guard': this.#bridges, 'macvlan marks': this.#macvlans },
       network: this.#network,
       attacher: this.#attacher,
-      repaired: options.observer.repaired,
-      logger,
+      ...{ repaired: options.observer.repaired, policyOpened: options.observer.policyOpened },
+      ...{ clock, logger },
     });
   }
 
@@ -220,10 +222,7 @@ export class NodeAgent {
     this.#every(GIVE_BACK_EVERY_MS, () => this.#blocks.giveBack(this.#leases));
     this.#every(GIVE_BACK_EVERY_MS, () => this.#loans.look());
     this.#every(PATHS_EVERY_MS, () => this.#self.lookAround());
-    this.#every(VERIFY_EVERY_MS, () => {
-      this.#tellNode();
-      return this.#upkeep.look();
-    });
+    this.#every(VERIFY_EVERY_MS, () => this.#upkeep.look().finally(() => this.#tellNode()));
     this.#every(VERIFY_EVERY_MS, () => this.#bgp.check());
   }
 
@@ -356,7 +355,9 @@ export class NodeAgent {
   }
 
   #tellNode(): void {
-    this.#operators?.reportNode(this.#self.report({ serving: this.#isServing, faults: this.notReady() }));
+    const { policyOpenings } = this.#upkeep;
+    const state = { serving: this.#isServing, faults: this.notReady(), policyOpenings };
+    this.#operators?.reportNode(this.#self.report(state));
   }
 
   /** So that addresses are ready before pods come. */

@@ -1,5 +1,11 @@
 import { release } from 'node:os';
-import type { BgpReportIr, NodeReportIr, PathFault, ServiceRoutingReport } from '../model/node/report.ts';
+import type {
+  BgpReportIr,
+  NodeReportIr,
+  PathFault,
+  PolicyOpenings,
+  ServiceRoutingReport,
+} from '../model/node/report.ts';
 import type { ForeignChain } from './dataplane/nft/inspect.ts';
 
 export interface NodeReportFacts {
@@ -14,10 +20,23 @@ export interface NodeReportFacts {
   readonly pathFaults: readonly PathFault[] | undefined;
   /** Undefined while the node speaks no BGP. */
   readonly bgp: BgpReportIr | undefined;
+  /** Undefined where the node holds no policy. */
+  readonly policyOpenings: PolicyOpenings | undefined;
 }
 
 export function composeNodeReport(facts: NodeReportFacts): NodeReportIr {
-  const { serving, faults, agentVersion, podMtu, forwardDrops, services, foreignNetworks, pathFaults, bgp } = facts;
+  const {
+    serving,
+    faults,
+    agentVersion,
+    podMtu,
+    forwardDrops,
+    services,
+    foreignNetworks,
+    pathFaults,
+    bgp,
+    policyOpenings,
+  } = facts;
   return {
     serving: serving && faults.length === 0,
     faults,
@@ -28,5 +47,6 @@ export function composeNodeReport(facts: NodeReportFacts): NodeReportIr {
     foreignNetworks,
     ...(pathFaults === undefined ? {} : { pathFaults }),
     ...(bgp === undefined ? {} : { bgp }),
+    ...(policyOpenings === undefined ? {} : { policyOpenings }),
   };
 }

@@ -10,7 +10,7 @@ import type { Netns } from './dataplane/netns.ts';
 import type { PolicyTable } from './dataplane/nft/policy-table.ts';
 import type { NodeNetwork } from './network.ts';
 import { managedLinks } from './link-managers.ts';
-import { composeNodeReport } from './node-report.ts';
+import { composeNodeReport, type NodeReportFacts } from './node-report.ts';
 import { Paths } from './paths.ts';
 import type { NodeServices } from './services.ts';
 import type { ResourceStore } from './state/resources.ts';
@@ -45,7 +45,7 @@ export class SelfView {
     });
   }
 
-  report(state: { readonly serving: boolean; readonly faults: readonly string[] }): NodeReportIr {
+  report(state: Pick<NodeReportFacts, 'serving' | 'faults' | 'policyOpenings'>): NodeReportIr {
     const { version, network, policy, services, bgp } = this.#deps;
     return composeNodeReport({
       ...state,

@@ -135,6 +135,7 @@ export const REASON = {
   poolOverlaps: 'PoolOverlaps',
   blockQuarantined: 'BlockQuarantined',
   blockStillHeld: 'BlockStillHeld',
+  policyTableRestored: 'PolicyTableRestored',
 
   // Admission of pods
   /** The pod, or a container, would run as the proxy's user. */

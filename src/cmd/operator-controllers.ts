@@ -70,7 +70,7 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
   };
   const nodeNetworks = {
     ...common,
-    ...{ blocks, held, isSettled },
+    ...{ blocks, events, held, isSettled },
     nodeNetworks: stores.nodeNetworks,
     status: status('weft-nodenetwork'),
     apply: { api, fieldManager: 'weft-nodenetwork' },

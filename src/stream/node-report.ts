@@ -10,6 +10,7 @@ export function parseNodeReport(body: Uint8Array): NodeReportIr {
   const versions = objectOf(said['versions']);
   const podMtu = said['podMtu'];
   const bgp = said['bgp'];
+  const openings = objectOf(said['policyOpenings']);
   const services = SERVICE_ROUTING.find((who) => who === said['services']);
   return {
     serving: said['serving'] === true,
@@ -21,6 +22,9 @@ export function parseNodeReport(body: Uint8Array): NodeReportIr {
     ...(Array.isArray(said['foreignNetworks']) ? { foreignNetworks: textsOf(said['foreignNetworks']) } : {}),
     ...(Array.isArray(said['pathFaults']) ? { pathFaults: said['pathFaults'].flatMap(pathFaultOf) } : {}),
     ...(bgp === undefined ? {} : { bgp: parseBgp(objectOf(bgp)) }),
+    ...(typeof openings['count'] === 'number'
+      ? { policyOpenings: { count: openings['count'], lastMs: numberOf(openings['lastMs']) } }
+      : {}),
   };
 }
 

@@ -29,6 +29,8 @@ export interface AgentObserver {
   cniAnswered(verb: string, code: number, durationMs: number): void;
   /** Something that others changed was put back. */
   repaired(what: string): void;
+  /** Pods may have been without their policy for so long. */
+  policyOpened(atMostMs: number): void;
 }
 
 /** Counters by policy, never by pod: their number grows with the policies in force on the node. */
@@ -84,8 +86,14 @@ export function observeAgent(registry: Registry, facts: AgentFacts): AgentObserv
     labelNames: ['what'] as const,
     registers,
   });
+  const open = new Counter({
+    name: 'weft_policy_open_seconds_total',
+    help: 'Time that pods may have been without their policy, as others had changed the table: at most.',
+    registers,
+  });
   return {
     cniAnswered: (verb, code, durationMs) => duration.observe({ verb, code: String(code) }, durationMs / 1000),
     repaired: (what) => repairs.inc({ what }),
+    policyOpened: (atMostMs) => open.inc(atMostMs / 1000),
   };
 }

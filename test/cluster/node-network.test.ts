@@ -71,6 +71,13 @@ describe('what a stranger takes away comes back within seconds:', () => {
     await eventually('the pod is reached', () => reaches(`${NS}/b`, address));
   });
 
+  test('and how long pods were without their policy is told', async () => {
+    const { stdout } = await here('curl', '-s', `http://${TEST_CLUSTER.subnet}.11:9442/metrics`);
+    expect(Number(/^weft_policy_open_seconds_total (\S+)$/m.exec(stdout)?.[1])).toBeGreaterThan(0);
+    const told = async () => (await kube('describe', 'nn', 'node-1')).includes('PolicyTableRestored');
+    await eventually('it is an event', told);
+  });
+
   /** As the agent of node-1 counts them. */
   async function repairs(): Promise<number> {
     const { stdout } = await here('curl', '-s', `http://${TEST_CLUSTER.subnet}.11:9442/metrics`);

@@ -3,6 +3,7 @@ import type { Node } from '../../src/api/kubernetes.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
 import { runNodeNetworks } from '../../src/controllers/node-network/run.ts';
 import { StatusWriter } from '../../src/kube/apply.ts';
+import { EventRecorder } from '../../src/kube/events.ts';
 import { type Kind, KINDS, objectPath } from '../../src/kube/kinds.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
 import { Store } from '../../src/kube/store.ts';
@@ -10,7 +11,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { Listeners } from '../../src/lib/listeners.ts';
 import type { NodeReportIr } from '../../src/model/node/report.ts';
 import { silentLog } from '../kube-room/fake-clock.ts';
-import { connect, create, read, waitUntil } from './cluster.ts';
+import { connect, create, kube, read, waitUntil } from './cluster.ts';
 
 const NAME = 'networked';
 const TAINT = 'weft.dev/agent-not-ready';
@@ -41,6 +42,7 @@ beforeAll(() => {
     blocks: follow(KINDS.ipBlock),
     nodeNetworks: follow(KINDS.nodeNetwork),
     status: new StatusWriter({ ...apply, clock: systemClock }),
+    events: new EventRecorder({ ...common, controller: 'weft.dev/test', instance: 'test-0' }),
     held: { isConnected: () => report !== undefined, errors: () => [] },
     report: () => report,
     isSettled: () => true,
@@ -125,4 +127,15 @@ test('a node is opened to pods when its agent serves them, not before; taints of
       ?.status;
   await waitUntil('the condition is answered', async () => (await networkUnavailable()) === 'False');
   expect(await taints()).toContain(other.key);
+});
+
+test('how long pods were without their policy is an event of the node, once for each time', async () => {
+  await createNode([]);
+  say({ ...REPORT, policyOpenings: { count: 3, lastMs: 100 } });
+  await waitUntil('the node is known', async () => (await ready()) === 'True Serving');
+  say({ ...REPORT, podMtu: 1400, policyOpenings: { count: 4, lastMs: 2_340 } });
+  const described = () => kube('describe', 'nodenetwork', NAME);
+  await waitUntil('it is told', async () => (await described()).includes('PolicyTableRestored'));
+  expect(await described()).toContain('pods may have been without their policy for 2.3 s');
+  expect(await described()).not.toContain('for 0.1 s');
 });

@@ -199,6 +199,7 @@ export class ChainedAgent {
       foreignNetworks: [],
       pathFaults: undefined,
       bgp: undefined,
+      policyOpenings: undefined,
     });
     this.#operators?.reportNode(report);
   }

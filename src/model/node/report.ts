@@ -17,6 +17,15 @@ export interface NodeReportIr {
   readonly pathFaults?: readonly PathFault[];
   /** Absent while the node speaks no BGP. */
   readonly bgp?: BgpReportIr;
+  /** Absent from an agent that does not say. */
+  readonly policyOpenings?: PolicyOpenings;
+}
+
+/** Times since the agent's start that somebody else took the policy table away or changed it. */
+export interface PolicyOpenings {
+  readonly count: number;
+  /** How long pods were at most without their policy the last time, in milliseconds. */
+  readonly lastMs: number;
 }
 
 export interface BgpReportIr {
