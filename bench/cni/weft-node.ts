@@ -118,9 +118,16 @@ export class WeftNode {
 
   /** What runs on the node keeps its network. */
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = new Promise((resolve) => this.#child.once('exit', resolve));
     this.#child.disconnect();
+    await ended;
+  }
+
+  /** In the middle of whatever it does. */
+  async kill(): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.kill('SIGKILL');
     await ended;
   }
 
