@@ -3,7 +3,7 @@ import { objectKey } from '../api/meta.ts';
 import { CONDITION } from '../api/reasons.ts';
 import { canonicalIp, familyOf } from '../lib/ip.ts';
 import type { PolicyChange } from '../model/policy/change.ts';
-import { type Explanation, type EndLook, explainFlow, type FlowAsk, type FlowEnd } from '../model/policy/explain.ts';
+import { type Explanation, type EndLook, explainFlow, type FlowEnd } from '../model/policy/explain.ts';
 import { createPolicyIndex } from '../model/policy/policy-index.ts';
 import type { ConditionedObject } from './status.ts';
 import { renderTable } from './table.ts';
@@ -20,7 +20,7 @@ export interface ExplainWish {
   readonly from: string;
   /** The same with `:PORT`. */
   readonly to: string;
-  readonly protocol: FlowAsk['protocol'];
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
 }
 
 /** A node that an end runs on, and whether its kernel holds what it was told. */

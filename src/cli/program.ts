@@ -3,15 +3,14 @@ import type { IpamAnswer, IpamAsk } from '../model/ipam/ask.ts';
 import { renderCheck } from './check.ts';
 import { explain, type ExplainWish, type PolicyWorld, renderExplanation } from './explain.ts';
 import { renderIpam, renderIpamJson } from './ipam.ts';
+import { addSimulate, type SimulatePorts } from './simulate-command.ts';
 import { type ClusterView, renderStatus } from './status.ts';
 import { renderTable } from './table.ts';
 import { type RemovalReport, renderRemoval } from './uninstall.ts';
 import { validateManifests } from './validate.ts';
 
 /** What the command needs of the world. */
-export interface CliPorts {
-  readonly readFile: (path: string) => string;
-  readonly print: (text: string) => void;
+export interface CliPorts extends SimulatePorts {
   readonly view: () => Promise<ClusterView>;
   readonly policyWorld: () => Promise<PolicyWorld>;
   /** Asks the leading operator about addresses. */
@@ -77,6 +76,7 @@ export function createProgram(ports: CliPorts, exit: (code: number) => void): Co
       ports.print(output === 'json' ? JSON.stringify(report, undefined, 2) : renderExplanation(report));
       exit(report.verdict === 'allow' ? 0 : 1);
     });
+  addSimulate(program, ports, exit);
   addIpam(program, ports, exit);
   return program;
 }

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
 import type { KubeObject } from '../api/meta.ts';
+import type { ClusterObjects } from '../cli/cluster-objects.ts';
+import { ExitError } from '../cli/exit-error.ts';
 import { createProgram } from '../cli/program.ts';
 import type { PolicyWorld } from '../cli/explain.ts';
 import type { ClusterView } from '../cli/status.ts';
@@ -19,10 +22,12 @@ import { sleep, systemClock } from '../lib/clock.ts';
 
 const program = createProgram(
   {
-    readFile: (path) => readFileSync(path, 'utf8'),
+    readFile: (file) => readFileSync(file, 'utf8'),
     print: (text) => console.log(text),
     view: readCluster,
     policyWorld: readPolicyWorld,
+    listFiles: listManifests,
+    clusterObjects: readClusterObjects,
     remove: askForRemoval,
     askIpam: async (namespace, ask) => {
       const api = new KubeClient(loadConnection({ from: 'default' }, systemClock), systemClock);
@@ -39,7 +44,7 @@ try {
   await program.parseAsync(process.argv);
 } catch (error) {
   console.error(`weft: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+  process.exitCode = error instanceof ExitError ? error.code : 1;
 }
 
 /** Waits for the leading operator's answer, at most 3 minutes. */
@@ -51,13 +56,31 @@ async function askForRemoval({ namespace, force }: { readonly namespace: string;
   await compareAndSwapConfigMap(api, { namespace, name, field: requestField }, () => JSON.stringify(request), signal);
   for (;;) {
     await sleep(systemClock, 500);
-    const path = objectPath(KINDS.configMap, { namespace, name });
-    const { data = {} } = await api.request<{ data?: Readonly<Record<string, string>> }>('GET', path, { signal });
+    const where = objectPath(KINDS.configMap, { namespace, name });
+    const { data = {} } = await api.request<{ data?: Readonly<Record<string, string>> }>('GET', where, { signal });
     const result = parseUninstallResult(data[resultField]);
     if (result?.id !== request.id) continue;
     await api.close();
     return result;
   }
+}
+
+function listManifests(place: string): readonly string[] {
+  if (!statSync(place).isDirectory()) return [place];
+  const found = readdirSync(place, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.(ya?ml|json)$/.test(name),
+  );
+  return found.sort().map((name) => path.join(place, name));
+}
+
+async function readClusterObjects(): Promise<ClusterObjects> {
+  const { objects, nodes } = await readPolicyWorld();
+  const { pods, namespaces, services, kubernetesPolicies, policies, clusterPolicies } = objects;
+  return {
+    ...{ nodes, pods: pods.upserts, namespaces: namespaces?.upserts ?? [], services: services?.upserts ?? [] },
+    ...{ kubernetesPolicies: kubernetesPolicies?.upserts ?? [], policies: policies?.upserts ?? [] },
+    clusterPolicies: clusterPolicies?.upserts ?? [],
+  };
 }
 
 async function readPolicyWorld(): Promise<PolicyWorld> {

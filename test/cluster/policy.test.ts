@@ -55,8 +55,11 @@ async function open(from: string, port = 8080): Promise<boolean> {
 }
 
 /** What `weft explain` says of the same connection. */
-async function explained(from: string): Promise<object> {
-  const ask = ['explain', `${NS}/${from}`, `${NS}/server:8080`, '-o', 'json'];
+function explained(from: string): Promise<object> {
+  return weft('explain', `${NS}/${from}`, `${NS}/server:8080`, '-o', 'json');
+}
+
+async function weft(...ask: string[]): Promise<object> {
   const env = { ...process.env, KUBECONFIG: kubeconfigOf(TEST_CLUSTER) };
   const { stdout } = await promisify(execFile)('node', [path.join(ROOT, 'dist/weft.js'), ...ask], { env }).catch(
     // Exit code 1: it does not pass.
@@ -139,6 +142,12 @@ describe('Kubernetes NetworkPolicy', () => {
       other: false,
       [`${OTHER}/visitor`]: false,
     });
+    const simulated = await weft('simulate', '--delete', `netpol/${NS}/clients-only`, '-o', 'json');
+    const { differences } = simulated as { differences: readonly { from: readonly string[] }[] };
+    expect(differences.filter(({ from }) => from.includes(`${NS}/other`))).toMatchObject([
+      { change: 'opens', to: [`${NS}/server`], ports: 'everything' },
+    ]);
+    expect(differences.filter(({ from }) => from.includes(`${NS}/far`))).toEqual([]);
     expect(await explained('far')).toMatchObject({
       verdict: 'allow',
       nodes: [{ inForce: 'holds all that it was told' }, {}],

@@ -28,6 +28,11 @@ export function subtractCidrs(cidr: Cidr, except: readonly Cidr[]): Cidr[] {
   return toCidrs(left);
 }
 
+/** The fewest prefixes of what is from `first` to `last`, inclusive. */
+export function cidrsOfRange(family: Family, first: bigint, last: bigint): Cidr[] {
+  return toCidrs([{ family, first, last }]);
+}
+
 export function formatCidrs(cidrs: readonly Cidr[]): string[] {
   return cidrs.map(formatCidr);
 }

@@ -20,8 +20,11 @@ export interface FlowEnd {
 export interface FlowAsk {
   readonly from: FlowEnd;
   readonly to: FlowEnd;
-  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+  readonly protocol: PolicyPacket['protocol'];
+  /** Of ICMP the type. */
   readonly port: number;
+  /** Of ICMP. */
+  readonly code?: number;
 }
 
 export interface RuleLook {
@@ -95,7 +98,8 @@ function lookAt(index: PolicyIndex, direction: Direction, end: PolicedEnd, far: 
     return { ...common, verdict: 'allow', why: `no policy speaks of ${direction} of ${pod}`, rules: [], limits: [] };
   }
   const sets = setsOf(index, chain.rules);
-  const packet: PolicyPacket = { peer: far.address, protocol: ask.protocol, port: ask.port };
+  const { protocol, port, code } = ask;
+  const packet: PolicyPacket = { peer: far.address, protocol, port, ...(code === undefined ? {} : { code }) };
   const { verdict, rule } = evaluate(chain, sets, packet);
   let passed = -1;
   const rules = chain.rules.map((of, at): RuleLook => {
