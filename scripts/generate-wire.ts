@@ -17,6 +17,7 @@ const ENVOY_ENTRIES = [
   'extensions/filters/network/http_connection_manager/v3/http_connection_manager',
   'extensions/filters/network/tcp_proxy/v3/tcp_proxy',
   'extensions/filters/network/rbac/v3/rbac',
+  'extensions/filters/http/rbac/v3/rbac',
   'extensions/filters/http/router/v3/router',
   'extensions/filters/http/health_check/v3/health_check',
   'extensions/filters/listener/tls_inspector/v3/tls_inspector',

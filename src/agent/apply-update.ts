@@ -49,7 +49,10 @@ export class UpdateApplier {
       resources.set(kind, key, version, body);
       kinds.add(kind);
     }
-    if (policyRefused === undefined) this.#storePatches(update);
+    if (policyRefused === undefined && update.setPatches.length > 0) {
+      this.#storePatches(update);
+      kinds.add('addressSet');
+    }
     for (const { kind, key } of removals) {
       resources.remove(kind, key);
       kinds.add(kind);

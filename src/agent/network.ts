@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { familyOf } from '../lib/ip.ts';
 import type { Logger } from '../lib/logger.ts';
 import { withoutParts } from '../model/ipam/borrowed.ts';
+import { httpPortsOf } from '../model/mesh/http-ports.ts';
 import { isTunnelUsed } from '../model/node/block-routes.ts';
 import type { NodeIr, PeerIr, PodIr } from '../model/node/ir.ts';
 import { VXLAN_PORT, VXLAN_VNI, tunnelMacOf } from '../model/node/names.ts';
@@ -270,6 +271,7 @@ export function bindingOf(pod: PodIr, attachment: PodAttachment): PodBinding {
     ...(bridge === undefined ? {} : { bridge }),
     ...(pod.ingressChain === undefined ? {} : { ingressChain: pod.ingressChain }),
     ...(pod.egressChain === undefined ? {} : { egressChain: pod.egressChain }),
+    ...(pod.mesh === undefined ? {} : { httpPorts: httpPortsOf(pod.mesh) }),
   };
 }
 

@@ -3,6 +3,7 @@ export const CONDITION = {
   accepted: 'Accepted',
   resolvedRefs: 'ResolvedRefs',
   programmed: 'Programmed',
+  requestsJudged: 'RequestsJudged',
   ready: 'Ready',
   applied: 'Applied',
   forwardBlocked: 'ForwardBlocked',
@@ -136,6 +137,10 @@ export const REASON = {
   blockQuarantined: 'BlockQuarantined',
   blockStillHeld: 'BlockStillHeld',
   policyTableRestored: 'PolicyTableRestored',
+
+  // RequestsJudged
+  judgedByProxies: 'JudgedByProxies',
+  noProxy: 'NoProxy',
 
   // Admission of pods
   /** The pod, or a container, would run as the proxy's user. */

@@ -3,8 +3,11 @@ import { objectKey } from '../api/meta.ts';
 import { CONDITION } from '../api/reasons.ts';
 import { canonicalIp, familyOf } from '../lib/ip.ts';
 import type { PolicyChange } from '../model/policy/change.ts';
+import type { MeshService } from '../api/generated/meshservice.ts';
+import type { HttpRequest } from '../model/policy/http-rules.ts';
 import { type Explanation, type EndLook, explainFlow, type FlowEnd } from '../model/policy/explain.ts';
 import { createPolicyIndex } from '../model/policy/policy-index.ts';
+import { httpPortsIn } from './http-ports-in.ts';
 import type { ConditionedObject } from './status.ts';
 import { renderTable } from './table.ts';
 
@@ -12,6 +15,7 @@ import { renderTable } from './table.ts';
 export interface PolicyWorld {
   readonly objects: PolicyChange & { readonly pods: { readonly upserts: readonly Pod[] } };
   readonly nodes: readonly Node[];
+  readonly meshServices: readonly MeshService[];
   readonly nodeNetworks: readonly ConditionedObject[];
 }
 
@@ -21,6 +25,10 @@ export interface ExplainWish {
   /** The same with `:PORT`. */
   readonly to: string;
   readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+  /** `METHOD /path`. */
+  readonly http?: string;
+  /** Of the request, `name: value`. */
+  readonly headers?: readonly string[];
 }
 
 /** A node that an end runs on, and whether its kernel holds what it was told. */
@@ -36,7 +44,8 @@ export interface FlowReport extends Explanation {
 }
 
 /** @throws Error that says how an end is written, or that there is no such pod. */
-export function explain(world: PolicyWorld, { from, to, protocol }: ExplainWish): FlowReport {
+export function explain(world: PolicyWorld, { from, to, protocol, http, headers = [] }: ExplainWish): FlowReport {
+  const request = http === undefined ? undefined : parseRequest(http, headers);
   const [, target = '', portText = ''] = /^(.*):(\d+)$/.exec(to) ?? [];
   const port = Number(portText);
   if (target === '' || port < 1 || port > 65_535) {
@@ -45,7 +54,8 @@ export function explain(world: PolicyWorld, { from, to, protocol }: ExplainWish)
   const index = createPolicyIndex();
   index.apply(world.objects);
   const [sender, receiver] = matchFamilies(endsOf(world, from), endsOf(world, target.replace(/^\[|\]$/g, '')));
-  const explanation = explainFlow(index, { from: sender, to: receiver, protocol, port });
+  const asked = request === undefined ? {} : { request };
+  const explanation = explainFlow(index, { from: sender, to: receiver, protocol, port, ...asked });
   const name = ({ pod, address }: FlowEnd) => (pod === undefined ? address : `${pod.key} (${address})`);
   return {
     ...explanation,
@@ -56,11 +66,12 @@ export function explain(world: PolicyWorld, { from, to, protocol }: ExplainWish)
 
 /** Pure. */
 export function renderExplanation(report: FlowReport): string {
-  const { verdict, from, to, ends, nodes, shortcut, remedy } = report;
+  const { verdict, from, to, ends, nodes, shortcut, requests, remedy } = report;
   const result = { allow: 'ALLOWED', deny: 'DENIED', reject: 'REJECTED' }[verdict];
   const parts = [`${from} → ${to}: ${result}`];
   if (shortcut !== undefined) parts.push(`Policies are not asked: ${shortcut}.`);
   parts.push(...ends.map(renderEnd));
+  if (requests !== undefined) parts.push(`Requests: ${requests}.`);
   if (nodes.length > 0)
     parts.push(
       renderTable(
@@ -94,10 +105,25 @@ function lookAt({ nodeNetworks }: PolicyWorld, node: string): NodeLook {
   };
 }
 
+/** @throws Error that says how a request is written. */
+function parseRequest(text: string, headers: readonly string[]): HttpRequest {
+  const [, method = '', target = ''] = /^([A-Z]+) (\/\S*)$/.exec(text) ?? [];
+  if (target === '') throw new Error(`a request is written as 'GET /path', not '${text}'`);
+  const given = headers.map((header) => {
+    const [, name, value] = /^([^:\s]+):\s*(.*)$/.exec(header) ?? [];
+    if (name === undefined || value === undefined)
+      throw new Error(`a header is written as 'name: value', not '${header}'`);
+    return [name.toLowerCase(), value] as const;
+  });
+  // As the proxy does: without the query, and without dot segments.
+  return { method, path: new URL(target, 'http://pod').pathname, headers: Object.fromEntries(given) };
+}
+
 /** One for each address, IPv4 first. */
-function endsOf({ objects, nodes }: PolicyWorld, text: string): readonly FlowEnd[] {
+function endsOf(world: PolicyWorld, text: string): readonly FlowEnd[] {
+  const { objects, nodes } = world;
   const pods = objects.pods.upserts.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
-  const addressed = (pod: Pod): FlowEnd[] => addressesOf(pod).map((address) => ({ address, pod: podEnd(pod) }));
+  const addressed = (pod: Pod): FlowEnd[] => addressesOf(pod).map((address) => ({ address, pod: podEnd(pod, world) }));
   const address = canonicalIp(text);
   if (address === undefined) {
     const pod = pods.find((candidate) => objectKey(candidate) === text);
@@ -116,9 +142,10 @@ function addressesOf({ status }: Pod): string[] {
   return all.flatMap((ip) => canonicalIp(ip) ?? []).sort((a, b) => familyOf(a) - familyOf(b));
 }
 
-function podEnd(pod: Pod): NonNullable<FlowEnd['pod']> {
+function podEnd(pod: Pod, world: PolicyWorld): NonNullable<FlowEnd['pod']> {
   const { nodeName = '', hostNetwork = false } = pod.spec;
-  return { key: objectKey(pod), uid: pod.metadata.uid ?? objectKey(pod), nodeName, isOnHostNetwork: hostNetwork };
+  const uid = pod.metadata.uid ?? objectKey(pod);
+  return { key: objectKey(pod), uid, nodeName, isOnHostNetwork: hostNetwork, httpPorts: httpPortsIn(world, pod) };
 }
 
 /** Addresses of one family; IPv4 where both ends have it. */

@@ -66,13 +66,15 @@ export function createProgram(ports: CliPorts, exit: (code: number) => void): Co
     .argument('<from>', 'who dials: NAMESPACE/POD, or an address')
     .argument('<to>', 'who is dialled: NAMESPACE/POD:PORT, or ADDRESS:PORT')
     .addOption(new Option('--protocol <name>', 'of the port').choices(['TCP', 'UDP', 'SCTP']).default('TCP'))
+    .option('--http <request>', "a request, 'GET /path': what the receiver's proxy says of it")
+    .option('--header <header...>', "a header of the request, 'name: value'")
     .addOption(new Option('-o, --output <format>').choices(['table', 'json']).default('table'))
     .addHelpText(
       'after',
       '\nName the pod behind a Service: policies are asked after its address was translated.\nEnds with code 1 when the connection does not pass. Uses the cluster that kubectl uses (KUBECONFIG).',
     )
-    .action(async (from: string, to: string, { protocol, output }: ExplainOptions) => {
-      const report = explain(await ports.policyWorld(), { from, to, protocol });
+    .action(async (from: string, to: string, { output, header: headers = [], ...wish }: ExplainOptions) => {
+      const report = explain(await ports.policyWorld(), { from, to, headers, ...wish });
       ports.print(output === 'json' ? JSON.stringify(report, undefined, 2) : renderExplanation(report));
       exit(report.verdict === 'allow' ? 0 : 1);
     });
@@ -83,6 +85,8 @@ export function createProgram(ports: CliPorts, exit: (code: number) => void): Co
 
 interface ExplainOptions {
   readonly protocol: ExplainWish['protocol'];
+  readonly http?: string;
+  readonly header?: readonly string[];
   readonly output: 'table' | 'json';
 }
 

@@ -10,6 +10,8 @@ import { StatusWriter } from '../kube/apply.ts';
 import type { KubeApi } from '../kube/client.ts';
 import { KINDS } from '../kube/kinds.ts';
 import type { EventRecorder } from '../kube/events.ts';
+import { httpPortsOf } from '../model/mesh/http-ports.ts';
+import type { JudgedPod } from '../model/policy/policy-index.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { DeadLease } from '../model/ipam/inspection.ts';
@@ -82,6 +84,14 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
     ...common,
     ...{ table, held, isSettled, isCompiled },
     footprints: state.policies,
+    mesh: {
+      httpPorts: ({ key }: JudgedPod) => {
+        const pod = pods.get(key);
+        const mesh = pod === undefined ? undefined : state.mesh.meshOf(pod);
+        return mesh === undefined ? [] : httpPortsOf(mesh);
+      },
+      word: (...of: Parameters<typeof proxies.word>) => proxies.word(...of),
+    },
   };
   const weftPolicies = {
     ...{ kind: KINDS.networkPolicy, policies: stores.policies, originOf: weftOrigin },

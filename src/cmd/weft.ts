@@ -95,19 +95,34 @@ async function readPolicyWorld(): Promise<PolicyWorld> {
     }
   };
   try {
-    const [pods, namespaces, nodes, services, kubernetesPolicies, policies, clusterPolicies, nodeNetworks] =
-      await Promise.all([
-        list(KINDS.pod),
-        list(KINDS.namespace),
-        list(KINDS.node),
-        list(KINDS.service),
-        list(KINDS.kubernetesNetworkPolicy),
-        list(KINDS.networkPolicy),
-        list(KINDS.clusterNetworkPolicy),
-        list(KINDS.nodeNetwork),
-      ]);
+    const [
+      pods,
+      namespaces,
+      nodes,
+      services,
+      kubernetesPolicies,
+      policies,
+      clusterPolicies,
+      nodeNetworks,
+      meshServices,
+    ] = await Promise.all([
+      list(KINDS.pod),
+      list(KINDS.namespace),
+      list(KINDS.node),
+      list(KINDS.service),
+      list(KINDS.kubernetesNetworkPolicy),
+      list(KINDS.networkPolicy),
+      list(KINDS.clusterNetworkPolicy),
+      list(KINDS.nodeNetwork),
+      list(KINDS.meshService),
+    ]);
     const objects = { pods, namespaces, nodes, services, kubernetesPolicies, policies, clusterPolicies };
-    return { objects, nodes: nodes.upserts, nodeNetworks: nodeNetworks.upserts as PolicyWorld['nodeNetworks'] };
+    return {
+      objects,
+      nodes: nodes.upserts,
+      nodeNetworks: nodeNetworks.upserts as PolicyWorld['nodeNetworks'],
+      meshServices: meshServices.upserts,
+    };
   } finally {
     await api.close();
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NetworkPolicy } from '../../src/api/generated/networkpolicy.ts';
-import type { Pod } from '../../src/api/kubernetes.ts';
+import type { Pod, Service } from '../../src/api/kubernetes.ts';
+import { PROXY_MARK } from '../../src/model/mesh/identity.ts';
 import { explain, type PolicyWorld, renderExplanation } from '../../src/cli/explain.ts';
 
 function pod(
@@ -14,6 +15,11 @@ function pod(
     spec: { nodeName: 'node-1', hostNetwork, containers: [] },
     status: { phase: 'Running', podIPs: [{ ip: address }] },
   };
+}
+
+/** As the injection leaves it. */
+function withProxy(pod: Pod): Pod {
+  return { ...pod, metadata: { ...pod.metadata, annotations: { [PROXY_MARK]: 'injected' } } };
 }
 
 const PODS = [
@@ -55,6 +61,7 @@ function world(objects: Partial<PolicyWorld['objects']> = {}): PolicyWorld {
   return {
     objects: { pods: { upserts: PODS }, namespaces: { upserts: [SHOP] }, ...objects },
     nodes: [{ metadata: { name: 'node-1' }, status: { addresses: [{ type: 'InternalIP', address: '192.0.2.1' }] } }],
+    meshServices: [],
     nodeNetworks: [
       { metadata: { name: 'node-1' }, status: { conditions: [condition('Ready'), condition('Applied')] } },
     ],
@@ -92,6 +99,33 @@ describe('a connection', () => {
       ],
     ]);
     expect(renderExplanation(report)).toContain('\nLimit: NetworkPolicy shop/slower holds it to 1 Gbit/s.');
+  });
+
+  test('whose requests are judged, is followed to what the proxy says of one', () => {
+    const spec = {
+      podSelector: { matchLabels: { app: 'db' } },
+      ingress: [{ action: 'Allow' as const, http: [{ methods: ['GET'], paths: [{ prefix: '/public' }] }] }],
+    };
+    const policies = { upserts: [{ ...NO_OTHER, metadata: { namespace: 'shop', name: 'readers' }, spec }] };
+    const service: Service = {
+      metadata: { namespace: 'shop', name: 'db' },
+      spec: { selector: { app: 'db' }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
+    };
+    const meshed = PODS.map((of) => (of.metadata.name === 'db' ? withProxy(of) : of));
+    const of = (isMeshed: boolean) =>
+      world({ policies, services: { upserts: [service] }, pods: { upserts: isMeshed ? meshed : PODS } });
+    const asked = (http: string) => explain(of(true), { ...ask('shop/web', 'shop/db:8080'), http });
+
+    expect(explain(of(true), ask('shop/web', 'shop/db:8080'))).toMatchObject({
+      verdict: 'allow',
+      requests: 'the proxy of shop/db judges each request by NetworkPolicy shop/readers',
+    });
+    expect(asked('GET /public/x?y=z')).toMatchObject({ verdict: 'allow', requests: expect.stringContaining('pass') });
+    expect(asked('GET /public/../secret').verdict).toBe('deny');
+    expect(asked('POST /public').verdict).toBe('deny');
+    expect(explain(of(true), ask('shop/web', 'shop/db:9090')).verdict).toBe('deny');
+    expect(explain(of(false), ask('shop/web', 'shop/db:8080')).verdict).toBe('deny');
+    expect(() => asked('/public')).toThrow("a request is written as 'GET /path'");
   });
 
   test('is followed through all tiers to the rule that decides', () => {

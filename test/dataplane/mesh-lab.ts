@@ -111,13 +111,17 @@ export class MeshLab {
       for (const address of addresses[index] ?? []) {
         const prefix = familyOf(address) === 4 ? [`${address}/24`] : [`${address}/64`, 'nodad'];
         this.#netns.ip(netns, 'address', 'add', ...prefix, 'dev', 'eth0');
-        this.#netns.ip(netns, `-${familyOf(address)}`, 'route', 'add', 'default', 'dev', 'eth0');
+        this.#netns.ip(netns, `-${familyOf(address)}`, 'route', 'replace', 'default', 'dev', 'eth0');
       }
     }
     return [a, b];
   }
 
-  set<K extends 'node' | 'pod' | 'service' | 'endpoints'>(kind: K, key: string, body: ResourceBodies[K]): string {
+  set<K extends 'node' | 'pod' | 'service' | 'endpoints' | 'chain' | 'addressSet'>(
+    kind: K,
+    key: string,
+    body: ResourceBodies[K],
+  ): string {
     const version = String(++this.#version);
     this.store.set(kind, key, version, body);
     this.proxies.changed(new Set([kind]));

@@ -8,6 +8,7 @@ import {
   bound,
   chain,
   FACTS,
+  FACTS6,
   type LabPod,
   type NftLab,
   NODE_ADDRESS,
@@ -97,6 +98,40 @@ describe('an interface that the table does not know', () => {
     expect(await a.traffic.talk(open)).toBe('silence');
     expect(await a.traffic.talk(other)).toBe(`you are ${a.address};`);
     await successor.close();
+  });
+});
+
+describe('a rule about requests', () => {
+  const http = [{ methods: ['GET'] }];
+  const origin = 'NetworkPolicy shop/web';
+  const everyPort = [{ protocol: 'TCP' as const, from: 0, to: 65_535 }];
+  const served = () => ({ ...bound(b, { ingress: 'web' }), httpPorts: [SERVER_PORT] });
+  const reached = async () => [
+    await a.traffic.reaches(b.address, SERVER_PORT),
+    await a.traffic.reaches(b.address, OTHER_PORT),
+    await a.traffic.reaches(b.address6, SERVER_PORT),
+  ];
+
+  test.each<[string, ChainIr, boolean[], boolean[]]>([
+    [
+      'lets in where a proxy judges them, and nowhere else',
+      { rules: [{ action: 'allow', peers: 'any', ports: everyPort, http, origin }], otherwise: 'deny' },
+      [true, false, true],
+      [false, false, false],
+    ],
+    [
+      'that denies, shuts what no proxy judges',
+      { rules: [{ action: 'deny', peers: 'any', ports: everyPort, http, origin }], otherwise: 'allow' },
+      [true, false, true],
+      [false, false, false],
+    ],
+  ])('%s', async (_, web, withProxy, without) => {
+    await table.reset(FACTS6, state([bound(a), served()], { web }));
+    expect(await reached()).toEqual(withProxy);
+    const open = await a.traffic.dial(b.address, SERVER_PORT);
+    await table.apply({ pods: { bind: [bound(b, { ingress: 'web' })] } });
+    expect(await reached()).toEqual(without);
+    expect(await a.traffic.talk(open)).toBe('silence');
   });
 });
 

@@ -95,6 +95,7 @@ describe('the status of a ClusterNetworkPolicy', () => {
     const version = () => (isApplied ? 'v2' : 'v1');
     const deps = {
       ...{ ...more, nodes, footprints: index },
+      mesh: { httpPorts: () => [], word: () => ({}) },
       status: new StatusWriter({ api, clock: systemClock, fieldManager: 'weft-clusternetworkpolicy' }),
       table: { version: () => 'v2' },
       held: { version, error: () => undefined, isConnected: () => true },

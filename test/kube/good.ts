@@ -207,6 +207,16 @@ export const OTHER_FORMS: Readonly<Record<string, readonly object[]>> = {
       ingress: [{ action: 'Pass', from: [service], ports: icmp }],
       egress: [{ action: 'Pass', to: [service], ports: icmp }],
     },
+    {
+      ingress: [
+        {
+          action: 'Deny',
+          ports: [{ protocol: 'TCP', port: 80 }],
+          http: [{ methods: ['GET'], paths: [{ exact: '/a' }], headers: [{ name: 'x-a', value: '1' }] }],
+        },
+      ],
+    },
+    { ingress: [{ action: 'Allow', http: [{ paths: [{ prefix: '/b' }] }] }] },
   ],
 };
 

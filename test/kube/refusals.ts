@@ -99,6 +99,10 @@ const PORT_KIND = 'port is for TCP, UDP and SCTP, icmp for the protocols ICMP an
 const LIMITS_ON_TRIAL = 'spec.connections must be absent where spec.mode is Audit, as limits are not on trial';
 const RATE_ON_TRIAL = 'spec.bandwidth must be absent where spec.mode is Audit, as limits are not on trial';
 const RATE = 'must be a quantity of bits a second from 1k to 9999G, for example 500k, 10M or 2.5G';
+const HTTP_ACTION = 'a rule with http must have the action Allow or Deny';
+const HTTP_PORTS = 'ports of a rule with http must be of the protocol TCP';
+const HTTP_ON_TRIAL = 'rules with http must be absent where spec.mode is Audit, as proxies try nothing';
+const HTTP_PATH = 'a path must have either exact or prefix';
 const LIMIT_FORM = 'a limit must have max or newPerSecond';
 const VALUES = 'values must not be empty for In and NotIn, and must be left out for Exists and DoesNotExist';
 const LABEL = "should match '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$'";
@@ -111,6 +115,7 @@ const block = good('IPBlock');
 const block6 = GOOD_IPV6.IPBlock;
 const policy = good('NetworkPolicy');
 const ranges = { ...policy, spec: OTHER_FORMS['NetworkPolicy']?.[0] };
+const judging = { ...policy, spec: OTHER_FORMS['NetworkPolicy']?.[2] };
 const mesh = good('MeshService');
 const split = good('TrafficSplit');
 const bgp = good('BGPConfiguration');
@@ -278,6 +283,13 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
     ...policySelector(['spec', 'podSelector'], 'spec.podSelector'),
     ...wrong(policy, ['spec', 'mode'], 'spec', LIMITS_ON_TRIAL, ['Audit']),
     ...wrong(policy, ['spec', 'mode'], 'spec', RATE_ON_TRIAL, ['Audit']),
+    ...wrong(judging, ['spec', 'mode'], 'spec', HTTP_ON_TRIAL, ['Audit']),
+    ...wrong(judging, ['spec', 'ingress', 0, 'action'], 'spec.ingress[0]', HTTP_ACTION, ['Reject', 'Pass', 'Log']),
+    ...wrong(judging, ['spec', 'ingress', 0, 'ports', 0, 'protocol'], 'spec.ingress[0]', HTTP_PORTS, ['UDP', 'SCTP']),
+    ...wrong(judging, ['spec', 'ingress', 0, 'http', 0, 'paths', 0], 'spec.ingress[0].http[0].paths[0]', HTTP_PATH, [
+      {},
+      { exact: '/a', prefix: '/a' },
+    ]),
     ...wrong(policy, ['spec', 'bandwidth'], 'spec.bandwidth', 'bandwidth must have ingress or egress', [{}]),
     ...(['ingress', 'egress'] as const).flatMap((direction) =>
       wrong(policy, ['spec', 'bandwidth', direction], `spec.bandwidth.${direction}`, RATE, [

@@ -19,6 +19,7 @@ import { durationOf, packAny } from './encoded.ts';
 type Filter = MessageInitShape<typeof FilterSchema>;
 type ListenerFilter = MessageInitShape<typeof ListenerFilterSchema>;
 type ConnectionManager = MessageInitShape<typeof HttpConnectionManagerSchema> & object;
+export type HttpFilter = NonNullable<ConnectionManager['httpFilters']>[number];
 export type HttpRoutes = NonNullable<ConnectionManager['routeSpecifier']>;
 export type TcpTarget = NonNullable<(MessageInitShape<typeof TcpProxySchema> & object)['clusterSpecifier']>;
 
@@ -55,12 +56,19 @@ export function tcpProxy(statPrefix: string, clusterSpecifier: TcpTarget): Filte
  * HTTP of either version, changed as little as possible: no limits on time but those of the routes, upgrades to
  * WebSocket allowed. Who calls is told by `x-forwarded-client-cert` from the caller's certificate only, never from
  * what the caller says.
+ *
+ * @param before filters in front of the router.
  */
-export function httpConnectionManager(statPrefix: string, routeSpecifier: HttpRoutes): Filter {
+export function httpConnectionManager(
+  statPrefix: string,
+  routeSpecifier: HttpRoutes,
+  before: readonly HttpFilter[] = [],
+): Filter {
   const value = packAny(HttpConnectionManagerSchema, {
     statPrefix,
     routeSpecifier,
     httpFilters: [
+      ...before,
       {
         name: 'envoy.filters.http.router',
         configType: { case: 'typedConfig', value: packAny(RouterSchema, { suppressEnvoyHeaders: true }) },

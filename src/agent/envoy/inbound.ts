@@ -2,10 +2,13 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { FilterChainSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_components_pb.js';
 import { ListenerSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
 import type { AppProtocol, PodMeshIr, TlsMode } from '../../model/node/ir.ts';
-import { durationOf, type EncodedResource, encodeResource, socketAddress } from './encoded.ts';
+import { RouteConfigurationSchema } from '../../xds/generated/wire/envoy/config/route/v3/route_pb.js';
+import { RBACSchema } from '../../xds/generated/wire/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
+import { encodeAuthorization, type JudgedPod, RBAC_FILTER } from './authorization.ts';
+import { durationOf, type EncodedResource, encodeResource, packAny, socketAddress } from './encoded.ts';
 import { closed, httpConnectionManager, ORIGINAL_DST_FILTER, TLS_INSPECTOR_FILTER, tcpProxy } from './filters.ts';
 import { FIXED_CLUSTER, MESH_ALPN, PROXY_PORT } from './names.ts';
-import { downstreamMtls } from './tls.ts';
+import { downstreamMtls, FROM_ADS } from './tls.ts';
 
 type Chain = MessageInitShape<typeof FilterChainSchema> & object;
 
@@ -16,11 +19,14 @@ interface InboundRule {
   readonly tlsMode: TlsMode;
 }
 
+/** Whether a policy judges the requests to a port. */
+export type IsJudged = (port: number) => boolean;
+
 /**
  * The listener that all connections to the pod are redirected to. A connection that no chain matches is closed: that
  * is how Strict refuses what is not mutual TLS.
  */
-export function encodeInbound(mesh: PodMeshIr, hasIpv6: boolean): EncodedResource {
+export function encodeInbound(mesh: PodMeshIr, hasIpv6: boolean, isJudged: IsJudged = () => false): EncodedResource {
   const rules: InboundRule[] = [...mesh.inbound, { protocol: 'TCP', tlsMode: mesh.tlsMode }];
   return encodeResource(ListenerSchema, 'inbound', {
     name: 'inbound',
@@ -30,21 +36,26 @@ export function encodeInbound(mesh: PodMeshIr, hasIpv6: boolean): EncodedResourc
     // Protocols in which the server speaks first wait this long for the inspector, then are taken as plain.
     listenerFiltersTimeout: durationOf(2_000),
     continueOnListenerFiltersTimeout: true,
-    filterChains: [closed({ destinationPort: PROXY_PORT.inbound }), ...rules.flatMap(chainsOf)],
+    filterChains: [
+      closed({ destinationPort: PROXY_PORT.inbound }),
+      ...rules.flatMap((rule) => chainsOf(rule, isJudged)),
+    ],
   });
 }
 
-function chainsOf({ port, protocol, tlsMode }: InboundRule): Chain[] {
+function chainsOf({ port, protocol, tlsMode }: InboundRule, isJudged: IsJudged): Chain[] {
   const at = port === undefined ? {} : { destinationPort: port };
   const name = port === undefined ? 'other' : String(port);
   const tls = { ...at, transportProtocol: 'tls' };
-  const toApplication = protocol === 'TCP' ? tcpToApplication(name) : httpToApplication(name);
+  const toApplication = protocol === 'TCP' || port === undefined ? tcpToApplication(name) : httpToApplication(port);
+  // Nobody could read its requests.
+  const ownTls = port !== undefined && isJudged(port) ? [] : [tcpToApplication(name)];
   const mtls = { filters: [toApplication], transportSocket: downstreamMtls() };
   if (tlsMode === 'Strict') return [{ ...mtls, name: `${name}-mtls`, filterChainMatch: tls }];
   return [
     { ...mtls, name: `${name}-mtls`, filterChainMatch: { ...tls, applicationProtocols: [MESH_ALPN] } },
     // TLS of the application's own.
-    { name: `${name}-tls`, filterChainMatch: tls, filters: [tcpToApplication(name)] },
+    { name: `${name}-tls`, filterChainMatch: tls, filters: ownTls },
     { name: `${name}-plain`, filterChainMatch: at, filters: [toApplication] },
   ];
 }
@@ -53,7 +64,20 @@ function tcpToApplication(name: string) {
   return tcpProxy(`inbound-${name}`, { case: 'cluster', value: FIXED_CLUSTER.application });
 }
 
-function httpToApplication(name: string) {
+/** Routes come by RDS: what policies say of requests changes without an end to open connections. */
+function httpToApplication(port: number) {
+  const routes = { case: 'rds' as const, value: { routeConfigName: inboundRouteName(port), configSource: FROM_ADS } };
+  const rbac = { name: RBAC_FILTER, configType: { case: 'typedConfig' as const, value: packAny(RBACSchema, {}) } };
+  return httpConnectionManager(`inbound-${port}`, routes, [rbac]);
+}
+
+function inboundRouteName(port: number): string {
+  return `inbound-${port}`;
+}
+
+/** Everything to the application; of a port whose requests are judged, what policy allows. */
+export function encodeInboundRoutes(port: number, judged: JudgedPod | undefined): EncodedResource {
+  const name = inboundRouteName(port);
   const route = {
     match: { pathSpecifier: { case: 'prefix' as const, value: '/' } },
     action: {
@@ -64,8 +88,10 @@ function httpToApplication(name: string) {
       },
     },
   };
-  return httpConnectionManager(`inbound-${name}`, {
-    case: 'routeConfig',
-    value: { name: `inbound-${name}`, virtualHosts: [{ name: 'application', domains: ['*'], routes: [route] }] },
+  const typedPerFilterConfig = judged === undefined ? {} : { [RBAC_FILTER]: encodeAuthorization(judged, port) };
+  return encodeResource(RouteConfigurationSchema, name, {
+    name,
+    virtualHosts: [{ name: 'application', domains: ['*'], routes: [route], typedPerFilterConfig }],
+    validateClusters: false,
   });
 }

@@ -3,6 +3,8 @@ import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { setsOfChain } from '../../model/policy/chain-sets.ts';
+import type { JudgedPod } from './authorization.ts';
 import type { PodIr, PodMeshIr, ResourceBodies, ResourceKind } from '../../model/node/ir.ts';
 import type { PodAttachment } from '../cni/attach.ts';
 import type { Redirect } from '../dataplane/nft/redirect.ts';
@@ -65,6 +67,8 @@ interface Proxy {
   redirect: string;
 }
 
+/** Where policies judge requests. */
+const JUDGED_FROM: readonly ResourceKind[] = ['chain', 'addressSet'];
 const COMPILED_FROM: readonly ResourceKind[] = ['node', 'pod', 'service', 'endpoints'];
 /** Changes that come together are compiled together. */
 const COMPILE_AFTER_MS = 5;
@@ -75,6 +79,8 @@ export class Proxies implements PodMesh {
   readonly #proxies = new Map<string, Proxy>();
   readonly #builder = new SnapshotBuilder();
   #isCompiling = false;
+  /** Some pod's requests are judged by policies. */
+  #areJudged = false;
 
   constructor(deps: ProxiesDeps) {
     this.#deps = deps;
@@ -126,7 +132,8 @@ export class Proxies implements PodMesh {
 
   /** Call when resources of these kinds have changed, in the store. */
   changed(kinds: ReadonlySet<ResourceKind>): void {
-    if (COMPILED_FROM.some((kind) => kinds.has(kind))) this.#compileSoon();
+    const from = this.#areJudged ? [...COMPILED_FROM, ...JUDGED_FROM] : COMPILED_FROM;
+    if (from.some((kind) => kinds.has(kind))) this.#compileSoon();
   }
 
   /** Call when an identity has a certificate, or a new one. */
@@ -158,6 +165,7 @@ export class Proxies implements PodMesh {
   #compile(): void {
     const { resources, logger } = this.#deps;
     const inputs = this.#inputs();
+    this.#areJudged = false;
     for (const proxy of this.#proxies.values()) {
       const pod = resources.get('pod', proxy.attachment.podUid);
       // A pod that is gone from the state keeps its proxy as it is until its DEL.
@@ -182,9 +190,27 @@ export class Proxies implements PodMesh {
     // it has, its certificate included, until an operator has signed a new one.
     if (secrets.length === 0) return;
     const hasIpv6 = proxy.attachment.addresses.some((address) => familyOf(address) === 6);
-    const snapshot = this.#builder.build({ ...inputs, pod: { version, body: pod }, hasIpv6, secrets });
+    const judged = this.#judgedPod(proxy, pod);
+    const more = judged === undefined ? {} : { judged };
+    const snapshot = this.#builder.build({ ...inputs, ...more, pod: { version, body: pod }, hasIpv6, secrets });
     server.setSnapshot(proxy.key, snapshot.resources);
     this.#report(proxy, proxy.acknowledged.offer(snapshot));
+  }
+
+  /** Undefined where no policy says anything of requests. */
+  #judgedPod({ attachment }: Proxy, { ingressChain }: PodIr): Versioned<JudgedPod> | undefined {
+    const { resources } = this.#deps;
+    const chain = ingressChain === undefined ? undefined : resources.get('chain', ingressChain);
+    if (chain?.rules.some(({ http }) => http !== undefined) !== true) return undefined;
+    this.#areJudged = true;
+    const { addresses = [], tunnelAddresses = [] } = resources.get('node', 'self') ?? {};
+    const node = [...addresses, ...tunnelAddresses, ...(attachment.nodeAddresses ?? [])];
+    const trusted = ['127.0.0.1', '::1', ...attachment.addresses, ...node];
+    const sets = setsOfChain(chain).map((key) => resources.versionOf('addressSet', key));
+    return {
+      version: [ingressChain, ...sets, ...trusted].join(),
+      body: { chain, members: (key) => resources.get('addressSet', key), trusted },
+    };
   }
 
   #secretsOf({ mesh }: PodIr): EncodedResource[] {

@@ -2,7 +2,9 @@ import type { EndpointsIr, PodIr, ServiceIr } from '../../model/node/ir.ts';
 import { encodeCluster, encodeFixedClusters } from './clusters.ts';
 import type { EncodedResource } from './encoded.ts';
 import { encodeEndpoints } from './endpoints.ts';
-import { encodeInbound } from './inbound.ts';
+import { httpPortsOf } from '../../model/mesh/http-ports.ts';
+import { isJudged, type JudgedPod } from './authorization.ts';
+import { encodeInbound, encodeInboundRoutes } from './inbound.ts';
 import { encodeOutbound, encodeServiceListeners } from './outbound.ts';
 import { encodeReadiness } from './readiness.ts';
 import { encodeRoutes } from './routes.ts';
@@ -17,6 +19,8 @@ export interface SnapshotInput {
   readonly services: ReadonlyMap<string, Versioned<ServiceIr>>;
   readonly endpoints: ReadonlyMap<string, Versioned<EndpointsIr>>;
   readonly pod: Versioned<PodIr>;
+  /** Absent: no policy judges its requests. */
+  readonly judged?: Versioned<JudgedPod>;
   /** Whether the pod has an address of IPv6. */
   readonly hasIpv6: boolean;
   /** Empty until the pod's certificate is there; then the proxy does not call itself ready. */
@@ -60,7 +64,7 @@ export class SnapshotBuilder {
     both: { outbound: encodeOutbound(true), readiness: encodeReadiness(true) },
   };
 
-  build({ services, endpoints, pod, hasIpv6, secrets }: SnapshotInput): ProxySnapshot {
+  build({ services, endpoints, pod, judged, hasIpv6, secrets }: SnapshotInput): ProxySnapshot {
     const parts = new Parts();
     const { outbound, readiness } = hasIpv6 ? this.#listeners.both : this.#listeners.ipv4;
     for (const encoded of [...this.#fixed, outbound, ...secrets]) parts.add(encoded);
@@ -77,7 +81,11 @@ export class SnapshotBuilder {
     if (mesh !== undefined) {
       const { version } = pod;
       // The pod's next sandbox may have other families, and be told the same.
-      const encoded = this.#encoded('pod', uid, `${version} ${hasIpv6}`, () => [encodeInbound(mesh, hasIpv6)]);
+      const judgedOn = (port: number) => judged !== undefined && isJudged(judged.body.chain, port);
+      const encoded = this.#encoded('pod', uid, `${version} ${hasIpv6} ${judged?.version}`, () => [
+        encodeInbound(mesh, hasIpv6, judgedOn),
+        ...httpPortsOf(mesh).map((port) => encodeInboundRoutes(port, judgedOn(port) ? judged?.body : undefined)),
+      ]);
       parts.addAll(encoded, { kind: 'pod', key: uid, version });
     }
     return parts;

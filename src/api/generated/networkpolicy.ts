@@ -78,6 +78,10 @@ export interface NetworkPolicyBandwidth {
 }
 export interface NetworkPolicyIngressRule {
   /**
+   * Requests that the rule is about, any of which matches; judged by the pod's own proxy on its HTTP ports. Where no proxy reads HTTP, an Allow with http matches nothing, and a Deny every connection.
+   */
+  readonly http?: readonly NetworkPolicyHttp[];
+  /**
    * What happens to traffic that the rule matches. Deny drops it, Reject answers TCP by a reset and everything else by ICMP, administratively prohibited. Pass skips all other NetworkPolicies of weft.dev, and leaves it to those of Kubernetes and to the Baseline tier. Log has the node's agent write who dials whom into its log, at most 10 times a second, and goes on with the next rule.
    */
   readonly action: 'Allow' | 'Deny' | 'Reject' | 'Pass' | 'Log';
@@ -89,6 +93,43 @@ export interface NetworkPolicyIngressRule {
    * Destination ports, or types of ICMP, any of which matches; empty or absent matches every protocol and port.
    */
   readonly ports?: readonly NetworkPolicyPort[];
+}
+/**
+ * What is given must hold together.
+ */
+export interface NetworkPolicyHttp {
+  /**
+   * Methods, any of which matches, for example GET.
+   */
+  readonly methods?: readonly string[];
+  /**
+   * Paths, any of which matches, without the query. One that servers read in different ways (with //, an escaped slash or a semicolon) is allowed by none, and denied by each.
+   */
+  readonly paths?: readonly NetworkPolicyHttpPath[];
+  /**
+   * Headers, all of which must match.
+   */
+  readonly headers?: readonly NetworkPolicyHttpHeader[];
+}
+export interface NetworkPolicyHttpPath {
+  /**
+   * The whole path, for example /health.
+   */
+  readonly exact?: string;
+  /**
+   * The path and all below it: /api is /api and /api/orders, and not /apis.
+   */
+  readonly prefix?: string;
+}
+export interface NetworkPolicyHttpHeader {
+  /**
+   * The name, in lower case, for example x-team.
+   */
+  readonly name: string;
+  /**
+   * The whole value; absent is any.
+   */
+  readonly value?: string;
 }
 /**
  * The far end: pods, the pods of a Service, or a range of addresses. podSelector and serviceAccount without namespaceSelector are of the policy's own namespace; what is given must hold together.

@@ -1305,6 +1305,76 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               ],
               "additionalProperties": false,
               "properties": {
+                "http": {
+                  "type": "array",
+                  "minItems": 1,
+                  "maxItems": 32,
+                  "items": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": false,
+                    "properties": {
+                      "methods": {
+                        "type": "array",
+                        "minItems": 1,
+                        "maxItems": 16,
+                        "items": {
+                          "type": "string",
+                          "minLength": 1,
+                          "maxLength": 32,
+                          "pattern": "^[A-Z]+$"
+                        }
+                      },
+                      "paths": {
+                        "type": "array",
+                        "minItems": 1,
+                        "maxItems": 32,
+                        "items": {
+                          "type": "object",
+                          "additionalProperties": false,
+                          "properties": {
+                            "exact": {
+                              "type": "string",
+                              "minLength": 1,
+                              "maxLength": 1024,
+                              "pattern": "^/[^?#;\\\\]*$"
+                            },
+                            "prefix": {
+                              "type": "string",
+                              "minLength": 1,
+                              "maxLength": 1024,
+                              "pattern": "^/[^?#;\\\\]*$"
+                            }
+                          }
+                        }
+                      },
+                      "headers": {
+                        "type": "array",
+                        "minItems": 1,
+                        "maxItems": 16,
+                        "items": {
+                          "type": "object",
+                          "required": [
+                            "name"
+                          ],
+                          "additionalProperties": false,
+                          "properties": {
+                            "name": {
+                              "type": "string",
+                              "minLength": 1,
+                              "maxLength": 256,
+                              "pattern": "^[a-z0-9!#$%&'*+.^_`|~-]+$"
+                            },
+                            "value": {
+                              "type": "string",
+                              "maxLength": 4096
+                            }
+                          }
+                        }
+                      }
+                    }
+                  }
+                },
                 "action": {
                   "type": "string",
                   "enum": [

@@ -7,9 +7,9 @@ import type { Clock } from '../../lib/clock.ts';
 import type { AnyRef } from '../../model/node/desired-update.ts';
 import type { ChainIr } from '../../model/node/ir.ts';
 import { setsOfChain } from '../../model/policy/chain-sets.ts';
-import type { PolicyFootprint } from '../../model/policy/policy-index.ts';
+import type { JudgedPod, PolicyFootprint } from '../../model/policy/policy-index.ts';
 import { PendingPatience } from '../pending-patience.ts';
-import { policyStatus, type PolicyStatus } from '../../model/status/policy.ts';
+import { type JudgingFacts, policyStatus, type PolicyStatus } from '../../model/status/policy.ts';
 import type { ProgramTarget } from '../../model/status/programmed.ts';
 
 /** A kind of policies that have a status. */
@@ -34,6 +34,12 @@ export interface PolicyStatusDeps {
   readonly isSettled: () => boolean;
   /** What each node should hold. */
   readonly table: { version(node: string, ref: AnyRef): string | undefined };
+  readonly mesh: {
+    /** Ports that the pod's proxy reads as HTTP; none for a pod without one. */
+    httpPorts(pod: JudgedPod): readonly number[];
+    /** What the pod's proxy has said of the pod's resource. */
+    word(podUid: string, kind: string, key: string): Pick<ProgramTarget, 'acknowledged' | 'rejected'>;
+  };
   /** What each node says it holds. */
   readonly held: {
     version(node: string, ref: AnyRef): string | undefined;
@@ -61,7 +67,9 @@ export class PolicyStatusReconciler<T extends StatusHolder> implements Reconcile
     const footprint = policy === undefined ? undefined : footprints.footprint(originOf(key));
     if (policy === undefined || footprint === undefined) return DONE;
     const targets = [...footprint.nodes].map(([node, chains]) => this.#target(node, chains));
+    const { judged } = footprint;
     const desired = policyStatus({
+      ...(judged === undefined ? {} : { judging: this.#judging(judged) }),
       selectedPods: footprint.selectedPods,
       problems: footprint.problems,
       targets,
@@ -70,6 +78,19 @@ export class PolicyStatusReconciler<T extends StatusHolder> implements Reconcile
       isSettled: this.#deps.isSettled(),
     });
     return this.#patience.heldBack(key, desired.conditions) ?? status.write(kind, policy, shown(desired), signal);
+  }
+
+  /** A proxy that has said nothing yet gets the newest form before its pod serves. */
+  #judging(judged: readonly JudgedPod[]): JudgingFacts {
+    const { table, held, mesh } = this.#deps;
+    const without = judged.filter((pod) => mesh.httpPorts(pod).length === 0).map(({ key }) => key);
+    const proxies = judged.flatMap(({ key, uid, nodeName }): ProgramTarget[] => {
+      const word = mesh.word(uid, 'pod', uid);
+      if (word.acknowledged === undefined && word.rejected === undefined) return [];
+      const wanted = table.version(nodeName, { kind: 'pod', key: uid }) ?? '';
+      return [{ name: `proxy of ${key}`, isReachable: held.isConnected(nodeName), wanted, ...word }];
+    });
+    return { proxies, without: without.sort() };
   }
 
   /** A node has the policy when it holds the chains that carry it and the sets these name, all in today's version. */

@@ -209,8 +209,21 @@ export interface RuleIr {
   readonly peers: 'any' | readonly string[];
   /** Destination ports, any of which matches; `any` is every protocol and port. */
   readonly ports: 'any' | readonly PortIr[];
+  /**
+   * Requests that the rule is about, any of which matches; its ports are of TCP then. What the pod's own proxy does not
+   * read as HTTP, it cannot be about: such connections an `allow` does not match, and a `deny` does. Absent: everything.
+   */
+  readonly http?: readonly HttpMatchIr[];
   /** Whose rule this is: `KubernetesNetworkPolicy ns/name`, `NetworkPolicy ns/name`, `ClusterNetworkPolicy name`, or `NO_RULE`; for counters and explanations. */
   readonly origin: string;
+}
+
+/** All that is given must hold; of a list any. */
+export interface HttpMatchIr {
+  readonly methods?: readonly string[];
+  readonly paths?: readonly { readonly type: 'Exact' | 'Prefix'; readonly value: string }[];
+  /** Without a value: it is there. */
+  readonly headers?: readonly { readonly name: string; readonly value?: string }[];
 }
 
 export interface PortIr {

@@ -67,19 +67,21 @@ function compileRule(
   const { action } = rule;
   const rules: RuleIr[] = [];
   const keepsOpen = policy.keepsOpen === true && (action === 'deny' || action === 'reject');
+  const http = rule.http === undefined ? {} : { http: rule.http };
   const emit = (peers: RuleIr['peers'], ports: RuleIr['ports']) => {
     if (peers.length > 0 && ports.length > 0) {
-      rules.push({ action, ...(keepsOpen ? { keepsOpen } : {}), peers, ports, origin });
+      rules.push({ action, ...(keepsOpen ? { keepsOpen } : {}), peers, ports, ...http, origin });
     }
   };
   const peers = rule.peers === 'any' ? 'any' : sortedUnique(rule.peers.map(setKeyOf));
   if (rule.ports === 'any') {
-    emit(peers, 'any');
+    emit(peers, rule.http === undefined ? 'any' : EVERY_TCP_PORT);
     return rules;
   }
   const numbered: PortIr[] = [];
   const byNumber = new Map<string, { readonly port: PortIr; readonly sets: string[] }>();
   for (const port of rule.ports) {
+    if (rule.http !== undefined && port.protocol !== 'TCP') continue;
     if (!isNamedPort(port)) {
       numbered.push(port);
     } else if (direction === 'ingress') {
@@ -103,6 +105,8 @@ function compileRule(
   }
   return rules;
 }
+
+const EVERY_TCP_PORT: readonly PortIr[] = [{ protocol: 'TCP', from: 0, to: 65_535 }];
 
 function setKeyOf(peer: Exclude<RuleForm['peers'], 'any'>[number]): string {
   return peer.kind === 'pods' ? podSetKey(sourceKey({ selector: peer.selector })) : cidrSetKey(peer.cidrs);
@@ -130,7 +134,7 @@ export function mergeRules(rules: readonly RuleIr[]): RuleIr[] {
 }
 
 function joinRules(a: RuleIr, b: RuleIr): RuleIr | undefined {
-  if (a.action !== b.action || a.origin !== b.origin) return undefined;
+  if (a.action !== b.action || a.origin !== b.origin || !sameJson(a.http, b.http)) return undefined;
   if (sameJson(a.ports, b.ports)) {
     return { ...a, peers: a.peers === 'any' || b.peers === 'any' ? 'any' : sortedUnique([...a.peers, ...b.peers]) };
   }

@@ -1,4 +1,5 @@
 import { containsAddress, parseCidr, parseIp } from '../../lib/ip.ts';
+import { type HttpRequest, matchesRequest } from './http-rules.ts';
 import type { AddressSetIr, ChainIr, PortIr, RuleIr } from '../node/ir.ts';
 
 /** The first packet of a connection, as one end's chain sees it: after service translation, before masquerading. */
@@ -11,6 +12,10 @@ export interface PolicyPacket {
   readonly port: number;
   /** Of ICMP and ICMPv6. */
   readonly code?: number;
+  /** The receiver's proxy reads the port's connections as HTTP, and judges each request. */
+  readonly isHttp?: boolean;
+  /** As the proxy asks: this request. Absent: the kernel asks, of the connection. */
+  readonly request?: HttpRequest;
 }
 
 export interface AddressSets {
@@ -40,7 +45,14 @@ export function evaluate(chain: ChainIr, sets: AddressSets, packet: PolicyPacket
 }
 
 function matches(rule: RuleIr, sets: AddressSets, packet: PolicyPacket): boolean {
-  return matchesPeer(rule, sets, packet) && matchesPort(rule, packet);
+  return matchesPeer(rule, sets, packet) && matchesPort(rule, packet) && matchesHttp(rule, packet);
+}
+
+/** The kernel lets in what some request could be allowed by, and leaves to the proxy what some could be denied by. */
+export function matchesHttp({ http, action }: RuleIr, { isHttp = false, request }: PolicyPacket): boolean {
+  if (http === undefined) return true;
+  if (request === undefined) return (action === 'allow') === isHttp;
+  return matchesRequest(http, request, action === 'allow');
 }
 
 export function matchesPeer({ peers }: RuleIr, sets: AddressSets, { peer }: PolicyPacket): boolean {

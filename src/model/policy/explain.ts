@@ -1,6 +1,15 @@
 import type { PolicyIndex } from './policy-index.ts';
 import { describeLimits } from './describe-limits.ts';
-import { evaluate, type AddressSets, addressSets, matchesPeer, matchesPort, type PolicyPacket } from './evaluate.ts';
+import {
+  evaluate,
+  type AddressSets,
+  addressSets,
+  matchesHttp,
+  matchesPeer,
+  matchesPort,
+  type PolicyPacket,
+} from './evaluate.ts';
+import type { HttpRequest } from './http-rules.ts';
 import type { AddressSetIr, RuleIr } from '../node/ir.ts';
 import type { Direction } from './policy-form.ts';
 import { NO_RULE } from './tiers.ts';
@@ -14,6 +23,8 @@ export interface FlowEnd {
     readonly uid: string;
     readonly nodeName: string;
     readonly isOnHostNetwork: boolean;
+    /** Ports whose connections the pod's proxy reads as HTTP; absent: none. */
+    readonly httpPorts?: readonly number[];
   };
 }
 
@@ -25,6 +36,8 @@ export interface FlowAsk {
   readonly port: number;
   /** Of ICMP. */
   readonly code?: number;
+  /** The request to be judged, not the connection only. */
+  readonly request?: HttpRequest;
 }
 
 export interface RuleLook {
@@ -36,6 +49,8 @@ export interface RuleLook {
   /** Not asked any more, as a rule before has decided, or skipped by what another one passed on. */
   readonly isSkipped: boolean;
   readonly decides: boolean;
+  /** `isPort` says whether it matches the request, or else whether it could match one. */
+  readonly isAboutRequests: boolean;
 }
 
 /** What one end's policies say of the connection. */
@@ -60,6 +75,8 @@ export interface Explanation {
   readonly shortcut?: string;
   /** What would bring the other verdict. */
   readonly remedy: string;
+  /** Who judges requests of the connection, when it passes and some rule is about them. */
+  readonly requests?: string;
 }
 
 /** Why a connection's first packet passes or not: the rules of both ends in the order in which the kernel meets them. */
@@ -72,7 +89,9 @@ export function explainFlow(index: PolicyIndex, ask: FlowAsk): Explanation {
     ...(isPolicedPod(to) ? [lookAt(index, 'ingress', to, from, ask)] : []),
   ];
   const shut = ends.find(({ verdict }) => verdict !== 'allow');
-  return { verdict: shut?.verdict ?? 'allow', ends, remedy: remedyOf(ends, shut) };
+  const requests = shut === undefined ? requestsOf(ends, ask) : undefined;
+  const explanation: Explanation = { verdict: shut?.verdict ?? 'allow', ends, remedy: remedyOf(ends, shut) };
+  return requests === undefined ? explanation : { ...explanation, requests };
 }
 
 type PolicedEnd = FlowEnd & { readonly pod: NonNullable<FlowEnd['pod']> };
@@ -98,19 +117,35 @@ function lookAt(index: PolicyIndex, direction: Direction, end: PolicedEnd, far: 
     return { ...common, verdict: 'allow', why: `no policy speaks of ${direction} of ${pod}`, rules: [], limits: [] };
   }
   const sets = setsOf(index, chain.rules);
-  const { protocol, port, code } = ask;
-  const packet: PolicyPacket = { peer: far.address, protocol, port, ...(code === undefined ? {} : { code }) };
+  const { protocol, port, code, request } = ask;
+  const isHttp = direction === 'ingress' && end.pod.httpPorts?.includes(port) === true;
+  const packet: PolicyPacket = {
+    ...{ peer: far.address, protocol, port, isHttp },
+    ...(code === undefined ? {} : { code }),
+    ...(isHttp && request !== undefined ? { request } : {}),
+  };
   const { verdict, rule } = evaluate(chain, sets, packet);
   let passed = -1;
   const rules = chain.rules.map((of, at): RuleLook => {
     const { origin, action, tier = 0 } = of;
     const isSkipped = tier <= passed || (rule !== undefined && at > rule);
-    const [isPeer, isPort] = [matchesPeer(of, sets, packet), matchesPort(of, packet)];
+    const [isPeer, isPort] = [matchesPeer(of, sets, packet), matchesPort(of, packet) && matchesHttp(of, packet)];
     if (!isSkipped && action === 'pass' && isPeer && isPort) passed = tier;
-    return { origin, action, isPeer, isPort, isSkipped, decides: at === rule };
+    const isAboutRequests = of.http !== undefined;
+    return { origin, action, isPeer, isPort, isSkipped, decides: at === rule, isAboutRequests };
   });
   const decider = rule === undefined ? undefined : chain.rules[rule];
   return { ...common, verdict, why: whyOf(verdict, decider), rules, limits: describeLimits(chain) };
+}
+
+function requestsOf(ends: readonly EndLook[], { request }: FlowAsk): string | undefined {
+  const judge = ends.find(({ rules }) => rules.some(({ isAboutRequests, isPeer }) => isAboutRequests && isPeer));
+  if (judge === undefined) return undefined;
+  const origins = [...new Set(judge.rules.filter((rule) => rule.isAboutRequests).map(({ origin }) => origin))];
+  const proxy = `the proxy of ${judge.pod}`;
+  return request === undefined
+    ? `${proxy} judges each request by ${origins.join(', ')}`
+    : `${proxy} lets this request pass`;
 }
 
 function whyOf(verdict: EndLook['verdict'], decider: RuleIr | undefined): string {

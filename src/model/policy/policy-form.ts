@@ -2,7 +2,8 @@ import type { KubernetesNetworkPolicy } from '../../api/kubernetes.ts';
 import type { NetworkPolicy } from '../../api/generated/networkpolicy.ts';
 import { objectKey } from '../../api/meta.ts';
 import { parseQuantity } from '../node/bandwidth.ts';
-import type { RuleIr } from '../node/ir.ts';
+import type { HttpMatchIr, RuleIr } from '../node/ir.ts';
+import { translateHttp } from './http-rules.ts';
 import type { Problem, Translation } from '../problem.ts';
 import { translatePeers, type PeerForm, type PeerScope, type PeerSpec } from './peers.ts';
 import { compareText, translatePorts, type PortForm, type PortSpec } from './ports.ts';
@@ -37,6 +38,7 @@ export interface RuleForm {
   readonly action: RuleIr['action'];
   readonly peers: 'any' | readonly PeerForm[];
   readonly ports: 'any' | readonly PortForm[];
+  readonly http?: readonly HttpMatchIr[];
 }
 
 const ACTIONS = { Allow: 'allow', Deny: 'deny', Reject: 'reject', Pass: 'pass', Log: 'log' } as const;
@@ -97,7 +99,10 @@ export function translateWeftPolicy(policy: NetworkPolicy, podsOfService: PodsOf
     ports: PortSpecs,
   ): RuleForm =>
     translateRule(ACTIONS[action], { path: `spec.${direction}[${index}]`, direction, scope, peers, ports }, problems);
-  const ingress = spec.ingress?.map(({ action, from, ports }, index) => rule('ingress', index, action, from, ports));
+  const ingress = spec.ingress?.map(({ action, from, ports, http }, index) => ({
+    ...rule('ingress', index, action, from, ports),
+    ...(http === undefined ? {} : { http: translateHttp(http) }),
+  }));
   const egress = spec.egress?.map(({ action, to, ports }, index) => rule('egress', index, action, to, ports));
   const value: PolicyForm = {
     origin: weftOrigin(objectKey(policy)),

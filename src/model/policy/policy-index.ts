@@ -32,7 +32,17 @@ export interface PolicyFootprint {
   readonly selectedPods: number;
   /** Node → keys of the chains there that carry the policy, both sorted. */
   readonly nodes: ReadonlyMap<string, readonly string[]>;
+  /** Of a policy with rules about requests, the pods that it selects; absent for all others. */
+  readonly judged?: readonly JudgedPod[];
   readonly problems: readonly Problem[];
+}
+
+/** A pod whose requests a policy judges, where its proxy can. */
+export interface JudgedPod {
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly uid: string;
+  readonly nodeName: string;
 }
 
 export interface PolicyIndex {
@@ -120,11 +130,13 @@ class IncrementalPolicyIndex implements PolicyIndex {
 
   #footprintOf(policy: KnownPolicy): PolicyFootprint {
     const nodes = new Map<string, Set<string>>();
+    const judged: JudgedPod[] = [];
     let selectedPods = 0;
-    for (const { key } of this.#selectors.podsOf(policy.subject)) {
+    for (const { key, uid } of this.#selectors.podsOf(policy.subject)) {
       selectedPods += 1;
       const binding = this.#bound.get(key)?.binding;
       if (binding === undefined) continue;
+      judged.push({ key, uid, nodeName: binding.nodeName });
       const chains = nodes.get(binding.nodeName) ?? new Set<string>();
       nodes.set(binding.nodeName, chains);
       for (const direction of DIRECTIONS) {
@@ -136,6 +148,7 @@ class IncrementalPolicyIndex implements PolicyIndex {
     return {
       selectedPods,
       nodes: new Map(sorted.map(([node, chains]) => [node, [...chains].sort()])),
+      ...(policy.form.ingress?.some(({ http }) => http !== undefined) === true ? { judged } : {}),
       problems: policy.problems,
     };
   }

@@ -10,29 +10,58 @@ export interface PolicyFacts {
   readonly problems: readonly Problem[];
   /** The nodes with selected pods. */
   readonly targets: readonly ProgramTarget[];
+  /** Of a policy with rules about requests; absent for all others. */
+  readonly judging?: JudgingFacts;
   readonly generation?: number;
   readonly stored: readonly Condition[];
   /** See `ProgrammedInput`. */
   readonly isSettled: boolean;
 }
 
+export interface JudgingFacts {
+  /** Proxies of selected pods. */
+  readonly proxies: readonly ProgramTarget[];
+  /** `namespace/name` of selected pods without a proxy that reads HTTP, sorted. */
+  readonly without: readonly string[];
+}
+
 export type PolicyStatus = ReturnType<typeof policyStatus>;
 
 /** Status of a policy: pure, so the same facts give the same conditions. */
-export function policyStatus({ selectedPods, problems, targets, generation, stored, isSettled }: PolicyFacts) {
+export function policyStatus(facts: PolicyFacts) {
+  const { selectedPods, problems, targets, judging, generation, stored, isSettled } = facts;
   const before = stored.find(({ type }) => type === CONDITION.programmed);
-  const programmed = decideProgrammed({
-    targets,
-    noun: { one: 'node', many: 'nodes' },
+  const common = {
     isSettled,
     ...(generation === undefined ? {} : { generation }),
     ...(before === undefined ? {} : { stored: before }),
-  });
+  };
+  const programmed = decideProgrammed({ targets, noun: { one: 'node', many: 'nodes' }, ...common });
+  const noun = { one: 'node or proxy', many: 'nodes and proxies' };
+  const all =
+    judging === undefined
+      ? programmed
+      : decideProgrammed({ targets: [...targets, ...judging.proxies], noun, ...common });
   return {
     selectedPods,
     nodes: { targeted: programmed.targeted, programmed: programmed.acknowledged, failed: programmed.rejected },
-    conditions: [accepted(problems), programmed.condition],
+    conditions: [
+      accepted(problems),
+      all.condition,
+      ...(judging === undefined ? [] : [requestsJudged(judging.without, selectedPods)]),
+    ],
   };
+}
+
+function requestsJudged(without: readonly string[], selectedPods: number): DesiredCondition {
+  const type = CONDITION.requestsJudged;
+  const [first] = without;
+  if (first === undefined) {
+    const message = 'every selected pod has a proxy that judges requests';
+    return { type, status: 'True', reason: REASON.judgedByProxies, message };
+  }
+  const message = `${without.length} of ${selectedPods} pods have no proxy that reads HTTP, for example ${first}: there rules with http allow nothing, and deny whole connections. Put the pods into the mesh, or name the protocol of their ports`;
+  return { type, status: 'False', reason: REASON.noProxy, message };
 }
 
 function accepted(problems: readonly Problem[]): DesiredCondition {

@@ -211,7 +211,11 @@ function namespacedTier(
   const [weft, kubernetes] = [weftOf(world, subject, direction), kubernetesOf(world, subject, direction)];
   if (weft.length + kubernetes.length === 0) return undefined;
 
-  const matches = ({ peers, ports }: Rule) =>
+  // No pod of these worlds has a proxy: "an Allow with http matches nothing, and a Deny every connection", of TCP.
+  const concerns = ({ action, isHttp = false }: { readonly action?: string; readonly isHttp?: boolean }) =>
+    !isHttp || (action === 'Deny' && packet.protocol === 'TCP');
+  const matches = ({ peers, ports, ...rule }: Rule) =>
+    concerns(rule) &&
     farEnds.some(
       (farEnd) =>
         (peers.length === 0 || peers.some((peer) => peerMatches(world, subject, peer, farEnd))) &&
@@ -253,7 +257,9 @@ function kubernetesRules({ spec }: KubernetesNetworkPolicy, direction: Packet['d
 
 function weftRules({ spec }: NetworkPolicy, direction: Packet['direction']): (Rule & { readonly action: string })[] {
   if (direction === 'ingress') {
-    return (spec.ingress ?? []).map(({ action, from = [], ports = [] }) => ({ action, peers: from, ports }));
+    return (spec.ingress ?? []).map(({ action, from = [], ports = [], http }) => {
+      return { action, peers: from, ports, isHttp: http !== undefined };
+    });
   }
   return (spec.egress ?? []).map(({ action, to = [], ports = [] }) => ({ action, peers: to, ports }));
 }

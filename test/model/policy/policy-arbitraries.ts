@@ -177,6 +177,21 @@ export function policies(blocks: readonly IpBlock[]) {
   const action = fc.constantFrom('Allow' as const, 'Deny' as const, 'Reject' as const, 'Pass' as const, 'Log' as const);
   const weftPort = fc.oneof({ weight: 3, arbitrary: numberedPort }, { weight: 1, arbitrary: icmp });
   const weftPorts = fc.array(weftPort, { maxLength: 2 });
+  const ingressRule = fc.oneof(
+    { weight: 5, arbitrary: fc.record({ action, from: weftPeers, ports: weftPorts }, { requiredKeys: ['action'] }) },
+    {
+      weight: 1,
+      arbitrary: fc.record(
+        {
+          action: fc.constantFrom('Allow' as const, 'Deny' as const),
+          from: weftPeers,
+          ports: fc.array(numberedPort, { maxLength: 1 }),
+          http: fc.constantFrom([{ methods: ['GET'] }], [{ paths: [{ prefix: '/' }] }]),
+        },
+        { requiredKeys: ['action', 'http'] },
+      ),
+    },
+  );
   const onlyAction: { requiredKeys: ['action'] } = { requiredKeys: ['action'] };
 
   const weftPolicy = fc
@@ -191,7 +206,7 @@ export function policies(blocks: readonly IpBlock[]) {
           bandwidth: fc.constantFrom({ ingress: '1G', egress: '2G' }, { egress: '500M' }),
           establishedConnections: fc.constantFrom('Reevaluate' as const, 'Keep' as const),
           podSelector,
-          ingress: fc.array(fc.record({ action, from: weftPeers, ports: weftPorts }, onlyAction), { maxLength: 3 }),
+          ingress: fc.array(ingressRule, { maxLength: 3 }),
           egress: fc.array(fc.record({ action, to: weftPeers, ports: weftPorts }, onlyAction), { maxLength: 3 }),
         },
         optional,

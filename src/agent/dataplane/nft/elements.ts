@@ -55,6 +55,11 @@ export function addressPairElement(source: string, destination: string): SetElem
   return { key: Buffer.concat([ipBytes(source), ipBytes(destination)]) };
 }
 
+/** Of a set of type `ipv4_addr . inet_service`, or with `ipv6_addr`: each part is padded to four bytes. */
+export function addressPortElement(address: string, port: number): SetElement {
+  return { key: Buffer.concat([ipBytes(address), Buffer.from([port >> 8, port & 0xff, 0, 0])]) };
+}
+
 /** Start and end of one interval; a prefix that reaches the family's last address has no end. @throws RangeError. */
 export function cidrElements(cidr: string): SetElement[] {
   const parsed = parseCidr(cidr);

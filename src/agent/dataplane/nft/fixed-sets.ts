@@ -4,6 +4,7 @@ import {
   type SetElement,
   addressElement,
   addressPairElement,
+  addressPortElement,
   cidrElements,
   interfaceAddressElement,
   interfaceElement,
@@ -36,9 +37,12 @@ export function factElements(facts: NodeFacts): FixedElement[] {
 
 /** What the sets and verdict maps say of one pod. */
 export function podElements(
-  { hostInterface, bridge, addresses: own, ingressChain, egressChain }: PodBinding,
+  { hostInterface, bridge, addresses: own, ingressChain, egressChain, httpPorts = [] }: PodBinding,
   hasIpv6: boolean,
 ): FixedElement[] {
+  const served = own
+    .flatMap((address) => httpPorts.map((port) => servedElement(address, port)))
+    .flatMap((element) => ofFamilies(element, hasIpv6));
   const verdict = (chain: string | undefined): Verdict =>
     chain === undefined ? { kind: 'return' } : { kind: 'goto', chain };
   const map = (set: 'pods_out' | 'pods_in', chain: string | undefined): FixedElement => ({
@@ -51,9 +55,10 @@ export function podElements(
       verdict(egressChain && chainName('egress', egressChain)),
       verdict(ingressChain && chainName('ingress', ingressChain)),
     ];
-    return own
+    const bridged = own
       .flatMap((address) => bridgedElements(bridge, address, out, into))
       .flatMap((element) => ofFamilies(element, hasIpv6));
+    return [...bridged, ...served];
   }
   return [
     { set: 'pod_interfaces', text: `"${hostInterface}"`, encoded: [interfaceElement(hostInterface)] },
@@ -70,7 +75,14 @@ export function podElements(
     ),
     map('pods_out', egressChain === undefined ? undefined : chainName('egress', egressChain)),
     map('pods_in', ingressChain === undefined ? undefined : chainName('ingress', ingressChain)),
+    ...served,
   ];
+}
+
+function servedElement(address: string, port: number): FamilyElement {
+  const own = checkedAddress(address, { kind: 'pod', key: address });
+  const encoded = [addressPortElement(own, port)];
+  return { set: 'http_served', family: familyOf(own), text: `${own} . ${port}`, encoded };
 }
 
 /** Behind a bridge a pod is told by its address; its ports let it have no other (`bridge-guard.ts`). */

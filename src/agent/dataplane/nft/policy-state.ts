@@ -9,6 +9,8 @@ export interface PodBinding {
   readonly bridge?: string;
   readonly ingressChain?: string;
   readonly egressChain?: string;
+  /** Ports whose connections its proxy reads as HTTP. */
+  readonly httpPorts?: readonly number[];
 }
 
 export interface NodeFacts {

@@ -9,7 +9,7 @@ const MEMBERS_LIMIT = 256;
 
 /**
  * Addresses of which an open connection may have become forbidden by the change from `held` to `next`: those of pods
- * whose binding or chain is new, and those of members that left a set which allows, or came into a set which denies, or did either to one that passes.
+ * whose binding or chain is new, or whose proxy reads other ports, and those of members that left a set which allows, or came into a set which denies, or did either to one that passes.
  */
 export function addressesToRecheck(held: HeldPolicy, next: NextState): ReadonlySet<string> {
   const addresses = new Set<string>();
@@ -21,7 +21,8 @@ export function addressesToRecheck(held: HeldPolicy, next: NextState): ReadonlyS
         if (old === undefined) continue;
         const before = old.hostInterface === pod.hostInterface ? chainsOf(held, old) : [];
         const isNewlyHeld = chainsOf(next, pod).some((chain, at) => chain !== undefined && chain !== before[at]);
-        if (isNewlyHeld) addresses.add(address);
+        const isReadOtherwise = pod.httpPorts?.join() !== old.httpPorts?.join();
+        if (isNewlyHeld || isReadOtherwise) addresses.add(address);
       }
     }
   }
@@ -41,14 +42,16 @@ export function addressesToPurge(held: HeldPolicy, next: NextState): ReadonlySet
 export function isForbidden(held: HeldPolicy, isLocal: (address: string) => boolean, flow: Flow): boolean {
   const { source, destination, ...what } = flow;
   if (source === destination || isLocal(source)) return false;
+  const receiver = held.podAt(destination);
+  const isHttp = receiver?.httpPorts?.includes(what.port) === true;
   const denies = (chain: ChainIr | undefined, peer: string) => {
     if (chain === undefined) return false;
-    const { verdict, rule } = evaluate(chain, held, { ...what, peer });
+    const { verdict, rule } = evaluate(chain, held, { ...what, peer, isHttp });
     const { keepsOpen } = rule === undefined ? chain : (chain.rules[rule] ?? chain);
     return verdict !== 'allow' && keepsOpen !== true;
   };
   const [egress] = chainsOf(held, held.podAt(source));
-  const [, ingress] = chainsOf(held, held.podAt(destination));
+  const [, ingress] = chainsOf(held, receiver);
   return denies(egress, destination) || denies(ingress, source);
 }
 

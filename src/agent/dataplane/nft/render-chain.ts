@@ -130,19 +130,27 @@ function tiersOf(rules: readonly RuleIr[]): (readonly RuleIr[])[] {
 /** `lines` of each far end, family and protocol that the rule matches. */
 function renderRule(
   direction: Direction,
-  { peers, ports }: RuleIr,
+  rule: RuleIr,
   families: readonly Family[],
   lines: (match: Match) => string[],
 ): string[] {
+  const { peers, ports } = rule;
   const far = direction === 'ingress' ? 'saddr' : 'daddr';
   const of = (end: string, family?: Family) =>
     (ports === 'any' ? [ANYTHING] : renderPorts(ports, family)).flatMap((match) =>
-      lines({ ...match, text: `${end}${match.text}` }),
+      lines({ ...match, text: `${end}${match.text}${renderServed(rule, family)}` }),
     );
-  if (peers === 'any') return of('');
+  if (peers === 'any') return rule.http === undefined ? of('') : families.flatMap((family) => of('', family));
   return peers.flatMap((key) =>
     families.flatMap((family) => of(`${family === 4 ? 'ip' : 'ip6'} ${far} @${setName(key, family)} `, family)),
   );
+}
+
+/** What requests decide about is left to the pod's proxy, where it reads them: see `RuleIr.http`. */
+function renderServed({ http, action }: RuleIr, family: Family = 4): string {
+  if (http === undefined) return '';
+  const [ip, set] = family === 4 ? ['ip', 'http_served'] : ['ip6', 'http_served6'];
+  return `${ip} daddr . tcp dport ${action === 'allow' ? '' : '!= '}@${set} `;
 }
 
 function linesOf(direction: Direction, rule: RuleIr, match: Match, verdicts: Verdicts): string[] {

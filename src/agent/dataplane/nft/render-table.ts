@@ -22,6 +22,7 @@ const ADDRESS_SETS = {
   bridged_out: 'map { type ipv4_addr : verdict; }',
   bridged_in: 'map { type ipv4_addr : verdict; }',
   bridged_self: 'set { type ipv4_addr . ipv4_addr; }',
+  http_served: 'set { type ipv4_addr . inet_service; }',
   recheck: 'set { type ipv4_addr; }',
   vxlan_peers: 'set { type ipv4_addr; }',
   node_addresses: 'set { type ipv4_addr; }',
