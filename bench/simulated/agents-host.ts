@@ -69,6 +69,7 @@ for (const { node, address, token, leases } of agents) {
       repair: async () => ({ done: [], refused: [] }),
       lend: async () => ({ problem: 'not here' }),
     },
+    deniedFlows: () => [],
   });
   byNode.set(node, { server, leases });
   server.setLeases(leases);

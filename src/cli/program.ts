@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { IpamAnswer, IpamAsk } from '../model/ipam/ask.ts';
 import { renderCheck } from './check.ts';
 import { explain, type ExplainWish, type PolicyWorld, renderExplanation } from './explain.ts';
+import { flowsOf, renderFlows } from './flows.ts';
 import { renderIpam, renderIpamJson } from './ipam.ts';
 import { addSimulate, type SimulatePorts } from './simulate-command.ts';
 import { type ClusterView, renderStatus } from './status.ts';
@@ -78,6 +79,7 @@ export function createProgram(ports: CliPorts, exit: (code: number) => void): Co
       ports.print(output === 'json' ? JSON.stringify(report, undefined, 2) : renderExplanation(report));
       exit(report.verdict === 'allow' ? 0 : 1);
     });
+  addFlows(program, ports, exit);
   addSimulate(program, ports, exit);
   addIpam(program, ports, exit);
   return program;
@@ -88,6 +90,34 @@ interface ExplainOptions {
   readonly http?: string;
   readonly header?: readonly string[];
   readonly output: 'table' | 'json';
+}
+
+interface FlowsOptions {
+  readonly namespace: string;
+  readonly node?: string;
+  readonly pod?: string;
+  readonly output: 'table' | 'json';
+}
+
+function addFlows(program: Command, { print, askIpam }: CliPorts, exit: (code: number) => void): void {
+  program
+    .command('flows')
+    .description('What policies denied lately: who, to whom, and by which policy.')
+    .option('--node <name>', 'of one node; without it of all')
+    .option('--pod <namespace/name>', 'to or from one pod')
+    .option('-n, --namespace <name>', 'where Weft is installed', 'weft-system')
+    .addOption(new Option('-o, --output <format>').choices(['table', 'json']).default('table'))
+    .addHelpText(
+      'after',
+      '\nEach node remembers the 2,000 flows it denied last, until its agent restarts. Of one policy of a pod ten packets\na second are looked at: there may have been more.',
+    )
+    .action(async ({ namespace, node, pod, output }: FlowsOptions) => {
+      const answer = await askIpam(namespace, { what: 'flows', ...(node === undefined ? {} : { node }) });
+      if (answer.what !== 'flows') throw new Error(answer.what === 'refusal' ? answer.message : 'no answer to that');
+      const flows = flowsOf(answer, pod);
+      print(output === 'json' ? JSON.stringify(flows, undefined, 2) : renderFlows(flows));
+      exit(0);
+    });
 }
 
 interface IpamOptions {

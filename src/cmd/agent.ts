@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { ChainedAgent } from '../agent/chained/agent.ts';
 import { PolicyLog } from '../agent/dataplane/nft/policy-log.ts';
 import { NodeAgent, type NodeAgentOptions } from '../agent/node-agent.ts';
+import { DeniedFlows } from '../agent/denied-flows.ts';
 import { logPolicies } from '../agent/policy-logger.ts';
 import { SERVICE_MODES } from '../agent/services.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -75,6 +76,8 @@ await runUntilSignal(logger, async (signal) => {
 
   const own = ownCertificate(config.node);
   const tls = () => ({ ...own, trustBundlePem: readFileSync(TRUST_FILE, 'utf8') });
+  const { clock } = options;
+  const denied = new DeniedFlows(clock);
   server = await startAgentServer({
     listen: `${config.address}:${config.streamPort}`,
     nodeName: config.node,
@@ -91,6 +94,7 @@ await runUntilSignal(logger, async (signal) => {
     },
     teardown: (request) => agent.teardown(request),
     addresses: agent.addresses,
+    deniedFlows: () => denied.list(),
     log: logger,
   });
   mesh.attach(server);
@@ -104,8 +108,9 @@ await runUntilSignal(logger, async (signal) => {
     requestForgotten: (addresses) => server.requests.forgotten(addresses),
     requestKnown: (pod, signal) => server.requests.known(pod, signal),
   });
-  const { clock } = options;
-  const stopLogging = config.isChained ? () => undefined : logPolicies({ open: () => new PolicyLog(), clock, logger });
+  const stopLogging = config.isChained
+    ? () => undefined
+    : logPolicies({ open: () => new PolicyLog(), denied, clock, logger });
   const trust = setInterval(() => server.updateTls(tls()), TRUST_EVERY_MS);
   logger.info('agent started', { node: config.node, address: config.address });
 

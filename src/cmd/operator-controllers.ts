@@ -134,6 +134,7 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
   const ipam = {
     ...{ ...common, pools, blocks, pods },
     inspect: (node: string) => client.inspect(node),
+    deniedFlows: (node: string) => client.deniedFlows(node),
     repair: (node: string, leases: readonly DeadLease[]) => client.repair(node, leases),
     recount: () => state.recount(),
     quarantinedMs: () => new Map([...quarantinedSince].map(([uid, sinceMs]) => [uid, clock.monotonic() - sinceMs])),

@@ -1,6 +1,7 @@
 import type { Logger } from '../lib/logger.ts';
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
 import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
+import type { DeniedFlow } from '../model/policy/denied-flow.ts';
 import type { AnyRef, ApplyError, HeldResource, NodeUpdate, Watermark } from '../model/node/desired-update.ts';
 import type { AgentTls } from './tls.ts';
 
@@ -20,6 +21,8 @@ export interface AgentServerOptions {
   /** Takes everything of Weft's off the node; what could not be taken off. */
   readonly teardown: (request: { readonly force: boolean }) => Promise<readonly string[]>;
   readonly addresses: NodeAddresses;
+  /** What policies denied lately. */
+  readonly deniedFlows: () => readonly DeniedFlow[];
   readonly log: Logger;
 }
 

@@ -1,6 +1,8 @@
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
 import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
+import type { DeniedFlow } from '../model/policy/denied-flow.ts';
 import { Asked } from './asked.ts';
+import { parseFlows } from './denied-flows.ts';
 import type { AgentMessage } from './generated/wire/weft/node/v1/node_pb.ts';
 import { parseInspection } from './inspection.ts';
 import type { OperatorPayload } from './wire.ts';
@@ -9,6 +11,7 @@ import type { OperatorPayload } from './wire.ts';
 export class AgentQuestions {
   readonly #teardowns = new Asked<readonly string[]>();
   readonly #inspections = new Asked<NodeInspection | Error>();
+  readonly #flows = new Asked<readonly DeniedFlow[] | Error>();
   readonly #repairs = new Asked<NodeRepairs>();
   readonly #loans = new Asked<LendAnswer>();
   #count = 0;
@@ -23,6 +26,14 @@ export class AgentQuestions {
   async inspect(send: (payload: OperatorPayload) => void): Promise<NodeInspection> {
     const id = this.#nextId();
     const answer = await this.#inspections.ask(id, () => send({ case: 'inspect', value: { id } }));
+    if (answer instanceof Error) throw answer;
+    return answer;
+  }
+
+  /** Rejects when the agent could not tell. */
+  async deniedFlows(send: (payload: OperatorPayload) => void): Promise<readonly DeniedFlow[]> {
+    const id = this.#nextId();
+    const answer = await this.#flows.ask(id, () => send({ case: 'flows', value: { id } }));
     if (answer instanceof Error) throw answer;
     return answer;
   }
@@ -50,7 +61,12 @@ export class AgentQuestions {
         break;
       case 'inspectResult': {
         const { id, body, problem } = message.value;
-        this.#inspections.answer(id, problem === '' ? parsed(body) : new Error(problem));
+        this.#inspections.answer(id, problem === '' ? parsed(parseInspection, body) : new Error(problem));
+        break;
+      }
+      case 'flowsResult': {
+        const { id, body, problem } = message.value;
+        this.#flows.answer(id, problem === '' ? parsed(parseFlows, body) : new Error(problem));
         break;
       }
       case 'repairResult': {
@@ -69,7 +85,8 @@ export class AgentQuestions {
   }
 
   rejectAll(error: Error): void {
-    for (const asked of [this.#teardowns, this.#inspections, this.#repairs, this.#loans]) asked.rejectAll(error);
+    for (const asked of [this.#teardowns, this.#inspections, this.#flows, this.#repairs, this.#loans])
+      asked.rejectAll(error);
   }
 
   #nextId(): string {
@@ -78,9 +95,9 @@ export class AgentQuestions {
   }
 }
 
-function parsed(body: Uint8Array): NodeInspection | Error {
+function parsed<T>(parse: (body: Uint8Array) => T, body: Uint8Array): T | Error {
   try {
-    return parseInspection(body);
+    return parse(body);
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }

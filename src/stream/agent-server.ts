@@ -12,6 +12,7 @@ import type {
   Update,
 } from './generated/wire/weft/node/v1/node_pb.ts';
 import type { ProxyReportIr } from './operator-ports.ts';
+import { encodeFlows } from './denied-flows.ts';
 import { encodeInspection } from './inspection.ts';
 import { isResourceKind, parseUpdate } from './parse-update.ts';
 import { PrimaryElection } from './primary-election.ts';
@@ -170,6 +171,9 @@ export class AgentServer {
       case 'inspect':
         void this.#inspect(message.value.id).then((answer) => send(call, answer));
         break;
+      case 'flows':
+        void this.#flows(message.value.id).then((answer) => send(call, answer));
+        break;
       case 'repair':
         void this.#repair(message.value).then((answer) => send(call, answer));
         break;
@@ -188,6 +192,14 @@ export class AgentServer {
       return { case: 'inspectResult', value: { id, body } };
     } catch (error) {
       return { case: 'inspectResult', value: { id, problem: textOf(error) } };
+    }
+  }
+
+  async #flows(id: string): Promise<AgentPayload> {
+    try {
+      return { case: 'flowsResult', value: { id, body: encodeFlows(this.#options.deniedFlows()) } };
+    } catch (error) {
+      return { case: 'flowsResult', value: { id, problem: textOf(error) } };
     }
   }
 

@@ -1,6 +1,7 @@
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
 import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
 import { StringPool } from '../lib/string-pool.ts';
+import type { DeniedFlow } from '../model/policy/denied-flow.ts';
 import type { AnyRef } from '../model/node/desired-update.ts';
 import { LeaseView } from './lease-view.ts';
 import { NodeConnection, type SharedByConnections } from './operator-connection.ts';
@@ -73,6 +74,11 @@ export class OperatorClient {
   /** What the node knows of addresses; a replica asks it beside whoever is primary. Rejects as `teardown`. */
   async inspect(node: string): Promise<NodeInspection> {
     return this.#connectionTo(node).inspect();
+  }
+
+  /** What the node's policies denied lately. Rejects as `teardown`. */
+  async deniedFlows(node: string): Promise<readonly DeniedFlow[]> {
+    return this.#connectionTo(node).deniedFlows();
   }
 
   /** Takes back what nobody uses any more, and puts right what of pods' links is not. Rejects as `teardown`. */

@@ -1,6 +1,7 @@
 import { Client, status, type ClientDuplexStream } from '@grpc/grpc-js';
 import { backoffMs } from '../lib/backoff.ts';
 import { sleep } from '../lib/clock.ts';
+import type { DeniedFlow } from '../model/policy/denied-flow.ts';
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
 import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
 import type { StringPool } from '../lib/string-pool.ts';
@@ -99,6 +100,11 @@ export class NodeConnection {
   /** What the node knows of addresses. As `teardown`. */
   inspect(): Promise<NodeInspection> {
     return this.#ask((send) => this.#questions.inspect(send));
+  }
+
+  /** As `teardown`. */
+  deniedFlows(): Promise<readonly DeniedFlow[]> {
+    return this.#ask((send) => this.#questions.deniedFlows(send));
   }
 
   /** As `teardown`. */

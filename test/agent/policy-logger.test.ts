@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { DeniedFlows } from '../../src/agent/denied-flows.ts';
 import type { LoggedPacket } from '../../src/agent/dataplane/nft/logged-packet.ts';
 import { logPolicies } from '../../src/agent/policy-logger.ts';
 import type { LogFields } from '../../src/lib/logger.ts';
@@ -24,7 +25,8 @@ test('what policies log is written, within bounds, from when it can be heard unt
     if (isBusy) throw new Error('EBUSY');
     return { take: () => waiting.splice(0), close: () => (isClosed = true) };
   };
-  const stop = logPolicies({ open, clock, logger });
+  const denied = new DeniedFlows(clock);
+  const stop = logPolicies({ open, denied, clock, logger });
   await clock.advance(3_000);
   expect(said.splice(0)).toEqual([[expect.stringContaining('not heard'), { error: 'Error: EBUSY' }]]);
   isBusy = false;
@@ -35,6 +37,10 @@ test('what policies log is written, within bounds, from when it can be heard unt
   await clock.advance(1_000);
   expect(said).toHaveLength(101);
   expect(said.splice(0).at(-1)?.[1]).toEqual({ left: 30 });
+  waiting = [{ ...PACKET, verdict: 'deny' }];
+  await clock.advance(1_000);
+  expect(said).toEqual([]);
+  expect(denied.list()).toMatchObject([{ source: '10.0.0.1', port: 80, packets: 1 }]);
   stop();
   waiting = [PACKET];
   await clock.advance(5_000);

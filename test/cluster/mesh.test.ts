@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { installWeft, waitForRollout, WEFT_NAMESPACE } from '../../lab/cluster/install.ts';
+import type { NetworkPolicy } from '../../src/api/generated/networkpolicy.ts';
 import { ROOT } from '../../lab/setup/paths.ts';
 import { applyObjects, eventually, execInPod, getObject, httpGet, kube, TEST_CLUSTER } from './cluster.ts';
 
@@ -104,6 +105,27 @@ describe('injection', () => {
 });
 
 describe('a call in the mesh', () => {
+  test('is judged by policies about requests, whoever calls, and their status waits for the proxies', async () => {
+    await applyObjects({
+      apiVersion: 'weft.dev/v1alpha1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'readers', namespace: NS },
+      spec: {
+        podSelector: { matchLabels: { app: 'web' } },
+        ingress: [{ action: 'Allow', http: [{ methods: ['GET'], paths: [{ prefix: '/open' }] }] }],
+      },
+    });
+    await programmed('wnp', 'readers');
+    const { status } = await getObject<NetworkPolicy>('-n', NS, 'wnp', 'readers');
+    expect(status?.conditions?.find(({ type }) => type === 'RequestsJudged')).toMatchObject({ status: 'True' });
+    for (const namespace of [NS, 'plain']) {
+      expect(await call(namespace, 'http://web.shop/open/door')).toBeDefined();
+      expect(await call(namespace)).toBeUndefined();
+    }
+    await kube('-n', NS, 'delete', 'wnp', 'readers');
+    await eventually('all requests pass', async () => (await call('plain')) !== undefined);
+  });
+
   test('is mutual TLS: the server sees the identity of its caller', async () => {
     const answer = await call(NS);
     expect(answer?.clientCertificate).toContain('URI=spiffe://cluster.local/ns/shop/sa/client');

@@ -148,6 +148,13 @@ describe('Kubernetes NetworkPolicy', () => {
       { change: 'opens', to: [`${NS}/server`], ports: 'everything' },
     ]);
     expect(differences.filter(({ from }) => from.includes(`${NS}/far`))).toEqual([]);
+    const denied = await weft('flows', '--pod', `${NS}/server`, '-o', 'json');
+    expect((denied as { flows: object[] }).flows).toContainEqual(
+      expect.objectContaining({
+        ...{ sourcePod: `${NS}/other`, destinationPod: `${NS}/server`, protocol: 'TCP', port: 8080 },
+        ...{ verdict: 'deny', direction: 'ingress', policy: 'no rule allows it' },
+      }),
+    );
     expect(await explained('far')).toMatchObject({
       verdict: 'allow',
       nodes: [{ inForce: 'holds all that it was told' }, {}],

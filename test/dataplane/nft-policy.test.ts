@@ -257,11 +257,16 @@ describe('policy', () => {
     expect(await a.traffic.reaches(c.address, SERVER_PORT)).toBe(false);
     expect(lab.netns.pings(b.netnsPath, c.address)).toBe(true);
     const heardOf: LoggedPacket[] = [];
-    for (let attempt = 0; attempt < 100 && heardOf.length < 2; attempt += 1) {
+    for (let attempt = 0; attempt < 100 && heardOf.length < 3; attempt += 1) {
       await new Promise((resolve) => setTimeout(resolve, 50));
       heardOf.push(...log.take());
     }
     log.close();
+    const [denied] = heardOf.splice(1, 1);
+    expect(denied).toMatchObject({
+      ...{ verdict: 'deny', policy: 'no rule allows it', direction: 'egress', source: a.address },
+      ...{ destination: c.address, protocol: 'TCP', port: SERVER_PORT },
+    });
     const toB = { policy: x, direction: 'egress', source: a.address, destination: b.address, protocol: 'TCP' };
     const toC = { policy: 'trial', direction: 'ingress', source: b.address, destination: c.address, protocol: 'ICMP' };
     expect(heardOf).toEqual([
@@ -269,6 +274,34 @@ describe('policy', () => {
       { ...toC, icmpType: 8 },
     ]);
     expect(table.counters().filter(({ verdict }) => verdict === 'log')).toMatchObject([{ packets: 1 }, { packets: 1 }]);
+  });
+
+  test('tells of what it denied, by policy, and of what it rejected', async () => {
+    const log = new PolicyLog(lab.node.path);
+    const chains = {
+      x: chain(
+        'allow',
+        { action: 'deny', peers: ['b'], origin: 'one' },
+        { action: 'reject', peers: ['c'], origin: 'two' },
+      ),
+    };
+    const sets = { b: ips(b.address), c: ips(c.address) };
+    await table.reset(FACTS, state([bound(a, { ingress: 'x' }), bound(b), bound(c)], chains, sets));
+    expect(await b.traffic.reaches(a.address, SERVER_PORT)).toBe(false);
+    expect(await c.traffic.dial(a.address, SERVER_PORT)).toBe('ECONNREFUSED');
+    expect(await lab.outside.reaches(a.address, SERVER_PORT)).toBe(true);
+    const heardOf: LoggedPacket[] = [];
+    for (let attempt = 0; attempt < 100 && heardOf.length < 2; attempt += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      heardOf.push(...log.take());
+    }
+    log.close();
+    expect(heardOf).toMatchObject([
+      { verdict: 'deny', policy: 'one', direction: 'ingress', source: b.address, destination: a.address },
+      { verdict: 'reject', policy: 'two', direction: 'ingress', source: c.address, destination: a.address },
+    ]);
+    const counted = table.counters().filter(({ verdict }) => verdict !== 'allow');
+    expect(counted.map(({ comment, verdict }) => `${verdict} ${comment}`).sort()).toEqual(['deny one', 'reject two']);
   });
 
   test('logs of one rule no more than its share, however much it matches', async () => {

@@ -1,3 +1,4 @@
+import type { DeniedFlow } from '../../src/model/policy/denied-flow.ts';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import { kubeconfigOf } from '../../lab/cluster/config.ts';
@@ -23,6 +24,7 @@ const stop = new AbortController();
 const running: Promise<void>[] = [];
 /** What agents would say. */
 const inspections = new Map<string, NodeInspection>();
+const denied = new Map<string, readonly DeniedFlow[]>();
 const repairs: [string, readonly DeadLease[]][] = [];
 const uids = { node: '', pool: '', pod: '' };
 
@@ -35,7 +37,11 @@ function follow<T extends KubeObject>(kind: Kind<T>): Store<T> {
 
 /** The command as people run it. */
 async function weft(...args: string[]): Promise<{ readonly text: string; readonly code: number }> {
-  const command = [path.join(ROOT, 'src/cmd/weft.ts'), 'ipam', ...args, '-n', NAMESPACE];
+  return command('ipam', ...args);
+}
+
+async function command(...args: string[]): Promise<{ readonly text: string; readonly code: number }> {
+  const command = [path.join(ROOT, 'src/cmd/weft.ts'), ...args, '-n', NAMESPACE];
   const env = { ...process.env, KUBECONFIG: kubeconfigOf(KUBE_CLUSTER) };
   const { code, stdout, stderr } = await run(process.execPath, command, { allowFailure: true, env });
   return { text: stdout + stderr, code };
@@ -62,6 +68,7 @@ beforeAll(async () => {
           inspections.set(node, inspection(['10.90.0.0/26']));
           return { done: leases.map(({ podUid }) => `released that of ${podUid}`), refused: [] };
         },
+        deniedFlows: async (node) => denied.get(node) ?? Promise.reject(new Error(`node ${node} is not connected`)),
         recount: () => undefined,
         quarantinedMs: () => new Map(),
       },
@@ -118,6 +125,34 @@ test('show tells of pools and blocks, and of one address who has it', async () =
   expect(address).toMatchObject({
     ...{ state: 'held', node: 'looked-at', pool: 'looked-at' },
     holders: [expect.stringContaining(`pod ${NAMESPACE}/web`)],
+  });
+});
+
+test('flows tells what nodes denied, with the pods that have the addresses, and which node was not asked', async () => {
+  await create(api, KINDS.node, { metadata: { name: 'away' } });
+  const flow: DeniedFlow = {
+    ...{ verdict: 'deny', direction: 'ingress', policy: 'NetworkPolicy shop/db', protocol: 'TCP', port: 5432 },
+    ...{ source: '10.90.0.7', destination: '203.0.113.9', packets: 3 },
+    ...{ first: '2026-01-01T00:00:00.000Z', last: '2026-01-01T00:00:05.000Z' },
+  };
+  denied.set('looked-at', [flow]);
+  await api.request('PATCH', objectPath(KINDS.pod, { namespace: NAMESPACE, name: 'web' }, 'status'), {
+    contentType: 'application/merge-patch+json',
+    body: { status: { phase: 'Running', podIP: '10.90.0.7', podIPs: [{ ip: '10.90.0.7' }] } },
+  });
+  await waitUntil('the address is known', async () => {
+    const { text } = await command('flows', '--pod', `${NAMESPACE}/web`);
+    const row = new RegExp(
+      `^2026-01-01 00:00:05 +${NAMESPACE}/web +203.0.113.9 +TCP/5432 +3 +dropped +NetworkPolicy shop/db \\(to\\) +looked-at$`,
+      'm',
+    );
+    return row.test(text) && text.includes('Not asked: away: node away is not connected');
+  });
+  const one = await command('flows', '--node', 'looked-at', '-o', 'json');
+  expect(JSON.parse(one.text)).toMatchObject({ flows: [{ ...flow, node: 'looked-at' }], problems: [] });
+  expect(await command('flows', '--node', 'nowhere')).toMatchObject({
+    code: 1,
+    text: expect.stringContaining("there is no node 'nowhere'"),
   });
 });
 

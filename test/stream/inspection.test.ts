@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { DesiredTable } from '../../src/model/node/desired.ts';
 import { parseInspection } from '../../src/stream/inspection.ts';
-import { INSPECTION, Loopback, NODE, until } from './loopback.ts';
+import { DENIED, INSPECTION, Loopback, NODE, until } from './loopback.ts';
 
 let net: Loopback;
 
@@ -13,12 +13,13 @@ afterEach(async () => {
   await net.stop();
 });
 
-test('any replica hears what a node knows of addresses, and what it put right', async () => {
+test('any replica hears what a node knows of addresses, what it put right, and what it denied', async () => {
   const replicas = [net.replica(new DesiredTable()), net.replica(new DesiredTable())];
   await until(() => net.agent.replicas === 2, 'both are connected');
   const dead = { containerId: 'c1', ifname: 'eth0', podUid: 'u1' };
   for (const { client } of replicas) {
     expect(await client.inspect(NODE)).toEqual(INSPECTION);
+    expect(await client.deniedFlows(NODE)).toEqual([DENIED]);
     expect(await client.repair(NODE, [dead])).toEqual({ done: ['c1 eth0 u1'], refused: ['the rest'] });
   }
 });

@@ -1,3 +1,4 @@
+import type { DeniedFlow } from '../../src/model/policy/denied-flow.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import type { LogFields, Logger } from '../../src/lib/logger.ts';
 import { DesiredTable } from '../../src/model/node/desired.ts';
@@ -198,6 +199,18 @@ function textOfLease({ containerId, ifname, podUid }: DeadLease): string {
   return `${containerId} ${ifname} ${podUid}`;
 }
 
+export const DENIED: DeniedFlow = {
+  ...{
+    verdict: 'deny',
+    direction: 'ingress',
+    policy: 'NetworkPolicy shop/db',
+    protocol: 'TCP',
+    port: 5432,
+    packets: 3,
+  },
+  ...{ source: '10.0.0.1', destination: '10.0.0.2', first: '2026-01-01T00:00:00Z', last: '2026-01-01T00:00:05Z' },
+};
+
 /** One agent and any number of operator replicas, over real TLS on this machine. */
 export class Loopback {
   readonly sink: MemorySink;
@@ -227,6 +240,7 @@ export class Loopback {
       tls: { ...selfSigned(), trustBundlePem: authority.rootCertificatePem },
       token: async () => GOOD_TOKEN,
       sink,
+      deniedFlows: () => [DENIED],
       teardown: async ({ force }) => (force ? [] : ['a pod runs']),
       addresses: {
         inspect: async () => INSPECTION,

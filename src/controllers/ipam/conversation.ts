@@ -1,6 +1,6 @@
 import type { IpamAnswer, IpamAsk } from '../../model/ipam/ask.ts';
 
-/** What `weft ipam` asks, and what the leading operator answers: two ConfigMaps, so that to look for questions is little. */
+/** What `weft ipam` and `weft flows` ask, and what the leading operator answers: two ConfigMaps, so that to look for questions is little. */
 export const IPAM_QUESTIONS = { name: 'weft-ipam', field: 'questions' };
 export const IPAM_ANSWERS = { name: 'weft-ipam-answers', field: 'answers' };
 
@@ -60,8 +60,9 @@ export function parseReplies(text: string | undefined): readonly IpamReply[] {
 }
 
 function parseAsk(value: unknown): IpamAsk | undefined {
-  const { what, address, fix } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const { what, address, fix, node } = (value ?? {}) as Readonly<Record<string, unknown>>;
   if (what === 'usage') return { what };
+  if (what === 'flows') return typeof node === 'string' ? { what, node } : { what };
   if (what === 'address' && typeof address === 'string') return { what, address };
   return what === 'check' ? { what, fix: fix === true } : undefined;
 }

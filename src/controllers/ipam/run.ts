@@ -15,9 +15,10 @@ import {
   withoutQuestion,
   withReply,
 } from './conversation.ts';
+import { type FlowsDeps, lookAtFlows } from './flows.ts';
 import { lookAtAddresses } from './look.ts';
 
-export interface IpamDeps extends CheckDeps {
+export interface IpamDeps extends CheckDeps, FlowsDeps {
   readonly api: KubeApi;
   readonly namespace: string;
   readonly log: Logger;
@@ -28,7 +29,7 @@ const LOOK_EVERY_MS = 2_000;
 /** An answer has to fit into a ConfigMap. */
 const MAX_BLOCKS = 1_500;
 
-/** Answers `weft ipam` while this replica leads. A question that a former leader left is answered by the next. */
+/** Answers `weft ipam` and `weft flows` while this replica leads. A question that a former leader left is answered by the next. */
 export async function runIpam(deps: IpamDeps, signal: AbortSignal): Promise<void> {
   const { clock, log } = deps;
   while (!signal.aborted) {
@@ -68,6 +69,7 @@ async function settle(deps: IpamDeps, { id, ask }: IpamQuestion, signal: AbortSi
 
 async function answerTo(deps: IpamDeps, ask: IpamAsk, signal: AbortSignal): Promise<IpamAnswer> {
   if (ask.what === 'check') return { what: 'check', check: await checkTwice(deps, ask.fix, signal) };
+  if (ask.what === 'flows') return await lookAtFlows(deps, ask.node);
   const facts = await lookAtAddresses(deps);
   if (ask.what === 'address') {
     const address = whoHas(facts, ask.address);

@@ -1,17 +1,28 @@
+import type { PlacedFlow } from '../policy/denied-flow.ts';
 import type { Finding } from './finding.ts';
 import type { AddressUsage, Usage } from './usage.ts';
 
-/** What `weft ipam` asks of the leading operator. */
+/** What `weft ipam` and `weft flows` ask of the leading operator. */
 export type IpamAsk =
   | { readonly what: 'usage' }
   | { readonly what: 'address'; readonly address: string }
   /** `fix`: what can be put right without a pod noticing is. */
-  | { readonly what: 'check'; readonly fix: boolean };
+  | { readonly what: 'check'; readonly fix: boolean }
+  /** `weft flows`: what policies denied lately; without `node` on all of them. */
+  | { readonly what: 'flows'; readonly node?: string };
 
 export type IpamAnswer =
   | { readonly what: 'usage'; readonly usage: Usage; readonly blocksLeftOff: number }
   | { readonly what: 'address'; readonly address: AddressUsage }
   | { readonly what: 'check'; readonly check: AddressCheck }
+  | {
+      readonly what: 'flows';
+      /** The one that was denied last is the first. */
+      readonly flows: readonly PlacedFlow[];
+      readonly flowsLeftOff: number;
+      /** Of nodes that could not be asked, `node: why`. */
+      readonly problems: readonly string[];
+    }
   /** Why there is none. */
   | { readonly what: 'refusal'; readonly message: string };
 

@@ -5,9 +5,11 @@ export const LOG_GROUP = 5187;
 /** Enough for the headers up to ports and types. */
 export const LOG_BYTES = 64;
 
-/** A packet that a rule with the action Log has matched. */
+/** A packet that a rule has denied, or one with the action Log has matched. */
 export interface LoggedPacket {
   readonly policy: string;
+  /** Of what was denied; absent: a rule with the action Log has matched it. */
+  readonly verdict?: 'deny' | 'reject';
   readonly direction: 'ingress' | 'egress';
   readonly source: string;
   readonly destination: string;
@@ -26,10 +28,13 @@ const PROTOCOLS: Readonly<Record<number, string>> = { 1: 'ICMP', 6: 'TCP', 17: '
 /** @param body nfgenmsg and attributes. Undefined for what is no packet of IP, or not logged by a policy. */
 export function parseLogged(body: Buffer): LoggedPacket | undefined {
   const attributes = parseAttributes(body, 4);
-  const [, direction, policy] = /^(ingress|egress) (.+)$/.exec(readText(attributes.get(NFULA_PREFIX)) ?? '') ?? [];
+  const prefix = readText(attributes.get(NFULA_PREFIX)) ?? '';
+  const [, verdict, direction, policy] = /^(?:(deny|reject) )?(ingress|egress) (.+)$/.exec(prefix) ?? [];
   const packet = parsePacket(attributes.get(NFULA_PAYLOAD) ?? Buffer.alloc(0));
   if (packet === undefined || policy === undefined) return undefined;
-  return { policy, direction: direction === 'ingress' ? 'ingress' : 'egress', ...packet };
+  const denied =
+    verdict === undefined ? {} : { verdict: verdict === 'reject' ? ('reject' as const) : ('deny' as const) };
+  return { policy, ...denied, direction: direction === 'ingress' ? 'ingress' : 'egress', ...packet };
 }
 
 function parsePacket(bytes: Buffer): Omit<LoggedPacket, 'policy' | 'direction'> | undefined {

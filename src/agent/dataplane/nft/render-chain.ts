@@ -12,12 +12,13 @@ const COMMENT_CHARACTERS = 120;
 
 /**
  * The chains of nftables that one policy chain becomes: one for each of its tiers, the first under its plain name, one
- * for limits, and as for tiers for what is on trial.
+ * for each policy that denies, one for limits, and as for tiers for what is on trial.
  */
-export function chainNames(direction: Direction, key: string, { rules, audit, limits }: ChainIr): string[] {
+export function chainNames(direction: Direction, key: string, { rules, otherwise, audit, limits }: ChainIr): string[] {
   const name = chainName(direction, key);
   return [
     ...tierNames(name, rules),
+    ...denialsOf(name, { rules, otherwise }).map((denial) => denial.name),
     ...(limits === undefined ? [] : [limitsName(name)]),
     ...(audit === undefined ? [] : tierNames(auditName(name), audit.rules)),
   ];
@@ -36,7 +37,15 @@ export function ownSets(direction: Direction, key: string, chain: ChainIr, famil
 export function renderChain(direction: Direction, key: string, chain: ChainIr, families: readonly Family[]): NftLine[] {
   const { rules, otherwise, keepsOpen, audit, limits } = chain;
   const name = chainName(direction, key);
-  const verdicts: Verdicts = { allow: limits === undefined ? 'return' : `goto ${limitsName(name)}`, deny: 'drop' };
+  const denials = denialsOf(name, chain);
+  const verdicts: Verdicts = {
+    allow: limits === undefined ? 'return' : `goto ${limitsName(name)}`,
+    deny: 'drop',
+    denial: ({ action, origin }) => {
+      const own = denials.find((denial) => denial.action === action && denial.origin === origin);
+      return own === undefined ? 'drop' : `goto ${own.name}`;
+    },
+  };
   const denied = {
     action: 'deny',
     peers: 'any',
@@ -50,6 +59,7 @@ export function renderChain(direction: Direction, key: string, chain: ChainIr, f
     ...renderTiers(name, rules, end ?? [], (rule, onwards = verdicts[otherwise]) =>
       renderRule(direction, rule, families, (match) => linesOf(direction, rule, match, { ...verdicts, pass: onwards })),
     ),
+    ...denials.flatMap((denial) => denialLines(direction, denial)),
     ...(limits === undefined ? [] : limitLines(limitsName(name), direction, limits, families)),
     ...(audit === undefined ? [] : renderAudit(auditName(name), direction, audit, families)),
   ];
@@ -61,6 +71,32 @@ interface Verdicts {
   readonly allow: string;
   readonly deny: string;
   readonly pass?: string;
+  /** Where what a rule denies goes. */
+  readonly denial: (rule: Pick<RuleIr, 'action' | 'origin'>) => string;
+}
+
+/** Where one policy's denials are logged and counted: apart, so that what is let through does not meet it. */
+interface Denial {
+  readonly name: string;
+  readonly action: 'deny' | 'reject';
+  readonly origin: string;
+}
+
+function denialsOf(name: string, { rules, otherwise }: Pick<ChainIr, 'rules' | 'otherwise'>): Denial[] {
+  const all = rules.flatMap(({ action, origin }) =>
+    action === 'deny' || action === 'reject' ? [{ action, origin }] : [],
+  );
+  const whole = otherwise === 'deny' ? [...all, { action: 'deny' as const, origin: NO_RULE }] : all;
+  const unique = new Map(whole.map((denial) => [`${denial.action} ${denial.origin}`, denial]));
+  return [...unique.values()].map((denial, at) => ({ name: `${name}.no${at + 1}`, ...denial }));
+}
+
+function denialLines(direction: Direction, { name, action, origin }: Denial): string[] {
+  const comment = `comment "${renderComment(origin)}"`;
+  const prefix = renderComment(`${action} ${direction} ${origin}`);
+  const log = `limit rate 10/second burst 20 packets log prefix "${prefix}" group ${LOG_GROUP} snaplen ${LOG_BYTES}`;
+  const end = action === 'deny' ? [`counter drop ${comment}`] : renderReject(comment);
+  return [log, ...end].map((line) => `${name} ${line}`);
 }
 
 function limitLines(
@@ -158,7 +194,7 @@ function linesOf(direction: Direction, rule: RuleIr, match: Match, verdicts: Ver
   if (action === 'log') return [renderLog(direction, rule, match.text)];
   const comment = `comment "${renderComment(origin)}"`;
   const kept = keepsOpen === true ? [`${match.text}ct state established,related return`] : [];
-  if (action === 'reject') return [...kept, ...renderReject(match, comment)];
+  if (action === 'deny' || action === 'reject') return [...kept, `${match.text}${verdicts.denial(rule)}`];
   return [...kept, `${match.text}counter ${verdicts[action]} ${comment}`];
 }
 
@@ -170,11 +206,11 @@ function renderLog(direction: Direction, { origin }: RuleIr, match: string): str
 }
 
 /** TCP is told by a reset, everything else by ICMP. */
-function renderReject({ text, protocol }: Match, comment: string): string[] {
-  const reset = (match: string) => `${match}counter reject with tcp reset ${comment}`;
-  const prohibited = `${text}counter reject with icmpx type admin-prohibited ${comment}`;
-  if (protocol === undefined) return [reset(`${text}meta l4proto tcp `), prohibited];
-  return [protocol === 'TCP' ? reset(text) : prohibited];
+function renderReject(comment: string): string[] {
+  return [
+    `meta l4proto tcp counter reject with tcp reset ${comment}`,
+    `counter reject with icmpx type admin-prohibited ${comment}`,
+  ];
 }
 
 /** What could end the quotes or the line is left out. */

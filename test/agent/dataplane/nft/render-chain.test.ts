@@ -3,7 +3,12 @@ import { chainNames, renderChain } from '../../../../src/agent/dataplane/nft/ren
 import type { Family } from '../../../../src/lib/ip.ts';
 import type { ChainIr, RuleIr } from '../../../../src/model/node/ir.ts';
 
+/** Without the chains that log and count denials. */
 function rendered(direction: 'ingress' | 'egress', chain: ChainIr, families: readonly Family[] = [4]): string[] {
+  return all(direction, chain, families).filter((text) => !/ [ie]_k\.no\d /.test(text));
+}
+
+function all(direction: 'ingress' | 'egress', chain: ChainIr, families: readonly Family[] = [4]): string[] {
   return renderChain(direction, 'k', chain, families).map(({ text }) => text);
 }
 
@@ -15,10 +20,30 @@ describe('renderChain', () => {
   test('returns on allow, drops on deny, and drops at the end of an isolated direction', () => {
     expect(rendered('ingress', { rules: [rule({}), rule({ action: 'deny' })], otherwise: 'deny' })).toEqual([
       'add rule inet weft i_k counter return comment "NetworkPolicy a/b"',
-      'add rule inet weft i_k counter drop comment "NetworkPolicy a/b"',
-      'add rule inet weft i_k counter drop comment "no rule allows it"',
+      'add rule inet weft i_k goto i_k.no1',
+      'add rule inet weft i_k goto i_k.no2',
     ]);
     expect(rendered('ingress', { rules: [], otherwise: 'allow' })).toEqual([]);
+  });
+
+  test('logs and counts what a policy denies in a chain of its own, at a bounded rate', () => {
+    const deny = rule({ action: 'deny', peers: ['p'] });
+    const chain: ChainIr = { rules: [deny, { ...deny, peers: ['q'] }, rule({ action: 'reject' })], otherwise: 'deny' };
+    const log = (words: string) => `limit rate 10/second burst 20 packets log prefix "${words}" group 5187 snaplen 64`;
+    expect(all('egress', chain)).toEqual([
+      'add rule inet weft e_k ip daddr @s_p goto e_k.no1',
+      'add rule inet weft e_k ip daddr @s_q goto e_k.no1',
+      'add rule inet weft e_k goto e_k.no2',
+      'add rule inet weft e_k goto e_k.no3',
+      `add rule inet weft e_k.no1 ${log('deny egress NetworkPolicy a/b')}`,
+      'add rule inet weft e_k.no1 counter drop comment "NetworkPolicy a/b"',
+      `add rule inet weft e_k.no2 ${log('reject egress NetworkPolicy a/b')}`,
+      'add rule inet weft e_k.no2 meta l4proto tcp counter reject with tcp reset comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k.no2 counter reject with icmpx type admin-prohibited comment "NetworkPolicy a/b"',
+      `add rule inet weft e_k.no3 ${log('deny egress no rule allows it')}`,
+      'add rule inet weft e_k.no3 counter drop comment "no rule allows it"',
+    ]);
+    expect(chainNames('egress', 'k', chain)).toEqual(['e_k', 'e_k.no1', 'e_k.no2', 'e_k.no3']);
   });
 
   test('has a chain for each tier: what a rule passes goes there, and what none of the tier matches', () => {
@@ -32,10 +57,10 @@ describe('renderChain', () => {
     };
     expect(rendered('egress', chain)).toEqual([
       'add rule inet weft e_k ip daddr @s_p counter goto e_k.2 comment "NetworkPolicy a/b"',
-      'add rule inet weft e_k ip daddr @s_q counter drop comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k ip daddr @s_q goto e_k.no1',
       'add rule inet weft e_k goto e_k.2',
       'add rule inet weft e_k.2 ip daddr @s_q counter drop comment "NetworkPolicy a/b"',
-      'add rule inet weft e_k.2 counter drop comment "no rule allows it"',
+      'add rule inet weft e_k.2 goto e_k.no2',
     ]);
   });
 
@@ -56,13 +81,13 @@ describe('renderChain', () => {
     expect(rendered('egress', chain)).toEqual([
       'add rule inet weft e_k jump e_k.audit',
       'add rule inet weft e_k counter return comment "NetworkPolicy a/b"',
-      'add rule inet weft e_k counter drop comment "no rule allows it"',
+      'add rule inet weft e_k goto e_k.no1',
       'add rule inet weft e_k.audit ip daddr @s_p counter goto e_k.audit.2 comment "audit pass NetworkPolicy a/trial"',
       'add rule inet weft e_k.audit ip daddr @s_q counter return comment "audit deny NetworkPolicy a/trial"',
       'add rule inet weft e_k.audit goto e_k.audit.2',
       'add rule inet weft e_k.audit.2 return',
     ]);
-    expect(chainNames('egress', 'k', chain)).toEqual(['e_k', 'e_k.audit', 'e_k.audit.2']);
+    expect(chainNames('egress', 'k', chain)).toEqual(['e_k', 'e_k.no1', 'e_k.audit', 'e_k.audit.2']);
   });
 
   test('lets open connections be where a policy keeps them', () => {
@@ -70,9 +95,9 @@ describe('renderChain', () => {
     const chain: ChainIr = { rules: [rule({ action: 'deny', peers: ['p'], keepsOpen })], otherwise: 'deny', keepsOpen };
     expect(rendered('ingress', chain)).toEqual([
       'add rule inet weft i_k ip saddr @s_p ct state established,related return',
-      'add rule inet weft i_k ip saddr @s_p counter drop comment "NetworkPolicy a/b"',
+      'add rule inet weft i_k ip saddr @s_p goto i_k.no1',
       'add rule inet weft i_k ct state established,related return',
-      'add rule inet weft i_k counter drop comment "no rule allows it"',
+      'add rule inet weft i_k goto i_k.no2',
     ]);
   });
 
@@ -97,8 +122,8 @@ describe('renderChain', () => {
       rendered(direction, { rules: [rule({}), rule({ action: 'deny' })], otherwise: 'deny', limits, ...of }, families);
     expect(limited('ingress', {})).toEqual([
       'add rule inet weft i_k counter goto i_k.limits comment "NetworkPolicy a/b"',
-      'add rule inet weft i_k counter drop comment "NetworkPolicy a/b"',
-      'add rule inet weft i_k counter drop comment "no rule allows it"',
+      'add rule inet weft i_k goto i_k.no1',
+      'add rule inet weft i_k goto i_k.no2',
       'add rule inet weft i_k.limits ct state new update @i_k.limits.1.rate4 { ip daddr limit rate over 5/second burst 5 packets } counter drop comment "NetworkPolicy a/b"',
       'add rule inet weft i_k.limits ct state new add @i_k.limits.1.open4 { ip daddr ct count over 10 } counter drop comment "NetworkPolicy a/b"',
       'add rule inet weft i_k.limits ct state new add @i_k.limits.2.open4 { ip daddr ct count over 3 } counter drop comment "NetworkPolicy a/c"',
@@ -117,13 +142,10 @@ describe('renderChain', () => {
     ] as const;
     const rejects = (of: Partial<RuleIr>) =>
       rendered('egress', { rules: [rule({ action: 'reject', ...of })], otherwise: 'allow' });
-    expect(rejects({})).toEqual([
-      'add rule inet weft e_k meta l4proto tcp counter reject with tcp reset comment "NetworkPolicy a/b"',
-      'add rule inet weft e_k counter reject with icmpx type admin-prohibited comment "NetworkPolicy a/b"',
-    ]);
+    expect(rejects({})).toEqual(['add rule inet weft e_k goto e_k.no1']);
     expect(rejects({ ports, peers: ['p'] })).toEqual([
-      'add rule inet weft e_k ip daddr @s_p tcp dport 80 counter reject with tcp reset comment "NetworkPolicy a/b"',
-      'add rule inet weft e_k ip daddr @s_p udp dport 53 counter reject with icmpx type admin-prohibited comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k ip daddr @s_p tcp dport 80 goto e_k.no1',
+      'add rule inet weft e_k ip daddr @s_p udp dport 53 goto e_k.no1',
     ]);
   });
 
@@ -164,8 +186,8 @@ describe('renderChain', () => {
   test('makes a line for each family of a far end, and one alone where everybody may be it', () => {
     const both = (of: RuleIr) => rendered('egress', { rules: [of], otherwise: 'allow' }, [4, 6]);
     expect(both(rule({ peers: ['p'], action: 'deny' }))).toEqual([
-      'add rule inet weft e_k ip daddr @s_p counter drop comment "NetworkPolicy a/b"',
-      'add rule inet weft e_k ip6 daddr @s6_p counter drop comment "NetworkPolicy a/b"',
+      'add rule inet weft e_k ip daddr @s_p goto e_k.no1',
+      'add rule inet weft e_k ip6 daddr @s6_p goto e_k.no1',
     ]);
     expect(both(rule({}))).toEqual(['add rule inet weft e_k counter return comment "NetworkPolicy a/b"']);
   });
