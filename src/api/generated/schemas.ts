@@ -992,11 +992,11 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               "hash": {
                 "type": "object",
                 "required": [
-                  "on"
+                  "by"
                 ],
                 "additionalProperties": false,
                 "properties": {
-                  "on": {
+                  "by": {
                     "type": "string",
                     "enum": [
                       "Header",
@@ -2431,7 +2431,8 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                           "value": {
                             "type": "string",
                             "minLength": 1,
-                            "maxLength": 1024
+                            "maxLength": 1024,
+                            "pattern": "^/"
                           }
                         }
                       },
@@ -2477,7 +2478,7 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                             "value": {
                               "type": "string",
                               "minLength": 1,
-                              "maxLength": 4096
+                              "maxLength": 2048
                             },
                             "not": {
                               "type": "boolean"
@@ -2761,7 +2762,9 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                         307,
                         308
                       ],
-                      "default": 302
+                      "default": 302,
+                      "minimum": 301,
+                      "maximum": 308
                     }
                   }
                 },
