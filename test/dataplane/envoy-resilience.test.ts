@@ -120,6 +120,14 @@ describe('callers', () => {
     expect(body).toContain('connection timeout');
   });
 
+  test('try again at another endpoint', async () => {
+    await lab.server.application.answerWith(PORT.b, { status: 503 });
+    const retry = { attempts: 1, when: ['GatewayError'] } as const;
+    await lab.apply({ mesh: { loadBalancing: { policy: 'Random' }, retry } });
+    // Without that, every ninth call fails.
+    expect((await lab.share(100))['503']).toBeUndefined();
+  });
+
   test('try again no more often than their budget lets them', async () => {
     await lab.server.application.answerWith(PORT.b, { status: 503 });
     const retry = { attempts: 3, when: ['GatewayError'] } as const;
