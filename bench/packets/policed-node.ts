@@ -41,7 +41,6 @@ export async function startPolicedNode(size: number): Promise<PolicedNode> {
     serverAddress: SERVER,
     async close() {
       await table.close();
-      node.close();
       lab.close();
     },
   };
