@@ -1,5 +1,6 @@
 import { type PolicyState, PolicyTable } from '../../src/agent/dataplane/nft/policy-table.ts';
 import { wirePod } from '../../src/agent/dataplane/pod-link.ts';
+import { applySysctls, FORWARDING } from '../../src/agent/dataplane/sysctl.ts';
 import { VXLAN_PORT } from '../../src/model/node/names.ts';
 import type { ChainIr, RuleIr } from '../../src/model/node/ir.ts';
 import { NetnsLab } from '../../test/dataplane/netns-lab.ts';
@@ -19,6 +20,7 @@ const MTU = 1_450;
 export async function startPolicedNode(size: number): Promise<PolicedNode> {
   const lab = new NetnsLab();
   const node = lab.addNode('node');
+  applySysctls(node, FORWARDING);
   const real = [CLIENT, SERVER].map((address, at) => {
     const netnsPath = lab.add(`pod-${at}`);
     const hostInterface = `weft0000000000${at}`;
