@@ -1,9 +1,12 @@
 import { parseArgs } from 'node:util';
 import { step } from '../lab/setup/progress.ts';
 import type { Benchmark } from './benchmark.ts';
+import { changes } from './changes/changes.ts';
 import { cni } from './cni/cni.ts';
+import { compile } from './compile/compile.ts';
 import { memory } from './memory/memory.ts';
 import { network } from './network/network.ts';
+import { packets } from './packets/packets.ts';
 import { pods } from './pods/pods.ts';
 import { policy } from './policy/policy.ts';
 import { recovery } from './recovery/recovery.ts';
@@ -12,7 +15,10 @@ import { scale } from './scale/scale.ts';
 import { services } from './services/services.ts';
 import { split } from './split/split.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [cni, network, policy, split, services, recovery, memory, scale, pods];
+const BENCHMARKS: readonly Benchmark[] = [
+  ...[cni, network, policy, compile, changes, packets],
+  ...[split, services, recovery, memory, scale, pods],
+];
 
 const USAGE = `npm run bench [-- NAME ...] [-- --save]
 

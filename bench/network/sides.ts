@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { PolicyTable } from '../../src/agent/dataplane/nft/policy-table.ts';
 import { ServiceTable } from '../../src/agent/dataplane/nft/services/service-table.ts';
@@ -75,8 +76,17 @@ function placeOf({
   return { netnsPath, address };
 }
 
-/** The same by hand: routed veth pairs and a VXLAN device, with `ip`, and no firewall at all. */
-export async function plainSide(): Promise<Side> {
+/** Makes the kernel track connections, and decides nothing. */
+const TRACKED =
+  'add table inet tracked; add chain inet tracked crossing { type filter hook forward priority 10; policy accept; };' +
+  'add rule inet tracked crossing ct mark 77 drop';
+
+/**
+ * The same by hand: routed veth pairs and a VXLAN device, with `ip`, and no firewall at all.
+ *
+ * @param isTracked whether the nodes track connections, as whoever has a firewall with states or Services must.
+ */
+export async function plainSide(isTracked = false): Promise<Side> {
   const lab = new NetnsLab();
   const fabric = lab.add('plain');
   lab.ip(fabric, 'link', 'add', 'switch', 'type', 'bridge');
@@ -90,6 +100,7 @@ export async function plainSide(): Promise<Side> {
     lab.ip(node.path, 'link', 'set', 'eth0', 'mtu', String(UNDERLAY_MTU), 'up');
     lab.ip(node.path, 'address', 'add', `192.0.2.${own}/24`, 'dev', 'eth0');
     applySysctls(node, FORWARDING);
+    if (isTracked) execFileSync('nsenter', [`--net=${node.path}`, 'nft', TRACKED]);
     const ends = ['local', `192.0.2.${own}`, 'remote', `192.0.2.${other}`];
     const tunnel = ['type', 'vxlan', 'id', '77', 'dstport', '4789', ...ends, 'nolearning'];
     lab.ip(node.path, 'link', 'add', 'tunnel', 'address', tunnelMac(own), ...tunnel);

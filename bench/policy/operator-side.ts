@@ -26,9 +26,12 @@ export class OperatorSide {
   readonly #table = new DesiredTable();
   readonly #compiler: NodeStateCompiler;
   readonly #sync: NodeSync;
+  readonly #syncs: ReadonlyMap<string, NodeSync>;
   readonly #node: string;
+  readonly stores;
 
-  constructor(world: World, node: string) {
+  /** @param others nodes that are told everything too. */
+  constructor(world: World, node: string, others: readonly string[] = []) {
     this.#node = node;
     const stores = {
       nodes: new Store<Node>(),
@@ -41,6 +44,7 @@ export class OperatorSide {
       policies: new Store<NetworkPolicy>(),
       clusterPolicies: new Store<ClusterNetworkPolicy>(),
     };
+    this.stores = stores;
     this.#compiler = new NodeStateCompiler(
       {
         stores,
@@ -60,8 +64,22 @@ export class OperatorSide {
     this.#pods.replace(world.pods, '1');
     this.#compiler.flush();
     this.#table.takeDirty();
-    this.#sync = new NodeSync(node, this.#table, []);
-    this.#sync.setPrimary(true, undefined);
+    this.#sync = this.#follow(node);
+    this.#syncs = new Map([node, ...others].map((name) => [name, name === node ? this.#sync : this.#follow(name)]));
+    for (const name of others) this.#catchUp(name);
+  }
+
+  #follow(node: string): NodeSync {
+    const sync = new NodeSync(node, this.#table, []);
+    sync.setPrimary(true, undefined);
+    return sync;
+  }
+
+  #catchUp(node: string): void {
+    const sync = this.#syncs.get(node);
+    for (let update = sync?.next(UPDATE_LIMIT_BYTES); update !== undefined; update = sync?.next(UPDATE_LIMIT_BYTES)) {
+      acknowledge(sync, update);
+    }
   }
 
   /** What a node that holds nothing is sent, piece by piece; each counts as acknowledged when the next is asked for. */
@@ -72,7 +90,7 @@ export class OperatorSide {
       update = this.#sync.next(UPDATE_LIMIT_BYTES)
     ) {
       yield encodeUpdate(update);
-      this.#acknowledge(update);
+      acknowledge(this.#sync, update);
     }
   }
 
@@ -83,13 +101,30 @@ export class OperatorSide {
     this.#sync.mark(this.#table.takeDirty().get(this.#node) ?? []);
     const update = this.#sync.next(UPDATE_LIMIT_BYTES);
     if (update === undefined) throw new Error(`${this.#node} need not know of ${pod.metadata.name}'s new labels`);
-    this.#acknowledge(update);
+    acknowledge(this.#sync, update);
     const { upserts, setPatches } = update;
     return { bytes: encodeUpdate(update), upserts: upserts.length, patches: setPatches.length };
   }
 
-  #acknowledge({ seq, upserts, setPatches, removals }: SequencedUpdate): void {
-    const patched = setPatches.map(({ key, toVersion }) => ({ kind: 'addressSet', key, version: toVersion }));
-    this.#sync.acknowledge({ ownSeq: seq, applied: [...upserts, ...patched], removed: removals, failed: [] });
+  /** Whatever was put into the stores, up to the bytes of every update that it makes; those of the node itself first. */
+  flush(): { readonly own: readonly Uint8Array[]; readonly nodes: number } {
+    this.#compiler.flush();
+    const dirty = this.#table.takeDirty();
+    const own: Uint8Array[] = [];
+    for (const [node, refs] of dirty) {
+      const sync = this.#syncs.get(node);
+      sync?.mark(refs);
+      for (let update = sync?.next(UPDATE_LIMIT_BYTES); update !== undefined; update = sync?.next(UPDATE_LIMIT_BYTES)) {
+        const bytes = encodeUpdate(update);
+        if (node === this.#node) own.push(bytes);
+        acknowledge(sync, update);
+      }
+    }
+    return { own, nodes: dirty.size };
   }
+}
+
+function acknowledge(sync: NodeSync | undefined, { seq, upserts, setPatches, removals }: SequencedUpdate): void {
+  const patched = setPatches.map(({ key, toVersion }) => ({ kind: 'addressSet', key, version: toVersion }));
+  sync?.acknowledge({ ownSeq: seq, applied: [...upserts, ...patched], removed: removals, failed: [] });
 }

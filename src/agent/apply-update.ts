@@ -2,8 +2,10 @@ import type { Logger } from '../lib/logger.ts';
 import type { ApplyError, NodeUpdate, ResourceRef, VersionedResource } from '../model/node/desired-update.ts';
 import type { AddressSetIr, BgpIr, ChainIr, ResourceKind } from '../model/node/ir.ts';
 import type { LeaseBook } from './cni/attach.ts';
+import { NftError } from './dataplane/nft/nft-error.ts';
 import type { PodBinding, PolicyChange, PolicyTable } from './dataplane/nft/policy-table.ts';
 import { bindingOf, type NodeNetwork } from './network.ts';
+import { type Refusals, withoutRefused, withRefused } from './policy-refusals.ts';
 import type { NodeServices } from './services.ts';
 import type { ResourceStore } from './state/resources.ts';
 
@@ -19,6 +21,8 @@ export interface UpdateApplierDeps {
   readonly logger: Logger;
 }
 
+/** Of one update; each but the last finds a part that the kernel will not take. */
+const MOST_TRIES = 10;
 const POLICY_KINDS: ReadonlySet<string> = new Set(['addressSet', 'chain', 'pod']);
 const BGP_KINDS: ReadonlySet<string> = new Set(['bgp']);
 const NODE_KINDS: ReadonlySet<string> = new Set(['node', 'pool', 'block', 'peer']);
@@ -31,7 +35,7 @@ export class UpdateApplier {
     this.#deps = deps;
   }
 
-  /** Resolves with what is not in force; of a policy change the kernel refuses, nothing is. */
+  /** Resolves with what is not in force. */
   async apply(update: NodeUpdate): Promise<readonly ApplyError[]> {
     const { resources, network, bgp, services, changed } = this.#deps;
     const policyRefused = await this.#applyPolicy(update);
@@ -40,24 +44,24 @@ export class UpdateApplier {
       const message = servicesRefused.get(`${kind} ${key}`);
       return message === undefined ? [] : [{ kind, key, message }];
     });
-    const isStored = ({ kind, key }: ResourceRef) =>
-      !servicesRefused.has(`${kind} ${key}`) && (policyRefused === undefined || !POLICY_KINDS.has(kind));
-    const upserts = update.upserts.filter(isStored);
-    const removals = update.removals.filter(isStored);
+    const isStored = ({ kind, key }: ResourceRef) => !servicesRefused.has(`${kind} ${key}`);
+    const left = withoutRefused(update, policyRefused);
+    const upserts = left.upserts.filter(isStored);
+    const removals = left.removals.filter(isStored);
     const kinds = new Set<ResourceKind>();
     for (const { kind, key, version, body } of upserts) {
       resources.set(kind, key, version, body);
       kinds.add(kind);
     }
-    if (policyRefused === undefined && update.setPatches.length > 0) {
-      this.#storePatches(update);
+    if (left.setPatches.length > 0) {
+      this.#storePatches(left);
       kinds.add('addressSet');
     }
     for (const { kind, key } of removals) {
       resources.remove(kind, key);
       kinds.add(kind);
     }
-    if (policyRefused !== undefined) errors.push(...failures(update, POLICY_KINDS, policyRefused));
+    for (const [id, message] of policyRefused) errors.push({ ...refOf(id), message });
     const applyAll = async (of: ReadonlySet<string>, work: () => Promise<unknown>) => {
       if (![...kinds].some((kind) => of.has(kind))) return;
       const refused = await attempt(work);
@@ -101,9 +105,36 @@ export class UpdateApplier {
     });
   }
 
-  async #applyPolicy(update: NodeUpdate): Promise<string | undefined> {
-    const change = this.#policyChange(update);
-    return change === undefined ? undefined : await attempt(() => this.#deps.policy.apply(change));
+  /** What the kernel refuses is left out with what needs it, and the rest is tried again: others must not suffer. */
+  async #applyPolicy(update: NodeUpdate): Promise<Refusals> {
+    let refused: Refusals = new Map();
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const change = this.#policyChange(withoutRefused(update, refused));
+      if (change === undefined) return refused;
+      try {
+        await this.#deps.policy.apply(change);
+        return refused;
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        const culprit = this.#culpritOf(error, update);
+        if (culprit === undefined || refused.has(culprit)) return allOf(update, message);
+        refused = withRefused(refused, culprit, message, update);
+      }
+    }
+    return allOf(update, `more than ${MOST_TRIES} parts of the change were refused`);
+  }
+
+  /** As `kind key`; undefined: not to be told, or nothing of the update. */
+  #culpritOf(error: unknown, { upserts, setPatches }: NodeUpdate): string | undefined {
+    const culprit = error instanceof NftError ? error.culprit : undefined;
+    if (culprit === undefined || culprit.kind === 'facts') return undefined;
+    const uid = this.#deps.leases.all().find(({ hostInterface }) => hostInterface === culprit.key)?.podUid;
+    const kind = { set: 'addressSet', chain: 'chain', pod: 'pod' }[culprit.kind];
+    const key = culprit.kind === 'pod' ? uid : culprit.key;
+    const isOfUpdate =
+      upserts.some((resource) => resource.kind === kind && resource.key === key) ||
+      (kind === 'addressSet' && setPatches.some((patch) => patch.key === key));
+    return isOfUpdate ? `${kind} ${key}` : undefined;
   }
 
   #policyChange({ upserts, setPatches, removals }: NodeUpdate): PolicyChange | undefined {
@@ -140,6 +171,16 @@ export class UpdateApplier {
       this.#deps.resources.set('addressSet', key, toVersion, { type: held.type, members });
     }
   }
+}
+
+function refOf(id: string): Pick<ApplyError, 'kind' | 'key'> {
+  const [kind = '', ...key] = id.split(' ');
+  return { kind, key: key.join(' ') };
+}
+
+/** Of a policy change that is refused for nobody's fault, or too many. */
+function allOf(update: NodeUpdate, message: string): Refusals {
+  return new Map(failures(update, POLICY_KINDS, message).map(({ kind, key }) => [`${kind} ${key}`, message]));
 }
 
 function of<T>(upserts: readonly VersionedResource[], kind: ResourceKind): (readonly [string, T])[] {

@@ -87,10 +87,11 @@ function renderEnd({ direction, pod, node, why, rules, limits }: EndLook): strin
   const heading = `${direction === 'egress' ? 'Egress' : 'Ingress'} of ${pod}, on ${node}: ${why}.`;
   const held = limits.map((limit) => `\nLimit: ${limit}.`).join('');
   if (rules.length === 0) return `${heading}${held}`;
-  const rows = rules.map(({ origin, action, isPeer, isPort, isSkipped, decides }) => {
+  const rows = rules.map(({ origin, action, isPeer, set, isPort, isSkipped, decides }) => {
     const yes = (is: boolean) => (is ? 'yes' : 'no');
+    const far = isPeer && set !== undefined ? `in set s_${set}` : yes(isPeer);
     const outcome = decides ? 'DECIDES' : isSkipped ? 'not asked' : isPeer && isPort ? 'passes on' : 'no match';
-    return [origin, action, yes(isPeer), yes(isPort), outcome];
+    return [origin, action, far, yes(isPort), outcome];
   });
   return `${heading}\n${renderTable(['RULE OF', 'ACTION', 'FAR END', 'PORT', ''], rows)}${held}`;
 }

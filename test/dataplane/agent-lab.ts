@@ -61,9 +61,14 @@ export class AgentLab {
 
   /** Tells the agent of a pod. Its namespace is made with the first call for its name. */
   async tell(name: string, more: Partial<PodIr> = {}): Promise<void> {
-    const addressing = { pools: ['pods'], families: [4 as const], fixed: [] };
-    const pod: PodIr = { ...this.#podOf(name), serviceAccount: name, addresses: [], addressing, ...more };
+    const pod = { ...this.podOf(name), ...more };
     await this.node.put([['pod', pod.uid, pod]]);
+  }
+
+  /** As the operator has it. */
+  podOf(name: string): PodIr {
+    const addressing = { pools: ['pods'], families: [4 as const], fixed: [] };
+    return { ...this.#podOf(name), serviceAccount: name, addresses: [], addressing };
   }
 
   netnsOf(name: string): string {

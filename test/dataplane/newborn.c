@@ -1,7 +1,7 @@
 // A pod at its birth. `newborn deny|allow NETNS ADDRESS PORT CNI-PROGRAM`, with the CNI variables and, on standard
 // input, the network configuration; calls the program as a runtime does.
-// deny: from before the ADD until 20 ms after it, a process in the pod's namespace sends and dials without a pause.
-//       Prints how often the pod's own kernel let it.
+// deny: from before the ADD until 20 ms after it, and after the first time that its own kernel let it, a process in the
+//       pod's namespace sends and dials without a pause. Prints how often its kernel let it.
 // allow: when the ADD is done, dials once. Prints connected or the error, and how many segments it sent again.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -61,6 +61,7 @@ int main(int argc, char **argv) {
       call_without_pause(&to, sent);
     }
     int failed = add(argv[5]);
+    for (int waited = 0; !failed && *sent == 0 && waited < 2000; waited++) usleep(1000);
     usleep(20000);
     kill(caller, SIGKILL);
     waitpid(caller, NULL, 0);

@@ -80,9 +80,10 @@ export function isSending(host: Netns, pod: PodLink): boolean {
   return areSending(host, inside, pod);
 }
 
-function areSending(host: Netns, inside: Netns, { hostInterface, ifname }: PodLink): boolean {
-  const ends = [findLink(inside.rtnetlink, ifname), findLink(host.rtnetlink, hostInterface)];
-  return ends.every((end) => end?.isSending === true);
+/** The host end is the last to come up, and sends at once; but a bridge waits for it to say so. */
+function areSending(host: Netns, inside: Netns, pod: PodLink): boolean {
+  if (findLink(inside.rtnetlink, pod.ifname)?.isSending !== true) return false;
+  return !isBridged(pod) || findLink(host.rtnetlink, pod.hostInterface)?.isSending === true;
 }
 
 /** Writes the pod's limits as they are now. False when there is no such link, or not yet. @throws as `wirePod`. */

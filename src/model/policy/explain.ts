@@ -45,6 +45,8 @@ export interface RuleLook {
   readonly origin: string;
   readonly action: RuleIr['action'];
   readonly isPeer: boolean;
+  /** Key of the address set that has the far end in it; absent: none, or the rule is about everybody. */
+  readonly set?: string;
   readonly isPort: boolean;
   /** Not asked any more, as a rule before has decided, or skipped by what another one passed on. */
   readonly isSkipped: boolean;
@@ -132,7 +134,9 @@ function lookAt(index: PolicyIndex, direction: Direction, end: PolicedEnd, far: 
     const [isPeer, isPort] = [matchesPeer(of, sets, packet), matchesPort(of, packet) && matchesHttp(of, packet)];
     if (!isSkipped && action === 'pass' && isPeer && isPort) passed = tier;
     const isAboutRequests = of.http !== undefined;
-    return { origin, action, isPeer, isPort, isSkipped, decides: at === rule, isAboutRequests };
+    const set = of.peers === 'any' ? undefined : of.peers.find((key) => sets.has(key, packet.peer));
+    const look = { origin, action, isPeer, isPort, isSkipped, decides: at === rule, isAboutRequests };
+    return set === undefined ? look : { ...look, set };
   });
   const decider = rule === undefined ? undefined : chain.rules[rule];
   return { ...common, verdict, why: whyOf(verdict, decider), rules, limits: describeLimits(chain) };
