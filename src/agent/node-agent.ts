@@ -125,7 +125,7 @@ export class NodeAgent {
     });
     this.#loans = new NodeLoans({
       leases: this.#leases,
-      isOwn: (cidr) => this.#blocks.isOwn(cidr),
+      blocks: this.#blocks,
       ask: (ask) => this.#operators?.requestLoans(ask),
       changed: () => this.#addressesChanged(),
       ...{ clock, logger },

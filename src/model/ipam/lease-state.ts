@@ -32,8 +32,6 @@ export interface LeasableBlock {
   readonly pool: string;
   /** Prefixes that no pod of this node is given: reserved in the pool, or known to be another node's. */
   readonly reserved: readonly string[];
-  /** Its operator knows what of it is lent; else there is no lending. */
-  readonly isLendable?: boolean;
 }
 
 /** A block whose texts have been read. */
@@ -54,9 +52,9 @@ export interface LeaseState {
   readonly closed: ReadonlySet<string>;
   /** Ranges that other nodes have borrowed, by uid of their IPBlock: nothing of them is leased, whatever a block says. */
   readonly lent: ReadonlyMap<string, string>;
-  /** The journal is lost, and what is lent is not known again yet: nothing new is leased of blocks that may be lent. */
+  /** The journal is lost, and what was given back and lent is not known again yet: nothing new is leased. */
   readonly isUnsure: boolean;
-  /** There are such blocks: to ask for others would not help. Not in the journal. */
+  /** There are blocks, and nothing is leased of them for that: to ask for others would not help. Not in the journal. */
   readonly isBlind: boolean;
   /** By `leaseKey`. */
   readonly leases: ReadonlyMap<string, Lease>;

@@ -139,10 +139,8 @@ export function unacknowledged(state: LeaseState): readonly string[] {
 
 /** The blocks that new leases may come from; leases in other blocks stay until released. */
 export function withBlocks(state: LeaseState, blocks: readonly LeasableBlock[]): LeaseState {
-  const isOpen = ({ uid, isLendable }: LeasableBlock) =>
-    !state.closed.has(uid) && !(state.isUnsure && isLendable === true);
-  const isBlind = state.isUnsure && blocks.some(({ isLendable }) => isLendable === true);
-  return { ...state, isBlind, blocks: rangesOf(blocks.filter(isOpen), state.lent) };
+  const open = state.isUnsure ? [] : blocks.filter(({ uid }) => !state.closed.has(uid));
+  return { ...state, isBlind: state.isUnsure && blocks.length > 0, blocks: rangesOf(open, state.lent) };
 }
 
 /** Whether to ask for a further block of the family: while fewer than 8 addresses could be given at once. */
@@ -187,11 +185,11 @@ export function closeBlock(state: LeaseState, uid: string): LeaseChange {
 
 /** Those of `blocks` in which nothing is leased or lent and nothing rests that may not be reused. */
 function emptyBlocks<T extends LeasableBlock>(state: LeaseState, blocks: readonly T[], nowMs: number): readonly T[] {
+  if (state.isUnsure) return [];
   const busy = busyAddresses(state, nowMs);
   const lent = [...state.lent.values()].flatMap((cidr) => parseCidr(cidr) ?? []);
-  return blocks.filter(({ cidr, isLendable }) => {
+  return blocks.filter(({ cidr }) => {
     const range = parseCidr(cidr);
-    if (state.isUnsure && isLendable === true) return false;
     if (range === undefined || lent.some((part) => overlaps(part, range))) return false;
     return !busy.some((ip) => containsAddress(range, ip));
   });
@@ -318,7 +316,8 @@ function containsText(cidr: string, address: string): boolean {
 function outOfAddresses(state: LeaseState, blocks: readonly BlockRange[], family: Family, nowMs: number): NoAddress {
   const common = { path: '', family, isTemporary: true };
   if (state.isBlind) {
-    const message = "this node's journal was lost, and it waits for an operator to say which addresses it has lent";
+    const message =
+      "this node's journal was lost, and it waits for an operator to say which addresses are its own to give";
     return { ...common, reason: REASON.notSynced, message };
   }
   if (blocks.length === 0) {

@@ -10,6 +10,7 @@ import {
   unacknowledged,
   withBlocks,
 } from '../../../src/model/ipam/lease.ts';
+import { learnLost } from '../../../src/model/ipam/loan.ts';
 import { add, block, del, EMPTY } from './leasing.ts';
 
 function cidrsOf({ blocks }: LeaseState): string[] {
@@ -122,8 +123,10 @@ describe('the journal', () => {
 
   test('rebuilt from live pods keeps their addresses and lets every other one rest', () => {
     const { lease } = add(EMPTY, 'p1');
-    const state = withBlocks(replay(rebuild(cidrsOf(EMPTY), [lease], 50), 50), EMPTY.blocks);
-    expect(add(state, 'p1', { nowMs: 50 }).lease).toEqual(lease);
+    const lost = withBlocks(replay(rebuild(cidrsOf(EMPTY), [lease], 50), 50), EMPTY.blocks);
+    expect(add(lost, 'p1', { nowMs: 50 }).lease).toEqual(lease);
+    const uids = EMPTY.blocks.map(({ uid }) => uid);
+    const state = withBlocks(learnLost(lost, { loans: [], blocks: uids }, uids).state, EMPTY.blocks);
     expect(freeAddresses(state, 4, 50 + REST_MS)).toBe(0);
     const acked = acknowledge(state, unacknowledged(state)).state;
     expect(freeAddresses(acked, 4, 50 + REST_MS)).toBe(6);
