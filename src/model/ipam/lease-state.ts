@@ -39,6 +39,8 @@ export interface BlockRange extends LeasableBlock {
   readonly range: Cidr;
   /** Those of `reserved`, and of what is lent, that reach into the block. */
   readonly reservedRanges: readonly Cidr[];
+  /** Counted from the block's base: every address before this one is or was somebody's, or nobody may have it. */
+  readonly fresh: bigint;
 }
 
 /**
@@ -150,7 +152,7 @@ export function rangesOf(blocks: readonly LeasableBlock[], lent: ReadonlyMap<str
     const range = parseCidr(block.cidr);
     if (range === undefined) return [];
     const taken = [...block.reserved, ...lent.values()].flatMap((cidr) => parseCidr(cidr) ?? []);
-    return [{ ...block, range, reservedRanges: taken.filter((part) => overlaps(part, range)) }];
+    return [{ ...block, range, reservedRanges: taken.filter((part) => overlaps(part, range)), fresh: 1n }];
   });
 }
 
@@ -168,11 +170,12 @@ function withLease(state: LeaseState, lease: Lease): LeaseState {
   const key = keyOfLease(lease);
   const leases = new Map(state.leases);
   const attachments = new Map(state.attachments);
-  const resting = new Map(state.resting);
   const before = leases.get(key);
   if (before !== undefined) dropFromAttachment(attachments, before);
   leases.set(key, lease);
   attachments.set(attachmentKey(lease), [...(attachments.get(attachmentKey(lease)) ?? []), key].sort());
+  if (!state.resting.has(lease.address)) return { ...state, leases, attachments };
+  const resting = new Map(state.resting);
   resting.delete(lease.address);
   return { ...state, leases, attachments, resting };
 }

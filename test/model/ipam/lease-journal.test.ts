@@ -39,7 +39,7 @@ describe('the journal', () => {
     const { state, entries } = history();
     const read = entries.map((entry) => parseJournalEntry(JSON.parse(JSON.stringify(entry))));
     expect(read).toEqual(entries);
-    expect(withBlocks(replay(entries, 100), EMPTY.blocks)).toEqual(state);
+    expect(withBlocks(replay(entries, 100), EMPTY.blocks)).toEqual(withBlocks(state, EMPTY.blocks));
   });
 
   test('of both families, with a fixed address that changed and a block given back, says the same too', () => {
@@ -52,8 +52,9 @@ describe('the journal', () => {
     const closed = closeBlock(gone.state, 'some block');
     const entries = [first, moved, other, gone, closed].flatMap((change) => change.entries);
     const read = entries.flatMap((entry) => parseJournalEntry(JSON.parse(JSON.stringify(entry))) ?? []);
-    expect(withBlocks(replay(read, 100), blocks)).toEqual(closed.state);
-    expect(withBlocks(replay(entriesOf(closed.state), 100), blocks)).toEqual(closed.state);
+    const known = withBlocks(closed.state, blocks);
+    expect(withBlocks(replay(read, 100), blocks)).toEqual(known);
+    expect(withBlocks(replay(entriesOf(closed.state), 100), blocks)).toEqual(known);
     expect(unacknowledged(closed.state)).toEqual(['10.0.0.2', 'fd00::1', 'fd00::2']);
   });
 
@@ -88,7 +89,7 @@ describe('the journal', () => {
 
   test('rewritten says the same', () => {
     const { state } = history();
-    expect(withBlocks(replay(entriesOf(state), 100), EMPTY.blocks)).toEqual(state);
+    expect(withBlocks(replay(entriesOf(state), 100), EMPTY.blocks)).toEqual(withBlocks(state, EMPTY.blocks));
   });
 
   test('of a clock that was ahead lets addresses rest from now on', () => {
