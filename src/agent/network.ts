@@ -49,7 +49,7 @@ export interface NodeNetworkDeps {
 }
 
 /** The node's network as its resources describe it: the one place that knows in which order the kernel is told. */
-export class NodeNetwork implements PodDataplane {
+export class NodeNetwork implements PodDataplane<Netns> {
   readonly #deps: NodeNetworkDeps;
   #mtu: number | undefined;
   /** By host interface: the limits that it was given. */
@@ -143,21 +143,21 @@ export class NodeNetwork implements PodDataplane {
     mesh.open(pod, attachment);
   }
 
-  make(attachment: PodAttachment): boolean {
-    return !isMacvlan(attachment) && makePair(this.#deps.host, this.#linkOf(attachment));
+  make(attachment: PodAttachment): Netns | undefined {
+    return isMacvlan(attachment) ? undefined : makePair(this.#deps.host, this.#linkOf(attachment));
   }
 
-  wire(attachment: PodAttachment, isMade = false): boolean {
+  wire(attachment: PodAttachment, made?: Netns): boolean {
     const { host, resources, macvlans } = this.#deps;
     if (isMacvlan(attachment)) {
       macvlans.wire(attachment);
       return true;
     }
     const link = this.#linkOf(attachment);
-    const isDone = wirePod(host, link, isMade);
+    const isDone = wirePod(host, link, made);
     this.#limited.set(attachment.hostInterface, limitText(link));
     if (resources.get('pod', attachment.podUid)?.hostPorts !== undefined) takeLoopback(host, link);
-    if (!isMade) removeStrayRoutes(host, attachment.hostInterface, attachment.addresses);
+    if (made === undefined) removeStrayRoutes(host, attachment.hostInterface, attachment.addresses);
     return isDone;
   }
 

@@ -36,6 +36,7 @@ beforeEach(() => {
   const policy = new PolicyTable(host.path);
   const mesh = { open: () => undefined, close: () => undefined, judgedPorts: () => [], judges: () => () => undefined };
   leases = new NodeLeases(folder, systemClock, [], () => []);
+  leases.learnLost({ over: [], loans: [], blocks: [BLOCK.uid] }, [BLOCK.uid]);
   leases.setBlocks([BLOCK]);
   network = new NodeNetwork({
     ...{ host, policy, resources, mesh, logger: silentLog },

@@ -95,12 +95,16 @@ export class NetlinkSocket {
     this.#answers(request.what);
   }
 
-  /** Asks for one object. @throws NetlinkError, ENODEV and the like when it does not exist. */
+  /** Asks for one object, whose coming is the acknowledgement. @throws NetlinkError, ENODEV and the like without it. */
   get(request: NetlinkRequest): NetlinkMessage {
-    this.#require(request.what, send(this.#fd, this.#encode(request, NLM_F_ACK)));
-    const [first] = this.#answers(request.what).messages;
-    if (first === undefined) throw new NetlinkError(request.what, constants.errno.ENOENT);
-    return first;
+    this.#require(request.what, send(this.#fd, this.#encode(request, 0)));
+    for (;;) {
+      for (const message of parseMessages(this.#receive(request.what))) {
+        if (message.sequence !== this.#sequence) continue;
+        if (message.type !== NLMSG_ERROR) return message;
+        throw parseFailure(request.what, message) ?? new NetlinkError(request.what, constants.errno.ENOENT);
+      }
+    }
   }
 
   /** All objects that match the request's filter, as of one moment. */
