@@ -56,36 +56,43 @@ function serveOne(socket: net.Socket, handler: CniHandler, deps: CniServerDeps):
   });
 
   function reply(request: string): void {
-    void answer(request, handler, abort.signal, deps).then((text) => {
+    void answer(request, handler, abort.signal, deps).then(({ text, observe }) => {
       answered = true;
       if (!socket.destroyed) socket.end(`${text}\0`);
+      observe();
     });
   }
 }
 
+/** `observe` is for after the answer: nobody waits for it. */
 async function answer(
-  text: string,
+  received: string,
   handler: CniHandler,
   signal: AbortSignal,
   { clock, logger, answered }: CniServerDeps,
-): Promise<string> {
+): Promise<{ readonly text: string; readonly observe: () => void }> {
   const startedMs = clock.monotonic();
   let cniVersion = '1.0.0';
   let verb = 'unknown';
   try {
-    const request = parseCniRequest(text);
+    const request = parseCniRequest(received);
     cniVersion = request.cniVersion;
     verb = request.command;
     const result = await handler(request, signal);
-    answered(verb, 0, clock.monotonic() - startedMs);
-    return `0${result === undefined ? '' : JSON.stringify({ cniVersion, ...result })}`;
+    const tookMs = clock.monotonic() - startedMs;
+    const text = `0${result === undefined ? '' : JSON.stringify({ cniVersion, ...result })}`;
+    return { text, observe: () => answered(verb, 0, tookMs) };
   } catch (error) {
     const { code, message, details } =
       error instanceof CniError
         ? error
         : new CniError(CNI_ERROR.io, error instanceof Error ? error.message : String(error));
-    answered(verb, code, clock.monotonic() - startedMs);
-    logger.warn('cni request failed', { verb, code, reason: message, details });
-    return `1${JSON.stringify({ cniVersion, code, msg: message, details })}`;
+    const tookMs = clock.monotonic() - startedMs;
+    const text = `1${JSON.stringify({ cniVersion, code, msg: message, details })}`;
+    const observe = () => {
+      answered(verb, code, tookMs);
+      logger.warn('cni request failed', { verb, code, reason: message, details });
+    };
+    return { text, observe };
   }
 }

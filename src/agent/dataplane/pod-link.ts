@@ -76,7 +76,7 @@ export function wirePod(host: Netns, pod: PodLink, made?: Netns): boolean {
 
 function wireEnds(host: Netns, inside: Netns, pod: PodLink, isNew: boolean): boolean {
   try {
-    const { hostEnd, podEnd } = isNew ? newPair(host, pod) : requirePair(host, inside, pod);
+    const { hostEnd, podEnd } = isNew ? newPair(host, inside, pod) : requirePair(host, inside, pod);
     writePodSide(inside, podEnd, pod, isNew);
     writeHostSide(host, hostEnd, pod, isNew);
     return areSending(host, inside, pod);
@@ -169,14 +169,13 @@ export function findPair(host: Netns, inside: Netns, { hostInterface, ifname }: 
   return { hostEnd, podEnd };
 }
 
-/** Both ends just after they were made. One question instead of two: the host end knows the other's index. */
-function newPair(host: Netns, pod: PodLink): Pair {
-  const hostEnd = findLink(host.rtnetlink, pod.hostInterface);
-  if (hostEnd?.peerIndex === undefined)
-    throw new Error(`link ${pod.hostInterface} was removed while it was being set up`);
+/** Both ends just after they were made, when only their indexes are not known. */
+function newPair(host: Netns, inside: Netns, { hostInterface, ifname, mtu, ...pod }: PodLink): Pair {
+  const [index, peerIndex] = [host.rtnetlink.indexOf(hostInterface), inside.rtnetlink.indexOf(ifname)];
+  const common = { kind: 'veth', up: false, isSending: false, mtu, vxlan: undefined };
   return {
-    hostEnd,
-    podEnd: { ...hostEnd, index: hostEnd.peerIndex, peerIndex: hostEnd.index, name: pod.ifname, mac: podMac(pod) },
+    hostEnd: { ...common, index, peerIndex, name: hostInterface, mac: HOST_END_MAC },
+    podEnd: { ...common, index: peerIndex, peerIndex: index, name: ifname, mac: podMac(pod) },
   };
 }
 
