@@ -18,6 +18,8 @@ export interface Side {
   readonly client: Place;
   readonly near: Place;
   readonly far: Place;
+  /** Network namespaces of the nodes. */
+  readonly nodes: readonly string[];
   close(): Promise<void>;
 }
 
@@ -40,6 +42,7 @@ export async function weftSide(): Promise<Side> {
     client: placeOf(first.pod),
     near: placeOf(near),
     far: placeOf(second.pod),
+    nodes: [first.netns.path, second.netns.path],
     async close() {
       for (const table of tables) await table.close();
       fabric.close();
@@ -115,6 +118,7 @@ export async function plainSide(isTracked = false): Promise<Side> {
     client: addPod(lab, first, '10.42.1.5'),
     near: addPod(lab, first, '10.42.1.6'),
     far: addPod(lab, second, '10.42.2.5'),
+    nodes: [first, second],
     async close() {
       lab.close();
     },

@@ -97,6 +97,9 @@ function renderException({ pool, destinations }: NodeFacts['natExceptions'][numb
  * The table without pods: every `weft*` interface is unknown to it, and dropped in both directions. The shortcut of
  * established connections is shut: `openShortcut`.
  *
+ * - Tunnelled packets are not tracked, only what is in them: conntrack would look them up on both nodes, and remember
+ *   two one-way flows for each connection. Forward looks at open connections first, for what most packets are; those
+ *   that are no pods' pass there as they would behind it.
  * - Prerouting, behind conntrack: a pod's packets carry the address that was leased to it. Asked of what opens a
  *   connection: in those that are open the kernel's strict reverse path does it (`hostEndSysctls`), for IPv4; that of
  *   IPv6 is asked of each packet.
@@ -114,6 +117,14 @@ export function renderTable({ vxlanPort, hasIpv6, natExceptions }: NodeFacts): N
   const midStream =
     'ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop comment "begins in mid-stream"';
   const chains: Readonly<Record<string, readonly string[]>> = {
+    'untracked { type filter hook prerouting priority raw; policy accept; }': [
+      `udp dport ${vxlanPort} ip daddr @node_addresses notrack`,
+      ...withIpv6(`udp dport ${vxlanPort} ip6 daddr @node_addresses6 notrack`),
+    ],
+    'untracked_output { type filter hook output priority raw; policy accept; }': [
+      `udp dport ${vxlanPort} ip daddr @vxlan_peers notrack`,
+      ...withIpv6(`udp dport ${vxlanPort} ip6 daddr @vxlan_peers6 notrack`),
+    ],
     'guard { type filter hook prerouting priority mangle; policy accept; }': [
       `iifname ${TUNNEL} ip saddr @own_blocks counter drop comment "tunnelled from this node's own blocks"`,
       ...withIpv6(
@@ -129,8 +140,8 @@ export function renderTable({ vxlanPort, hasIpv6, natExceptions }: NodeFacts): N
       'counter drop comment "source is not the pod\'s own"',
     ],
     'forward { type filter hook forward priority filter; policy accept; }': [
-      `iifname != ${PODS} oifname != ${PODS} return`,
       ...ESTABLISHED_FIRST,
+      `iifname != ${PODS} oifname != ${PODS} return`,
       'ct state invalid counter drop comment "invalid"',
       `iifname ${PODS} udp dport ${vxlanPort} ip daddr @node_addresses counter drop comment "VXLAN from a pod"`,
       ...withIpv6(
