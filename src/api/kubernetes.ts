@@ -110,6 +110,7 @@ export interface EndpointSlice extends KubeObject {
         readonly addresses: readonly string[];
         readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean };
         readonly nodeName?: string;
+        readonly zone?: string;
         readonly targetRef?: {
           readonly kind?: string;
           readonly namespace?: string;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
-import type { HttpAnswer, HttpRequest } from './http-host.ts';
+import type { HttpAnswer, HttpManners, HttpRequest } from './http-host.ts';
 
 /** Starts a program in a network namespace as a user. */
 export function spawnIn(netnsPath: string, uid: number, program: readonly string[], ipc: boolean): ChildProcess {
@@ -39,8 +39,13 @@ export class Http {
     await this.#ask({ what: 'serve', port, name });
   }
 
-  async get(url: string, headers: Readonly<Record<string, string>> = {}): Promise<HttpAnswer> {
-    return (await this.#ask({ what: 'get', url, headers })) as HttpAnswer;
+  /** From now on. */
+  async answerWith(port: number, manners: HttpManners): Promise<void> {
+    await this.#ask({ what: 'manners', port, manners });
+  }
+
+  async get(url: string, headers: Readonly<Record<string, string>> = {}, method = 'GET'): Promise<HttpAnswer> {
+    return (await this.#ask({ what: 'get', url, headers, method })) as HttpAnswer;
   }
 
   stop(): void {

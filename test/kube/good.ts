@@ -17,6 +17,11 @@ const selector = {
 };
 const pods = { podSelector: selector, namespaceSelector: selector, serviceAccount: { name: 'web' } };
 const ports = [{ protocol: 'UDP', port: 8000, endPort: 8010 }];
+const headerChanges = {
+  set: [{ name: 'x-version', value: 'v2' }],
+  add: [{ name: 'x-way', value: '' }],
+  remove: ['x-secret'],
+};
 const proxies = { targeted: 4, acknowledged: 2, rejected: 1, unreachable: 1 };
 
 function conditions(type: string): object[] {
@@ -142,9 +147,37 @@ export const GOOD: Readonly<Record<string, Good>> = {
       source: { service: { name: 'web' } },
       ports: [{ port: 80, protocol: 'HTTP', tls: { mode: 'Strict' } }],
       subsets: [{ name: 'v1', labels: { version: 'v1' } }],
-      loadBalancing: { policy: 'Random' },
-      timeouts: { requestMilliseconds: 5_000 },
-      retry: { attempts: 3, perTryTimeoutMilliseconds: 1_000, when: ['GatewayError'] },
+      loadBalancing: {
+        policy: 'RingHash',
+        hash: { on: 'Cookie', name: 'seat', cookieTtlSeconds: 0 },
+        sessionCookie: { name: 'place', ttlSeconds: 3_600 },
+        panicThresholdPercent: 0,
+        zones: 'Prefer',
+      },
+      timeouts: { requestMilliseconds: 5_000, idleMilliseconds: 60_000, connectMilliseconds: 500 },
+      retry: { attempts: 3, perTryTimeoutMilliseconds: 1_000, when: ['GatewayError'], budgetPercent: 20 },
+      connections: {
+        max: 100,
+        maxPendingRequests: 50,
+        maxRequests: 200,
+        maxRequestsPerConnection: 1_000,
+        idleMilliseconds: 30_000,
+      },
+      outlierDetection: {
+        consecutiveErrors: 3,
+        consecutiveGatewayErrors: 2,
+        intervalMilliseconds: 5_000,
+        ejectionMilliseconds: 20_000,
+        maxEjectedPercent: 30,
+      },
+      healthCheck: {
+        path: '/healthz?full=1',
+        intervalMilliseconds: 2_000,
+        timeoutMilliseconds: 500,
+        healthyThreshold: 1,
+        unhealthyThreshold: 2,
+      },
+      rateLimit: { requestsPerSecond: 100, burst: 200 },
       tls: { mode: 'Strict' },
     },
     status: { endpoints: { total: 6 }, proxies, conditions: conditions('Programmed') },
@@ -162,13 +195,24 @@ export const GOOD: Readonly<Record<string, Good>> = {
             {
               path: { type: 'Prefix', value: '/api' },
               method: 'GET',
-              headers: [{ name: 'x-canary', value: 'yes' }],
+              headers: [{ name: 'x-canary', type: 'Regex', value: 'y(es)?', not: true }],
+              cookies: [{ name: 'beta', type: 'Prefix', value: 'y', not: true }],
+              query: [{ name: 'preview', type: 'Present' }],
+              source: { namespace: 'front', serviceAccount: 'web.front' },
             },
           ],
           backends: [{ service: 'web-v2', subset: 'v2', port: 8080, weight: 10 }],
           timeoutMilliseconds: 2_000,
+          retry: { attempts: 2, perTryTimeoutMilliseconds: 500, when: ['Refused'] },
+          stickiness: { cookie: 'version', ttlSeconds: 3_600 },
+          mirrors: [{ service: 'web-v3', subset: 'v3', port: 8081, percent: 5 }],
+          rewrite: { prefix: '/v2', host: 'web.internal:8080' },
+          fault: { delay: { milliseconds: 100, percent: 1 }, abort: { status: 503, percent: 0 } },
+          requestHeaders: headerChanges,
+          responseHeaders: headerChanges,
         },
       ],
+      onNoEndpoints: 'Redistribute',
     },
     status: { proxies, conditions: conditions('Programmed') },
   },
@@ -197,6 +241,32 @@ const service = { service: { name: 'web', namespace: 'shop' } };
 
 /** Specs of what has forms that exclude each other: with `GOOD`, every field of every kind is there. */
 export const OTHER_FORMS: Readonly<Record<string, readonly object[]>> = {
+  MeshService: [
+    {
+      source: { service: { name: 'web' } },
+      ports: [{ port: 80, protocol: 'HTTP' }],
+      loadBalancing: { policy: 'RoundRobin', slowStartSeconds: 30 },
+    },
+    {
+      source: { service: { name: 'web' } },
+      ports: [{ port: 80, protocol: 'HTTP' }],
+      loadBalancing: { policy: 'Maglev', hash: { on: 'SourceAddress' } },
+    },
+  ],
+  TrafficSplit: [
+    {
+      service: 'web',
+      port: 80,
+      rules: [
+        {
+          matches: [{ path: { type: 'Regex', value: '/v[0-9]+/(items|carts)/.*' } }],
+          redirect: { scheme: 'https', host: 'web.example', port: 8443, path: '/new', status: 308 },
+        },
+        { matches: [{ path: { type: 'Exact', value: '/old' } }], respond: { status: 410, body: 'gone' } },
+        { rewrite: { path: '/all' }, backends: [{}] },
+      ],
+    },
+  ],
   BGPPeer: [{ nodeSelector: selector, peerSelector: selector, passwordSecret: { name: 'bgp' } }],
   NetworkPolicy: [
     {

@@ -103,6 +103,10 @@ const HTTP_ACTION = 'a rule with http must have the action Allow or Deny';
 const HTTP_PORTS = 'ports of a rule with http must be of the protocol TCP';
 const HTTP_ON_TRIAL = 'rules with http must be absent where spec.mode is Audit, as proxies try nothing';
 const HTTP_PATH = 'a path must have either exact or prefix';
+const HASH_POLICY = 'hash must be there with policy RingHash or Maglev, and only then';
+const HASH_NAME = 'name must be there, unless on is SourceAddress';
+const HASH_COOKIE = 'cookieTtlSeconds must be absent unless on is Cookie';
+const SLOW_START = 'slowStartSeconds must be absent unless policy is RoundRobin or LeastRequest';
 const LIMIT_FORM = 'a limit must have max or newPerSecond';
 const VALUES = 'values must not be empty for In and NotIn, and must be left out for Exists and DoesNotExist';
 const LABEL = "should match '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$'";
@@ -308,6 +312,31 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
       'web.shop',
       '-web',
     ]),
+    ...wrong(mesh, ['spec', 'loadBalancing'], 'spec.loadBalancing', HASH_POLICY, [
+      { policy: 'RingHash' },
+      { policy: 'Maglev' },
+      { policy: 'Random', hash: { on: 'SourceAddress' } },
+      { hash: { on: 'SourceAddress' } },
+    ]),
+    ...wrong(mesh, ['spec', 'loadBalancing'], 'spec.loadBalancing', SLOW_START, [
+      { policy: 'Random', slowStartSeconds: 30 },
+      { policy: 'Maglev', hash: { on: 'SourceAddress' }, slowStartSeconds: 30 },
+    ]),
+    ...wrong(mesh, ['spec', 'loadBalancing', 'hash'], 'spec.loadBalancing.hash', HASH_NAME, [
+      { on: 'Header' },
+      { on: 'SourceAddress', name: 'a' },
+    ]),
+    ...wrong(mesh, ['spec', 'loadBalancing', 'hash'], 'spec.loadBalancing.hash', HASH_COOKIE, [
+      { on: 'Header', name: 'a', cookieTtlSeconds: 5 },
+    ]),
+    ...wrong(
+      mesh,
+      ['spec', 'healthCheck', 'timeoutMilliseconds'],
+      'spec.healthCheck',
+      'timeoutMilliseconds must not be over intervalMilliseconds',
+      [2_001],
+    ),
+    ...wrong(mesh, ['spec', 'healthCheck', 'path'], 'spec.healthCheck.path', 'should match', ['healthz', '/a b']),
     ...wrong(mesh, ['spec', 'subsets', 0, 'name'], 'spec.subsets[0].name', DNS_LABEL, ['V1', 'v1.0', 'v1-']),
     ...wrong(mesh, ['spec', 'subsets', 0, 'labels', 'version'], 'spec.subsets[0].labels.version', LABEL, [
       'v 1',
@@ -333,15 +362,89 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
       split,
       ['spec', 'rules', 0, 'matches', 0],
       'spec.rules[0].matches[0]',
-      'a match must have path, method or headers; leave matches out to match every call',
-      [{}, { headers: [] }],
+      'a match must have path, method, headers, cookies, query or source; leave matches out to match every call',
+      [{}, { headers: [] }, { cookies: [], query: [] }],
     ),
     ...wrong(
       split,
       ['spec', 'rules', 0, 'matches', 0, 'path', 'value'],
-      'spec.rules[0].matches[0].path.value',
-      "should match '^/[^?#]*$'",
+      'spec.rules[0].matches[0].path',
+      'value must start with / and have neither ? nor #',
       ['api', '/api?x=1', '/api#top'],
+    ),
+    ...wrong(
+      split,
+      ['spec', 'rules', 0, 'matches', 0, 'path'],
+      'spec.rules[0].matches[0].path',
+      'error parsing regexp',
+      [
+        { type: 'Regex', value: '/v(1' },
+        { type: 'Regex', value: '/(?=v1)' },
+      ],
+    ),
+    ...wrong(
+      split,
+      ['spec', 'rules', 0, 'matches', 0, 'headers', 0],
+      'spec.rules[0].matches[0].headers[0]',
+      'error parsing regexp',
+      [{ name: 'x-a', type: 'Regex', value: '[' }],
+    ),
+    ...wrong(
+      split,
+      ['spec', 'rules', 0, 'matches', 0, 'cookies', 0],
+      'spec.rules[0].matches[0].cookies[0]',
+      'value must be there, unless type is Present',
+      [{ name: 'a' }, { name: 'a', type: 'Present', value: 'b' }, { name: 'a', type: 'Prefix' }],
+    ),
+    ...wrong(
+      split,
+      ['spec', 'rules', 0, 'matches', 0, 'cookies', 0, 'value'],
+      'spec.rules[0].matches[0].cookies[0].value',
+      'should match',
+      ['a;b', 'a b', '"a"'],
+    ),
+    ...wrong(split, ['spec', 'rules', 0], 'spec.rules[0]', 'must have exactly one of backends, redirect and respond', [
+      {},
+      { backends: [{}], respond: { status: 410 } },
+      { redirect: { host: 'a' }, respond: { status: 410 } },
+    ]),
+    ...wrong(split, ['spec', 'rules', 0], 'spec.rules[0]', 'must be absent from a rule without backends', [
+      { respond: { status: 410 }, timeoutMilliseconds: 5 },
+      { redirect: { host: 'a' }, rewrite: { path: '/' } },
+      { respond: { status: 410 }, stickiness: { cookie: 'a' } },
+    ]),
+    ...wrong(
+      split,
+      ['spec', 'rules', 0, 'matches', 0, 'path'],
+      'spec.rules[0]',
+      'rewrite.prefix must be absent, unless every path of matches is of type Prefix; use rewrite.path',
+      [
+        { type: 'Exact', value: '/a' },
+        { type: 'Regex', value: '/a' },
+      ],
+    ),
+    ...wrong(
+      split,
+      ['spec', 'rules', 0, 'rewrite'],
+      'spec.rules[0].rewrite',
+      'prefix and path must not both be there',
+      [{ prefix: '/a', path: '/b' }],
+    ),
+    ...wrong(split, ['spec', 'rules', 0, 'rewrite', 'prefix'], 'spec.rules[0].rewrite.prefix', 'should match', [
+      'v2',
+      '/v2?x',
+      '/\\\\1',
+    ]),
+    ...wrong(split, ['spec', 'rules', 0], 'spec.rules[0].redirect', 'redirect must have scheme, host, port or path', [
+      { redirect: {} },
+      { redirect: { status: 301 } },
+    ]),
+    ...wrong(
+      split,
+      ['spec', 'rules', 0, 'requestHeaders', 'set', 0, 'value'],
+      'spec.rules[0].requestHeaders.set[0].value',
+      'should match',
+      ['a\nb', 'a\r'],
     ),
     ...wrong(
       split,

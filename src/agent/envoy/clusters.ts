@@ -6,19 +6,15 @@ import {
 } from '../../xds/generated/wire/envoy/config/cluster/v3/cluster_pb.js';
 import { RawBufferSchema } from '../../xds/generated/wire/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js';
 import { HttpProtocolOptionsSchema } from '../../xds/generated/wire/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
-import type { AppProtocol, EndpointsIr } from '../../model/node/ir.ts';
+import type { EndpointsIr } from '../../model/node/ir.ts';
 import { durationOf, type EncodedResource, encodeResource, packAny } from './encoded.ts';
 import { MESH_IDENTITY, NO_IDENTITY } from './endpoints.ts';
+import { loadBalancingOf } from './load-balancing.ts';
 import { FIXED_CLUSTER } from './names.ts';
+import { NO_LIMITS, pooledConnections, resilienceOf } from './resilience.ts';
 import { FROM_ADS, type TransportSocket, upstreamMtls } from './tls.ts';
 
 type HttpOptions = MessageInitShape<typeof HttpProtocolOptionsSchema>;
-
-const LB_POLICY = {
-  RoundRobin: Cluster_LbPolicy.ROUND_ROBIN,
-  LeastRequest: Cluster_LbPolicy.LEAST_REQUEST,
-  Random: Cluster_LbPolicy.RANDOM,
-} as const;
 
 const PLAIN: TransportSocket = {
   name: 'envoy.transport_sockets.raw_buffer',
@@ -27,11 +23,6 @@ const PLAIN: TransportSocket = {
 /** No certificate has this name. */
 const NOBODY = 'spiffe://nobody.invalid/';
 const APPLICATION_CONNECT_TIMEOUT_MS = 10_000;
-/** Envoy's own limits of 1024 would be met long before those of the application: there are none unless asked for. */
-const NO_LIMIT = 4_294_967_295;
-const NO_LIMITS = {
-  thresholds: [{ maxConnections: NO_LIMIT, maxPendingRequests: NO_LIMIT, maxRequests: NO_LIMIT, maxRetries: NO_LIMIT }],
-};
 
 /**
  * Where calls to `key` go. Its endpoints come by a resource of their own. Those with an identity are called by mutual
@@ -44,12 +35,12 @@ export function encodeCluster(key: string, ir: EndpointsIr): EncodedResource {
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: { edsConfig: FROM_ADS, serviceName: key },
     connectTimeout: durationOf(ir.connectTimeoutMs),
-    lbPolicy: LB_POLICY[ir.loadBalancing],
-    circuitBreakers: NO_LIMITS,
+    ...loadBalancingOf(ir),
+    ...resilienceOf(key, ir),
     transportSocketMatches: [...ids.map((id) => securedBy(id, upstreamMtls(id))), securedBy(NO_IDENTITY, PLAIN)],
     // An endpoint may be known before its identity: its calls fail until then, and never go out in plain.
     transportSocket: upstreamMtls(NOBODY),
-    ...httpOptions(upstreamHttp(ir.protocol)),
+    ...httpOptions(upstreamHttp(ir)),
   });
 }
 
@@ -81,13 +72,17 @@ function originalDst(name: string): EncodedResource {
   });
 }
 
-function upstreamHttp(protocol: AppProtocol): HttpOptions | undefined {
+function upstreamHttp(ir: EndpointsIr): HttpOptions | undefined {
+  const { protocol } = ir;
   if (protocol === 'TCP') return undefined;
   const protocolConfig =
     protocol === 'HTTP'
       ? { case: 'httpProtocolOptions' as const, value: {} }
       : { case: 'http2ProtocolOptions' as const, value: {} };
-  return { upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig } } };
+  return {
+    upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig } },
+    ...pooledConnections(ir),
+  };
 }
 
 function httpOptions(options: HttpOptions | undefined) {

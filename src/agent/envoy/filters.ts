@@ -21,7 +21,9 @@ type ListenerFilter = MessageInitShape<typeof ListenerFilterSchema>;
 type ConnectionManager = MessageInitShape<typeof HttpConnectionManagerSchema> & object;
 export type HttpFilter = NonNullable<ConnectionManager['httpFilters']>[number];
 export type HttpRoutes = NonNullable<ConnectionManager['routeSpecifier']>;
-export type TcpTarget = NonNullable<(MessageInitShape<typeof TcpProxySchema> & object)['clusterSpecifier']>;
+type TcpProxy = MessageInitShape<typeof TcpProxySchema> & object;
+export type TcpTarget = NonNullable<TcpProxy['clusterSpecifier']>;
+export type TcpCalls = Pick<TcpProxy, 'idleTimeout' | 'hashPolicy'>;
 
 /** Finds out where a redirected connection was going (SO_ORIGINAL_DST). */
 export const ORIGINAL_DST_FILTER: ListenerFilter = {
@@ -45,10 +47,10 @@ export function closed(
   return { name: 'itself', filterChainMatch, filters: [] };
 }
 
-export function tcpProxy(statPrefix: string, clusterSpecifier: TcpTarget): Filter {
+export function tcpProxy(statPrefix: string, clusterSpecifier: TcpTarget, calls: TcpCalls = {}): Filter {
   return {
     name: 'envoy.filters.network.tcp_proxy',
-    configType: { case: 'typedConfig', value: packAny(TcpProxySchema, { statPrefix, clusterSpecifier }) },
+    configType: { case: 'typedConfig', value: packAny(TcpProxySchema, { statPrefix, clusterSpecifier, ...calls }) },
   };
 }
 

@@ -2,12 +2,14 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { FilterChainSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_components_pb.js';
 import { ListenerSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
 import type { AppProtocol, PodMeshIr, TlsMode } from '../../model/node/ir.ts';
+import type { RateLimitIr } from '../../model/node/sending-ir.ts';
 import { RouteConfigurationSchema } from '../../xds/generated/wire/envoy/config/route/v3/route_pb.js';
 import { RBACSchema } from '../../xds/generated/wire/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import { encodeAuthorization, type JudgedPod, RBAC_FILTER } from './authorization.ts';
 import { durationOf, type EncodedResource, encodeResource, packAny, socketAddress } from './encoded.ts';
 import { closed, httpConnectionManager, ORIGINAL_DST_FILTER, TLS_INSPECTOR_FILTER, tcpProxy } from './filters.ts';
 import { FIXED_CLUSTER, MESH_ALPN, PROXY_PORT } from './names.ts';
+import { rateLimitFilter } from './route-filters.ts';
 import { downstreamMtls, FROM_ADS } from './tls.ts';
 
 type Chain = MessageInitShape<typeof FilterChainSchema> & object;
@@ -17,6 +19,7 @@ interface InboundRule {
   readonly port?: number;
   readonly protocol: AppProtocol;
   readonly tlsMode: TlsMode;
+  readonly rateLimit?: RateLimitIr;
 }
 
 /** Whether a policy judges the requests to a port. */
@@ -43,11 +46,12 @@ export function encodeInbound(mesh: PodMeshIr, hasIpv6: boolean, isJudged: IsJud
   });
 }
 
-function chainsOf({ port, protocol, tlsMode }: InboundRule, isJudged: IsJudged): Chain[] {
+function chainsOf({ port, protocol, tlsMode, rateLimit }: InboundRule, isJudged: IsJudged): Chain[] {
   const at = port === undefined ? {} : { destinationPort: port };
   const name = port === undefined ? 'other' : String(port);
   const tls = { ...at, transportProtocol: 'tls' };
-  const toApplication = protocol === 'TCP' || port === undefined ? tcpToApplication(name) : httpToApplication(port);
+  const toApplication =
+    protocol === 'TCP' || port === undefined ? tcpToApplication(name) : httpToApplication(port, rateLimit);
   // Nobody could read its requests.
   const ownTls = port !== undefined && isJudged(port) ? [] : [tcpToApplication(name)];
   const mtls = { filters: [toApplication], transportSocket: downstreamMtls() };
@@ -65,10 +69,11 @@ function tcpToApplication(name: string) {
 }
 
 /** Routes come by RDS: what policies say of requests changes without an end to open connections. */
-function httpToApplication(port: number) {
+function httpToApplication(port: number, rateLimit: RateLimitIr | undefined) {
   const routes = { case: 'rds' as const, value: { routeConfigName: inboundRouteName(port), configSource: FROM_ADS } };
   const rbac = { name: RBAC_FILTER, configType: { case: 'typedConfig' as const, value: packAny(RBACSchema, {}) } };
-  return httpConnectionManager(`inbound-${port}`, routes, [rbac]);
+  const limit = rateLimit === undefined ? [] : [rateLimitFilter(rateLimit, `inbound-${port}`)];
+  return httpConnectionManager(`inbound-${port}`, routes, [rbac, ...limit]);
 }
 
 function inboundRouteName(port: number): string {

@@ -1,8 +1,16 @@
 import { ListenerSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
 import type { ServiceIr, ServicePortIr } from '../../model/node/ir.ts';
-import { type EncodedResource, encodeResource, socketAddress } from './encoded.ts';
-import { closed, httpConnectionManager, ORIGINAL_DST_FILTER, type TcpTarget, tcpProxy } from './filters.ts';
+import { durationOf, type EncodedResource, encodeResource, socketAddress } from './encoded.ts';
+import {
+  closed,
+  httpConnectionManager,
+  ORIGINAL_DST_FILTER,
+  type TcpCalls,
+  type TcpTarget,
+  tcpProxy,
+} from './filters.ts';
 import { FIXED_CLUSTER, PROXY_PORT } from './names.ts';
+import { filtersFor } from './route-filters.ts';
 import { routeName } from './routes.ts';
 import { FROM_ADS } from './tls.ts';
 
@@ -42,8 +50,16 @@ export function encodeServiceListeners(service: ServiceIr): EncodedResource[] {
 
 function filterOf(service: ServiceIr, port: ServicePortIr) {
   const name = routeName(service, port);
-  if (port.protocol === 'TCP') return tcpProxy(name, tcpTarget(port));
-  return httpConnectionManager(name, { case: 'rds', value: { configSource: FROM_ADS, routeConfigName: name } });
+  if (port.protocol === 'TCP') return tcpProxy(name, tcpTarget(port), tcpCalls(port));
+  const routes = { case: 'rds' as const, value: { configSource: FROM_ADS, routeConfigName: name } };
+  return httpConnectionManager(name, routes, filtersFor(port.rules));
+}
+
+function tcpCalls({ rules: [rule] }: ServicePortIr): TcpCalls {
+  return {
+    ...(rule?.idleTimeoutMs !== undefined && { idleTimeout: durationOf(rule.idleTimeoutMs) }),
+    ...(rule?.hash !== undefined && { hashPolicy: [{ policySpecifier: { case: 'sourceIp', value: {} } }] }),
+  };
 }
 
 /** Connections by weight; a share that names nothing is closed. */

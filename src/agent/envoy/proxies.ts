@@ -182,7 +182,7 @@ export class Proxies implements PodMesh {
     this.#builder.forget('pod', (key) => resources.versionOf('pod', key) !== undefined);
   }
 
-  #offer(proxy: Proxy, pod: PodIr, inputs: Pick<SnapshotInput, 'services' | 'endpoints'>): void {
+  #offer(proxy: Proxy, pod: PodIr, inputs: Pick<SnapshotInput, 'services' | 'endpoints' | 'zone'>): void {
     const { server, resources } = this.#deps;
     const version = resources.versionOf('pod', pod.uid) ?? '';
     const secrets = this.#secretsOf(pod);
@@ -233,7 +233,9 @@ export class Proxies implements PodMesh {
   }
 
   #inputs() {
-    return { services: this.#versioned('service'), endpoints: this.#versioned('endpoints') };
+    const zone = this.#deps.resources.get('node', 'self')?.zone;
+    const place = zone === undefined ? {} : { zone };
+    return { services: this.#versioned('service'), endpoints: this.#versioned('endpoints'), ...place };
   }
 
   #versioned<K extends 'service' | 'endpoints'>(kind: K): Map<string, Versioned<ResourceBodies[K]>> {

@@ -1,24 +1,24 @@
+import { createHash } from 'node:crypto';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
-  type HeaderMatcherSchema,
   RouteAction_ClusterNotFoundResponseCode,
   type RouteActionSchema,
-  type RouteMatchSchema,
   type RouteSchema,
 } from '../../xds/generated/wire/envoy/config/route/v3/route_components_pb.js';
 import { RouteConfigurationSchema } from '../../xds/generated/wire/envoy/config/route/v3/route_pb.js';
 import type { BackendIr, RetryIr, RouteMatchIr, RouteRuleIr, ServiceIr, ServicePortIr } from '../../model/node/ir.ts';
+import type { CookieIr, MirrorIr, ValueMatchIr } from '../../model/node/sending-ir.ts';
 import { durationOf, type EncodedResource, encodeResource } from './encoded.ts';
+import { hashPolicyOf } from './load-balancing.ts';
 import { FIXED_CLUSTER } from './names.ts';
+import { headerChangesOf, headersToAdd, redirectOf, respondOf, rewriteOf } from './route-changes.ts';
+import { filterConfigOf, percentOf } from './route-filters.ts';
+import { cookieMatches, IDEMPOTENT, isCaller, matchOf, methodIsIdempotent } from './route-match.ts';
 
 type Route = MessageInitShape<typeof RouteSchema> & object;
-type RouteMatch = MessageInitShape<typeof RouteMatchSchema> & object;
-type HeaderMatcher = MessageInitShape<typeof HeaderMatcherSchema>;
 type RouteAction = MessageInitShape<typeof RouteActionSchema> & object;
 
 const EVERYTHING: RouteMatchIr = { headers: [] };
-/** RFC 9110, 9.2.2. */
-const IDEMPOTENT = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PUT', 'TRACE'];
 const RETRY_ON = {
   ConnectFailure: 'connect-failure',
   Refused: 'refused-stream',
@@ -30,12 +30,20 @@ export function routeName({ namespace, name }: ServiceIr, { port }: ServicePortI
   return `${namespace}/${name}:${port}`;
 }
 
-/** Route tables of the service's HTTP ports. */
-export function encodeRoutes(service: ServiceIr): EncodedResource[] {
+/** What a route table depends on beside the service. */
+export interface RouteContext {
+  /** Of the calling pod. */
+  readonly spiffeId: string;
+  /** Whether a cluster has an endpoint. */
+  readonly hasEndpoints: (cluster: string) => boolean;
+}
+
+/** Route tables of the service's HTTP ports, as one caller has them. */
+export function encodeRoutes(service: ServiceIr, context: RouteContext): EncodedResource[] {
   const ports = service.ports.filter(({ protocol }) => protocol !== 'TCP');
   return ports.map((port) => {
     const name = routeName(service, port);
-    const routes = port.rules.flatMap(routesOf);
+    const routes = port.rules.flatMap((rule) => routesOf(rule, context));
     return encodeResource(RouteConfigurationSchema, name, {
       name,
       virtualHosts: [{ name, domains: ['*'], routes }],
@@ -45,18 +53,48 @@ export function encodeRoutes(service: ServiceIr): EncodedResource[] {
 }
 
 /** In order; the first that matches decides. */
-function routesOf(rule: RouteRuleIr): Route[] {
-  const matches = rule.matches.length === 0 ? [EVERYTHING] : rule.matches;
-  return matches.flatMap((match) => {
-    const plain = { match: matchOf(match), ...actionOf(rule, safeOnly(rule.retry)) };
-    if (rule.retry?.on.includes('GatewayError') !== true) return [plain];
-    // A gateway's error may follow work that was done: only what may be done twice is tried again.
-    const twice = actionOf(rule, rule.retry);
-    if (match.method !== undefined) {
-      return IDEMPOTENT.includes(match.method) ? [{ match: matchOf(match), ...twice }] : [plain];
-    }
-    return [{ match: matchOf(match, methodIsIdempotent()), ...twice }, plain];
-  });
+function routesOf(rule: RouteRuleIr, { spiffeId, hasEndpoints }: RouteContext): Route[] {
+  const matches = rule.matches.length === 0 ? [EVERYTHING] : rule.matches.filter((match) => isCaller(match, spiffeId));
+  const asked = rule.redistributes === true ? { ...rule, backends: withEndpoints(rule.backends, hasEndpoints) } : rule;
+  return matches.flatMap((match) =>
+    variantsOf(asked).flatMap(({ returning, ...variant }) => byMethod(variant, match, returning)),
+  );
+}
+
+/** A backend that names nothing is kept: its errors shall show. */
+function withEndpoints(backends: readonly BackendIr[], hasEndpoints: RouteContext['hasEndpoints']) {
+  const left = backends.filter(({ cluster }) => cluster === undefined || hasEndpoints(cluster));
+  return left.some(({ weight }) => weight > 0) ? left : backends;
+}
+
+interface Variant extends RouteRuleIr {
+  /** Clients that show this cookie. */
+  readonly returning?: ValueMatchIr;
+}
+
+/** Of a rule that keeps clients at their backend: first a route for those of each backend, then the draw for the others. */
+function variantsOf(rule: RouteRuleIr): Variant[] {
+  const drawn = rule.backends.filter(({ weight }) => weight > 0);
+  const { stickiness } = rule;
+  if (stickiness === undefined || drawn.length < 2) return [rule];
+  const returning = drawn.map((backend) => ({
+    ...rule,
+    backends: [backend],
+    returning: { name: stickiness.name, value: stickyValue(backend) },
+  }));
+  return [...returning, rule];
+}
+
+function byMethod(rule: RouteRuleIr, match: RouteMatchIr, returning: ValueMatchIr | undefined): Route[] {
+  const cookie = returning === undefined ? [] : [cookieMatches(returning)];
+  const plain = { match: matchOf(match, ...cookie), ...actionOf(rule, match, safeOnly(rule.retry)) };
+  if (rule.retry?.on.includes('GatewayError') !== true) return [plain];
+  // A gateway's error may follow work that was done: only what may be done twice is tried again.
+  const twice = actionOf(rule, match, rule.retry);
+  if (match.method !== undefined) {
+    return IDEMPOTENT.includes(match.method) ? [{ match: matchOf(match, ...cookie), ...twice }] : [plain];
+  }
+  return [{ match: matchOf(match, ...cookie, methodIsIdempotent()), ...twice }, plain];
 }
 
 function safeOnly(retry: RetryIr | undefined): RetryIr | undefined {
@@ -65,49 +103,33 @@ function safeOnly(retry: RetryIr | undefined): RetryIr | undefined {
     : { ...retry, on: retry.on.filter((condition) => condition !== 'GatewayError') };
 }
 
-function matchOf({ path, method, headers }: RouteMatchIr, ...more: HeaderMatcher[]): RouteMatch {
-  const all = method === undefined ? headers : [{ name: ':method', value: method }, ...headers];
-  return { pathSpecifier: pathOf(path), headers: [...all.map(headerIs), ...more] };
-}
+type Answer = Omit<Route, 'match' | '$typeName' | '$unknown'>;
 
-/** Prefixes end at a slash: `/a` has `/a/b` below it, and not `/ab`. */
-function pathOf(path: RouteMatchIr['path']): NonNullable<RouteMatch['pathSpecifier']> {
-  if (path?.type === 'Exact') return { case: 'path', value: path.value };
-  const prefix = path?.value.replace(/\/+$/, '') ?? '';
-  return prefix === '' ? { case: 'prefix', value: '/' } : { case: 'pathSeparatedPrefix', value: prefix };
-}
-
-function headerIs({ name, value }: { readonly name: string; readonly value: string }): HeaderMatcher {
-  return {
-    name,
-    headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'exact', value } } },
-  };
-}
-
-function methodIsIdempotent(): HeaderMatcher {
-  const regex = { regex: IDEMPOTENT.join('|') };
-  return {
-    name: ':method',
-    headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'safeRegex', value: regex } } },
-  };
-}
-
-function actionOf(
-  { origin, backends, timeoutMs = 0 }: RouteRuleIr,
-  retry: RetryIr | undefined,
-): Pick<Route, 'action'> & object {
+function actionOf(rule: RouteRuleIr, match: RouteMatchIr, retry: RetryIr | undefined): Answer {
+  const { origin, backends, timeoutMs = 0, idleTimeoutMs, mirrors = [], rewrite } = rule;
+  const around = { ...headerChangesOf(rule), typedPerFilterConfig: filterConfigOf(rule) };
+  if (rule.redirect !== undefined) return { ...around, action: redirectOf(rule.redirect) };
+  if (rule.respond !== undefined) return { ...around, action: respondOf(rule.respond) };
   const isHttpRoute = origin.startsWith('HTTPRoute ');
-  const target = targetOf(backends, isHttpRoute ? FIXED_CLUSTER.absent : FIXED_CLUSTER.nothing);
-  if (target === undefined) return directResponse(isHttpRoute);
+  const target = targetOf(rule, backends, isHttpRoute ? FIXED_CLUSTER.absent : FIXED_CLUSTER.nothing);
+  if (target === undefined) return { ...around, ...directResponse(isHttpRoute) };
   const retryPolicy = retryPolicyOf(retry);
   // No time limit unless one is asked for: zero says so.
   const value = {
     clusterSpecifier: target,
     ...(isHttpRoute && { clusterNotFoundResponseCode: RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR }),
     timeout: durationOf(timeoutMs),
+    ...(idleTimeoutMs !== undefined && { idleTimeout: durationOf(idleTimeoutMs) }),
     ...(retryPolicy && { retryPolicy }),
+    hashPolicy: hashPolicyOf(rule.hash),
+    requestMirrorPolicies: mirrors.map(mirrorOf),
+    ...(rewrite && rewriteOf(rewrite, match)),
   };
-  return { action: { case: 'route', value } };
+  return { ...around, action: { case: 'route', value } };
+}
+
+function mirrorOf({ cluster, percent }: MirrorIr) {
+  return { cluster, runtimeFraction: { defaultValue: percentOf(percent) }, disableShadowHostSuffixAppend: true };
 }
 
 /** Where nobody can be asked: the Gateway API demands 500 (HTTPRouteRule.backendRefs), Weft's own kinds say 503. */
@@ -116,15 +138,33 @@ function directResponse(isHttpRoute: boolean): Pick<Route, 'action'> & object {
 }
 
 /** @param nobody the cluster of a backend that names nothing. */
-function targetOf(backends: readonly BackendIr[], nobody: string): RouteAction['clusterSpecifier'] | undefined {
+function targetOf(
+  { stickiness }: RouteRuleIr,
+  backends: readonly BackendIr[],
+  nobody: string,
+): RouteAction['clusterSpecifier'] | undefined {
   const clusters = backends
     .filter(({ weight }) => weight > 0)
-    .map(({ cluster = nobody, weight }) => ({ name: cluster, weight }));
+    .map((backend) => ({
+      name: backend.cluster ?? nobody,
+      weight: backend.weight,
+      ...(stickiness && { responseHeadersToAdd: headersToAdd({ add: [stickyCookie(stickiness, backend)] }) }),
+    }));
   const [first, ...others] = clusters;
   if (first === undefined) return undefined;
   return others.length === 0
     ? { case: 'cluster', value: first.name }
     : { case: 'weightedClusters', value: { clusters } };
+}
+
+function stickyCookie({ name, ttlSeconds }: CookieIr, backend: BackendIr) {
+  const lifetime = ttlSeconds === undefined ? '' : `; Max-Age=${ttlSeconds}`;
+  return { name: 'set-cookie', value: `${name}=${stickyValue(backend)}; Path=/${lifetime}; HttpOnly` };
+}
+
+/** Names the backend as long as it is the same one, wherever it stands in the list. */
+function stickyValue({ cluster = FIXED_CLUSTER.nothing }: BackendIr): string {
+  return createHash('sha256').update(cluster).digest('hex').slice(0, 12);
 }
 
 function retryPolicyOf(retry: RetryIr | undefined): RouteAction['retryPolicy'] {

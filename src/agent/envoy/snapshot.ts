@@ -21,6 +21,8 @@ export interface SnapshotInput {
   readonly pod: Versioned<PodIr>;
   /** Absent: no policy judges its requests. */
   readonly judged?: Versioned<JudgedPod>;
+  /** The node's. */
+  readonly zone?: string;
   /** Whether the pod has an address of IPv6. */
   readonly hasIpv6: boolean;
   /** Empty until the pod's certificate is there; then the proxy does not call itself ready. */
@@ -48,7 +50,7 @@ export interface Source {
 
 interface Cached {
   readonly version: string;
-  readonly encoded: readonly EncodedResource[];
+  readonly variants: Map<string, readonly EncodedResource[]>;
 }
 
 /** Makes what proxies are offered; each IR resource is encoded once for all proxies, and again only when it changes. */
@@ -64,18 +66,23 @@ export class SnapshotBuilder {
     both: { outbound: encodeOutbound(true), readiness: encodeReadiness(true) },
   };
 
-  build({ services, endpoints, pod, judged, hasIpv6, secrets }: SnapshotInput): ProxySnapshot {
+  build({ services, endpoints, pod, judged, zone, hasIpv6, secrets }: SnapshotInput): ProxySnapshot {
     const parts = new Parts();
     const { outbound, readiness } = hasIpv6 ? this.#listeners.both : this.#listeners.ipv4;
     for (const encoded of [...this.#fixed, outbound, ...secrets]) parts.add(encoded);
     if (secrets.length > 0) parts.add(readiness);
     for (const [key, { version, body }] of endpoints) {
-      const encode = () => [encodeCluster(key, body), encodeEndpoints(key, body)];
-      parts.addAll(this.#encoded('endpoints', key, version, encode), { kind: 'endpoints', key, version });
+      const encode = () => [encodeCluster(key, body), encodeEndpoints(key, body, zone)];
+      const at = body.prefersZone ? `${version} ${zone}` : version;
+      parts.addAll(this.#encoded('endpoints', key, at, encode), { kind: 'endpoints', key, version });
     }
+    const spiffeId = pod.body.mesh?.spiffeId ?? '';
+    const hasEndpoints = (cluster: string) => (endpoints.get(cluster)?.body.endpoints.length ?? 0) > 0;
     for (const [key, { version, body }] of services) {
-      const encode = () => [...encodeServiceListeners(body), ...encodeRoutes(body)];
-      parts.addAll(this.#encoded('service', key, version, encode), { kind: 'service', key, version });
+      const encode = () => [...encodeServiceListeners(body), ...encodeRoutes(body, { spiffeId, hasEndpoints })];
+      const at = `${version} ${emptyClusters(body, hasEndpoints)}`;
+      const encoded = this.#encoded('service', key, at, encode, asksForCaller(body) ? spiffeId : '');
+      parts.addAll(encoded, { kind: 'service', key, version });
     }
     const { mesh, uid } = pod.body;
     if (mesh !== undefined) {
@@ -96,13 +103,32 @@ export class SnapshotBuilder {
     for (const key of this.#cache[kind].keys()) if (!isHeld(key)) this.#cache[kind].delete(key);
   }
 
-  #encoded(kind: Origin['kind'], key: string, version: string, encode: () => readonly EncodedResource[]) {
-    const cached = this.#cache[kind].get(key);
-    if (cached?.version === version) return cached.encoded;
-    const encoded = encode();
-    this.#cache[kind].set(key, { version, encoded });
+  /** @param variant of those that the pods of one node may be given at the same time. */
+  #encoded(
+    kind: Origin['kind'],
+    key: string,
+    version: string,
+    encode: () => readonly EncodedResource[],
+    variant = '',
+  ): readonly EncodedResource[] {
+    const known = this.#cache[kind].get(key);
+    const cached = known?.version === version ? known : { version, variants: new Map() };
+    this.#cache[kind].set(key, cached);
+    const encoded = cached.variants.get(variant) ?? encode();
+    cached.variants.set(variant, encoded);
     return encoded;
   }
+}
+
+/** Of clusters whose endpoints decide about routes. */
+function emptyClusters({ ports }: ServiceIr, hasEndpoints: (cluster: string) => boolean): string {
+  const rules = ports.flatMap((port) => port.rules).filter(({ redistributes }) => redistributes);
+  const clusters = rules.flatMap(({ backends }) => backends.flatMap(({ cluster = [] }) => cluster));
+  return clusters.filter((cluster) => !hasEndpoints(cluster)).join();
+}
+
+function asksForCaller({ ports }: ServiceIr): boolean {
+  return ports.some(({ rules }) => rules.some(({ matches }) => matches.some(({ source }) => source !== undefined)));
 }
 
 class Parts implements ProxySnapshot {

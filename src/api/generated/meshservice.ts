@@ -27,6 +27,10 @@ export interface MeshServiceSpec {
   readonly loadBalancing?: MeshServiceLoadBalancing;
   readonly timeouts?: MeshServiceTimeouts;
   readonly retry?: MeshServiceRetry;
+  readonly connections?: MeshServiceConnections;
+  readonly outlierDetection?: MeshServiceOutlierDetection;
+  readonly healthCheck?: MeshServiceHealthCheck;
+  readonly rateLimit?: MeshServiceRateLimit;
   readonly tls?: MeshServiceTls;
 }
 /**
@@ -79,9 +83,53 @@ export interface MeshServiceSubset {
  */
 export interface MeshServiceLoadBalancing {
   /**
-   * LeastRequest asks the less busy of two random endpoints, RoundRobin all in turn, Random any.
+   * LeastRequest asks the less busy of two random endpoints, RoundRobin all in turn, Random any. RingHash and Maglev send equal calls to the same endpoint, as hash says; when endpoints change, RingHash moves the fewest calls, and Maglev is spread more evenly.
    */
-  readonly policy?: 'RoundRobin' | 'LeastRequest' | 'Random';
+  readonly policy?: 'RoundRobin' | 'LeastRequest' | 'Random' | 'RingHash' | 'Maglev';
+  readonly hash?: MeshServiceHash;
+  readonly sessionCookie?: MeshServiceSessionCookie;
+  /**
+   * How long a new endpoint takes to get its full share, in seconds; it begins with a tenth.
+   */
+  readonly slowStartSeconds?: number;
+  /**
+   * When fewer of the endpoints are healthy, by outlierDetection and healthCheck, all are asked nevertheless; 0 is never, absent is 50.
+   */
+  readonly panicThresholdPercent?: number;
+  /**
+   * Any asks endpoints wherever they are; Prefer those in the caller's zone (label topology.kubernetes.io/zone of its Node), and others as far as less than 72 % of these are healthy. A caller whose zone has none asks all. Absent is Any.
+   */
+  readonly zones?: 'Any' | 'Prefer';
+}
+/**
+ * Which calls are equal. A call that lacks it goes to any endpoint. A port of TCP knows SourceAddress only.
+ */
+export interface MeshServiceHash {
+  /**
+   * What is looked at.
+   */
+  readonly on: 'Header' | 'Cookie' | 'Query' | 'SourceAddress';
+  /**
+   * Of the header, the cookie or the parameter, for example x-user.
+   */
+  readonly name?: string;
+  /**
+   * Callers without the cookie are given one for this long, in seconds; absent is none, 0 for their session.
+   */
+  readonly cookieTtlSeconds?: number;
+}
+/**
+ * Keeps each client at the endpoint that answered it first, for as long as that is there, by a cookie that names the endpoint. HTTP protocols only.
+ */
+export interface MeshServiceSessionCookie {
+  /**
+   * The cookie's name, for example weft-endpoint.
+   */
+  readonly name: string;
+  /**
+   * How long, in seconds; absent is until the client's session ends.
+   */
+  readonly ttlSeconds?: number;
 }
 /**
  * How long callers wait.
@@ -91,6 +139,14 @@ export interface MeshServiceTimeouts {
    * For the whole answer, retries included, in milliseconds; absent is without limit. A rule of a TrafficSplit may say otherwise.
    */
   readonly requestMilliseconds?: number;
+  /**
+   * The longest silence within a call of HTTP, or on a connection of TCP, in milliseconds; absent is without limit for HTTP, and an hour for TCP.
+   */
+  readonly idleMilliseconds?: number;
+  /**
+   * For a connection to an endpoint, in milliseconds; absent is 5000.
+   */
+  readonly connectMilliseconds?: number;
 }
 /**
  * When a caller's proxy tries again, at another endpoint where there is one. HTTP protocols only.
@@ -108,6 +164,98 @@ export interface MeshServiceRetry {
    * After what to try again. ConnectFailure and Refused are safe, as nobody has worked on the request. GatewayError (502, 503, 504) is retried only for methods that may be repeated: GET, HEAD, OPTIONS, TRACE, PUT, DELETE.
    */
   readonly when?: readonly ('ConnectFailure' | 'Refused' | 'GatewayError')[];
+  /**
+   * Of a caller's open calls, how many may be retries, three at least; absent is without limit.
+   */
+  readonly budgetPercent?: number;
+}
+/**
+ * Limits of each calling pod towards all endpoints together; what is over one of the first three fails at once, HTTP with 503. Absent is without limit.
+ */
+export interface MeshServiceConnections {
+  /**
+   * Connections open at once; further calls wait for one. Of HTTP/2 one carries many calls.
+   */
+  readonly max?: number;
+  /**
+   * Calls that wait for a connection.
+   */
+  readonly maxPendingRequests?: number;
+  /**
+   * Calls open at once. HTTP protocols only.
+   */
+  readonly maxRequests?: number;
+  /**
+   * Calls after which a connection is replaced. HTTP protocols only.
+   */
+  readonly maxRequestsPerConnection?: number;
+  /**
+   * After which a connection without calls is closed, in milliseconds; absent is an hour. HTTP protocols only.
+   */
+  readonly idleMilliseconds?: number;
+}
+/**
+ * Each caller leaves out endpoints that fail it, for a while. Of TCP, failed connections are errors.
+ */
+export interface MeshServiceOutlierDetection {
+  /**
+   * Answers 5xx, or none at all, one after the other, after which an endpoint is left out; 0 is never.
+   */
+  readonly consecutiveErrors?: number;
+  /**
+   * As consecutiveErrors, for 502, 503, 504 and connections only; absent is never.
+   */
+  readonly consecutiveGatewayErrors?: number;
+  /**
+   * Between two looks whether an endpoint may come back, in milliseconds.
+   */
+  readonly intervalMilliseconds?: number;
+  /**
+   * How long it is left out the first time, in milliseconds; longer each further time, up to ten times as long or 5 minutes.
+   */
+  readonly ejectionMilliseconds?: number;
+  /**
+   * Of the endpoints that may be left out at once.
+   */
+  readonly maxEjectedPercent?: number;
+}
+/**
+ * Each calling proxy asks each endpoint whether it is well, and leaves out those that are not: as many questions as callers times endpoints. HTTP protocols only.
+ */
+export interface MeshServiceHealthCheck {
+  /**
+   * What is asked for; well is 200. Ports of GRPC are asked by its health service instead.
+   */
+  readonly path?: string;
+  /**
+   * Between two questions, in milliseconds.
+   */
+  readonly intervalMilliseconds?: number;
+  /**
+   * How long an answer may take, in milliseconds.
+   */
+  readonly timeoutMilliseconds?: number;
+  /**
+   * Good answers after which an endpoint is well again; the first one of a new endpoint is enough.
+   */
+  readonly healthyThreshold?: number;
+  /**
+   * Answers missed or bad after which it is not; 503 counts at once.
+   */
+  readonly unhealthyThreshold?: number;
+}
+/**
+ * What each pod of the service with a proxy takes, of all callers together and on each port; what is over it is answered with 429 by that proxy. HTTP protocols only.
+ */
+export interface MeshServiceRateLimit {
+  /**
+   * Calls a second.
+   */
+  readonly requestsPerSecond: number;
+  /**
+   * Calls at once; absent is as many as a second has.
+   */
+  readonly burst?: number;
 }
 /**
  * Whether calls must be mutual TLS. Between meshed pods they always are.

@@ -983,9 +983,77 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                 "enum": [
                   "RoundRobin",
                   "LeastRequest",
-                  "Random"
+                  "Random",
+                  "RingHash",
+                  "Maglev"
                 ],
                 "default": "LeastRequest"
+              },
+              "hash": {
+                "type": "object",
+                "required": [
+                  "on"
+                ],
+                "additionalProperties": false,
+                "properties": {
+                  "on": {
+                    "type": "string",
+                    "enum": [
+                      "Header",
+                      "Cookie",
+                      "Query",
+                      "SourceAddress"
+                    ]
+                  },
+                  "name": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 256,
+                    "pattern": "^[A-Za-z0-9!#$%&'*+\\-.^_\\x60|~]+$"
+                  },
+                  "cookieTtlSeconds": {
+                    "type": "integer",
+                    "minimum": 0,
+                    "maximum": 31536000
+                  }
+                }
+              },
+              "sessionCookie": {
+                "type": "object",
+                "required": [
+                  "name"
+                ],
+                "additionalProperties": false,
+                "properties": {
+                  "name": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 256,
+                    "pattern": "^[A-Za-z0-9!#$%&'*+\\-.^_\\x60|~]+$"
+                  },
+                  "ttlSeconds": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 31536000
+                  }
+                }
+              },
+              "slowStartSeconds": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 3600
+              },
+              "panicThresholdPercent": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 100
+              },
+              "zones": {
+                "type": "string",
+                "enum": [
+                  "Any",
+                  "Prefer"
+                ]
               }
             }
           },
@@ -997,6 +1065,16 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                 "type": "integer",
                 "minimum": 1,
                 "maximum": 86400000
+              },
+              "idleMilliseconds": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 86400000
+              },
+              "connectMilliseconds": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 600000
               }
             }
           },
@@ -1031,6 +1109,134 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                     "GatewayError"
                   ]
                 }
+              },
+              "budgetPercent": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 100
+              }
+            }
+          },
+          "connections": {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": false,
+            "properties": {
+              "max": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 1000000
+              },
+              "maxPendingRequests": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 1000000
+              },
+              "maxRequests": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 1000000
+              },
+              "maxRequestsPerConnection": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 1000000
+              },
+              "idleMilliseconds": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 86400000
+              }
+            }
+          },
+          "outlierDetection": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "consecutiveErrors": {
+                "type": "integer",
+                "default": 5,
+                "minimum": 0,
+                "maximum": 1000
+              },
+              "consecutiveGatewayErrors": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 1000
+              },
+              "intervalMilliseconds": {
+                "type": "integer",
+                "default": 10000,
+                "minimum": 100,
+                "maximum": 3600000
+              },
+              "ejectionMilliseconds": {
+                "type": "integer",
+                "default": 30000,
+                "minimum": 100,
+                "maximum": 3600000
+              },
+              "maxEjectedPercent": {
+                "type": "integer",
+                "default": 50,
+                "minimum": 1,
+                "maximum": 100
+              }
+            }
+          },
+          "healthCheck": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+              "path": {
+                "type": "string",
+                "default": "/",
+                "minLength": 1,
+                "maxLength": 1024,
+                "pattern": "^/[^#\\s]*$"
+              },
+              "intervalMilliseconds": {
+                "type": "integer",
+                "default": 10000,
+                "minimum": 100,
+                "maximum": 3600000
+              },
+              "timeoutMilliseconds": {
+                "type": "integer",
+                "default": 1000,
+                "minimum": 10,
+                "maximum": 600000
+              },
+              "healthyThreshold": {
+                "type": "integer",
+                "default": 2,
+                "minimum": 1,
+                "maximum": 100
+              },
+              "unhealthyThreshold": {
+                "type": "integer",
+                "default": 3,
+                "minimum": 1,
+                "maximum": 100
+              }
+            }
+          },
+          "rateLimit": {
+            "type": "object",
+            "required": [
+              "requestsPerSecond"
+            ],
+            "additionalProperties": false,
+            "properties": {
+              "requestsPerSecond": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 1000000
+              },
+              "burst": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 1000000
               }
             }
           },
@@ -2197,9 +2403,6 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
             "maxItems": 16,
             "items": {
               "type": "object",
-              "required": [
-                "backends"
-              ],
               "additionalProperties": false,
               "properties": {
                 "matches": {
@@ -2221,14 +2424,14 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                             "type": "string",
                             "enum": [
                               "Exact",
-                              "Prefix"
+                              "Prefix",
+                              "Regex"
                             ]
                           },
                           "value": {
                             "type": "string",
                             "minLength": 1,
-                            "maxLength": 1024,
-                            "pattern": "^/[^?#]*$"
+                            "maxLength": 1024
                           }
                         }
                       },
@@ -2252,8 +2455,7 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                         "items": {
                           "type": "object",
                           "required": [
-                            "name",
-                            "value"
+                            "name"
                           ],
                           "additionalProperties": false,
                           "properties": {
@@ -2263,11 +2465,111 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                               "maxLength": 256,
                               "pattern": "^[A-Za-z0-9!#$%&'*+\\-.^_\\x60|~]+$"
                             },
+                            "type": {
+                              "type": "string",
+                              "enum": [
+                                "Exact",
+                                "Prefix",
+                                "Regex",
+                                "Present"
+                              ]
+                            },
                             "value": {
                               "type": "string",
                               "minLength": 1,
                               "maxLength": 4096
+                            },
+                            "not": {
+                              "type": "boolean"
                             }
+                          }
+                        }
+                      },
+                      "cookies": {
+                        "type": "array",
+                        "maxItems": 8,
+                        "items": {
+                          "type": "object",
+                          "required": [
+                            "name"
+                          ],
+                          "additionalProperties": false,
+                          "properties": {
+                            "name": {
+                              "type": "string",
+                              "minLength": 1,
+                              "maxLength": 256,
+                              "pattern": "^[A-Za-z0-9!#$%&'*+\\-.^_\\x60|~]+$"
+                            },
+                            "type": {
+                              "type": "string",
+                              "enum": [
+                                "Exact",
+                                "Prefix",
+                                "Regex",
+                                "Present"
+                              ]
+                            },
+                            "value": {
+                              "type": "string",
+                              "minLength": 1,
+                              "maxLength": 1024,
+                              "pattern": "^[^;\\s\"]+$"
+                            },
+                            "not": {
+                              "type": "boolean"
+                            }
+                          }
+                        }
+                      },
+                      "query": {
+                        "type": "array",
+                        "maxItems": 8,
+                        "items": {
+                          "type": "object",
+                          "required": [
+                            "name"
+                          ],
+                          "additionalProperties": false,
+                          "properties": {
+                            "name": {
+                              "type": "string",
+                              "minLength": 1,
+                              "maxLength": 256
+                            },
+                            "type": {
+                              "type": "string",
+                              "enum": [
+                                "Exact",
+                                "Prefix",
+                                "Regex",
+                                "Present"
+                              ]
+                            },
+                            "value": {
+                              "type": "string",
+                              "minLength": 1,
+                              "maxLength": 1024
+                            }
+                          }
+                        }
+                      },
+                      "source": {
+                        "type": "object",
+                        "minProperties": 1,
+                        "additionalProperties": false,
+                        "properties": {
+                          "namespace": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 63,
+                            "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+                          },
+                          "serviceAccount": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 253,
+                            "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
                           }
                         }
                       }
@@ -2311,9 +2613,367 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                   "type": "integer",
                   "minimum": 1,
                   "maximum": 86400000
+                },
+                "retry": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {
+                    "attempts": {
+                      "type": "integer",
+                      "default": 1,
+                      "minimum": 0,
+                      "maximum": 10
+                    },
+                    "perTryTimeoutMilliseconds": {
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 86400000
+                    },
+                    "when": {
+                      "type": "array",
+                      "default": [
+                        "ConnectFailure",
+                        "Refused"
+                      ],
+                      "maxItems": 3,
+                      "items": {
+                        "type": "string",
+                        "enum": [
+                          "ConnectFailure",
+                          "Refused",
+                          "GatewayError"
+                        ]
+                      }
+                    }
+                  }
+                },
+                "stickiness": {
+                  "type": "object",
+                  "required": [
+                    "cookie"
+                  ],
+                  "additionalProperties": false,
+                  "properties": {
+                    "cookie": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 256,
+                      "pattern": "^[A-Za-z0-9!#$%&'*+\\-.^_\\x60|~]+$"
+                    },
+                    "ttlSeconds": {
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 31536000
+                    }
+                  }
+                },
+                "mirrors": {
+                  "type": "array",
+                  "maxItems": 4,
+                  "items": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "properties": {
+                      "service": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 253,
+                        "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                      },
+                      "subset": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 63
+                      },
+                      "port": {
+                        "type": "integer",
+                        "minimum": 1,
+                        "maximum": 65535
+                      },
+                      "percent": {
+                        "type": "integer",
+                        "default": 100,
+                        "minimum": 1,
+                        "maximum": 100
+                      }
+                    }
+                  }
+                },
+                "rewrite": {
+                  "type": "object",
+                  "minProperties": 1,
+                  "additionalProperties": false,
+                  "properties": {
+                    "prefix": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 1024,
+                      "pattern": "^/[^?#\\\\]*$"
+                    },
+                    "path": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 1024,
+                      "pattern": "^/[^?#\\\\]*$"
+                    },
+                    "host": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 253,
+                      "pattern": "^[A-Za-z0-9]([-A-Za-z0-9.:]*[A-Za-z0-9])?$"
+                    }
+                  }
+                },
+                "redirect": {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "properties": {
+                    "scheme": {
+                      "type": "string",
+                      "enum": [
+                        "http",
+                        "https"
+                      ]
+                    },
+                    "host": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 253,
+                      "pattern": "^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$"
+                    },
+                    "port": {
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 65535
+                    },
+                    "path": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 1024,
+                      "pattern": "^/[^?#]*$"
+                    },
+                    "status": {
+                      "type": "integer",
+                      "enum": [
+                        301,
+                        302,
+                        303,
+                        307,
+                        308
+                      ],
+                      "default": 302
+                    }
+                  }
+                },
+                "respond": {
+                  "type": "object",
+                  "required": [
+                    "status"
+                  ],
+                  "additionalProperties": false,
+                  "properties": {
+                    "status": {
+                      "type": "integer",
+                      "minimum": 200,
+                      "maximum": 599
+                    },
+                    "body": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 4096
+                    }
+                  }
+                },
+                "fault": {
+                  "type": "object",
+                  "minProperties": 1,
+                  "additionalProperties": false,
+                  "properties": {
+                    "delay": {
+                      "type": "object",
+                      "required": [
+                        "milliseconds"
+                      ],
+                      "additionalProperties": false,
+                      "properties": {
+                        "milliseconds": {
+                          "type": "integer",
+                          "minimum": 1,
+                          "maximum": 600000
+                        },
+                        "percent": {
+                          "type": "integer",
+                          "default": 100,
+                          "minimum": 0,
+                          "maximum": 100
+                        }
+                      }
+                    },
+                    "abort": {
+                      "type": "object",
+                      "required": [
+                        "status"
+                      ],
+                      "additionalProperties": false,
+                      "properties": {
+                        "status": {
+                          "type": "integer",
+                          "minimum": 200,
+                          "maximum": 599
+                        },
+                        "percent": {
+                          "type": "integer",
+                          "default": 100,
+                          "minimum": 0,
+                          "maximum": 100
+                        }
+                      }
+                    }
+                  }
+                },
+                "requestHeaders": {
+                  "type": "object",
+                  "minProperties": 1,
+                  "additionalProperties": false,
+                  "properties": {
+                    "set": {
+                      "type": "array",
+                      "maxItems": 16,
+                      "items": {
+                        "type": "object",
+                        "required": [
+                          "name",
+                          "value"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "name": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 256,
+                            "pattern": "^[A-Za-z0-9!#$&'*+\\-.^_\\x60|~]+$"
+                          },
+                          "value": {
+                            "type": "string",
+                            "maxLength": 4096,
+                            "pattern": "^[^\\x00-\\x08\\x0a-\\x1f\\x7f]*$"
+                          }
+                        }
+                      }
+                    },
+                    "add": {
+                      "type": "array",
+                      "maxItems": 16,
+                      "items": {
+                        "type": "object",
+                        "required": [
+                          "name",
+                          "value"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "name": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 256,
+                            "pattern": "^[A-Za-z0-9!#$&'*+\\-.^_\\x60|~]+$"
+                          },
+                          "value": {
+                            "type": "string",
+                            "maxLength": 4096,
+                            "pattern": "^[^\\x00-\\x08\\x0a-\\x1f\\x7f]*$"
+                          }
+                        }
+                      }
+                    },
+                    "remove": {
+                      "type": "array",
+                      "maxItems": 16,
+                      "items": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 256,
+                        "pattern": "^[A-Za-z0-9!#$%&'*+\\-.^_\\x60|~]+$"
+                      }
+                    }
+                  }
+                },
+                "responseHeaders": {
+                  "type": "object",
+                  "minProperties": 1,
+                  "additionalProperties": false,
+                  "properties": {
+                    "set": {
+                      "type": "array",
+                      "maxItems": 16,
+                      "items": {
+                        "type": "object",
+                        "required": [
+                          "name",
+                          "value"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "name": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 256,
+                            "pattern": "^[A-Za-z0-9!#$&'*+\\-.^_\\x60|~]+$"
+                          },
+                          "value": {
+                            "type": "string",
+                            "maxLength": 4096,
+                            "pattern": "^[^\\x00-\\x08\\x0a-\\x1f\\x7f]*$"
+                          }
+                        }
+                      }
+                    },
+                    "add": {
+                      "type": "array",
+                      "maxItems": 16,
+                      "items": {
+                        "type": "object",
+                        "required": [
+                          "name",
+                          "value"
+                        ],
+                        "additionalProperties": false,
+                        "properties": {
+                          "name": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 256,
+                            "pattern": "^[A-Za-z0-9!#$&'*+\\-.^_\\x60|~]+$"
+                          },
+                          "value": {
+                            "type": "string",
+                            "maxLength": 4096,
+                            "pattern": "^[^\\x00-\\x08\\x0a-\\x1f\\x7f]*$"
+                          }
+                        }
+                      }
+                    },
+                    "remove": {
+                      "type": "array",
+                      "maxItems": 16,
+                      "items": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 256,
+                        "pattern": "^[A-Za-z0-9!#$%&'*+\\-.^_\\x60|~]+$"
+                      }
+                    }
+                  }
                 }
               }
             }
+          },
+          "onNoEndpoints": {
+            "type": "string",
+            "enum": [
+              "Fail",
+              "Redistribute"
+            ]
           }
         }
       },

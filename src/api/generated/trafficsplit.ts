@@ -27,6 +27,10 @@ export interface TrafficSplitSpec {
    * What happens to calls; the first rule that matches decides. Calls that none matches go to the service as if there were no TrafficSplit.
    */
   readonly rules: readonly TrafficSplitRule[];
+  /**
+   * What happens to the share of a backend that has no ready endpoint. Fail answers it with 503; Redistribute gives it to the other backends of the rule. Absent is Fail. HTTP protocols only.
+   */
+  readonly onNoEndpoints?: 'Fail' | 'Redistribute';
 }
 export interface TrafficSplitRule {
   /**
@@ -34,13 +38,25 @@ export interface TrafficSplitRule {
    */
   readonly matches?: readonly TrafficSplitMatch[];
   /**
-   * Where the calls go, each its share.
+   * Where the calls go, each its share. Of a TCP port the rule has nothing beside them.
    */
-  readonly backends: readonly TrafficSplitBackend[];
+  readonly backends?: readonly TrafficSplitBackend[];
   /**
    * For the whole answer, retries included, in milliseconds; absent is what the MeshService says.
    */
   readonly timeoutMilliseconds?: number;
+  readonly retry?: TrafficSplitRetry;
+  readonly stickiness?: TrafficSplitStickiness;
+  /**
+   * Who gets a copy of the calls as well; its answers are thrown away.
+   */
+  readonly mirrors?: readonly TrafficSplitMirror[];
+  readonly rewrite?: TrafficSplitRewrite;
+  readonly redirect?: TrafficSplitRedirect;
+  readonly respond?: TrafficSplitRespond;
+  readonly fault?: TrafficSplitFault;
+  readonly requestHeaders?: TrafficSplitHeaderChanges;
+  readonly responseHeaders?: TrafficSplitHeaderChanges1;
 }
 /**
  * Conditions that hold together.
@@ -52,20 +68,29 @@ export interface TrafficSplitMatch {
    */
   readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'CONNECT' | 'OPTIONS' | 'TRACE' | 'PATCH';
   /**
-   * Headers that must have exactly these values.
+   * Headers of the call, all of which must match.
    */
   readonly headers?: readonly TrafficSplitHeaderMatch[];
+  /**
+   * Cookies of the call, all of which must match.
+   */
+  readonly cookies?: readonly TrafficSplitCookieMatch[];
+  /**
+   * Parameters of the query, as they are written there, all of which must match; of one that comes twice the first counts.
+   */
+  readonly query?: readonly TrafficSplitQueryMatch[];
+  readonly source?: TrafficSplitSource;
 }
 /**
  * The path of the call.
  */
 export interface TrafficSplitPathMatch {
   /**
-   * Exact is the whole path; Prefix goes by whole elements: /api is /api and /api/v1, not /apis.
+   * Exact is the whole path; Prefix goes by whole elements: /api is /api and /api/v1, not /apis. Regex is an expression of RE2 that the whole path is.
    */
-  readonly type: 'Exact' | 'Prefix';
+  readonly type: 'Exact' | 'Prefix' | 'Regex';
   /**
-   * Starts with /, for example /api.
+   * Starts with /, for example /api; or the expression, for example /v[0-9]+/.*
    */
   readonly value: string;
 }
@@ -75,9 +100,62 @@ export interface TrafficSplitHeaderMatch {
    */
   readonly name: string;
   /**
-   * The header's value.
+   * Absent is Exact. Prefix is how it begins, Regex an expression of RE2 that the whole of it is, Present any value.
    */
-  readonly value: string;
+  readonly type?: 'Exact' | 'Prefix' | 'Regex' | 'Present';
+  /**
+   * The value, its beginning, or the expression.
+   */
+  readonly value?: string;
+  /**
+   * The match holds where this does not.
+   */
+  readonly not?: boolean;
+}
+export interface TrafficSplitCookieMatch {
+  /**
+   * The cookie's name, for example beta.
+   */
+  readonly name: string;
+  /**
+   * Absent is Exact. Prefix is how it begins, Regex an expression of RE2 that the whole of it is, Present any value.
+   */
+  readonly type?: 'Exact' | 'Prefix' | 'Regex' | 'Present';
+  /**
+   * The value, its beginning, or the expression.
+   */
+  readonly value?: string;
+  /**
+   * The match holds where this does not.
+   */
+  readonly not?: boolean;
+}
+export interface TrafficSplitQueryMatch {
+  /**
+   * The parameter's name, for example preview.
+   */
+  readonly name: string;
+  /**
+   * Absent is Exact. Prefix is how it begins, Regex an expression of RE2 that the whole of it is, Present any value.
+   */
+  readonly type?: 'Exact' | 'Prefix' | 'Regex' | 'Present';
+  /**
+   * The value, its beginning, or the expression.
+   */
+  readonly value?: string;
+}
+/**
+ * Who calls, by the identity of the calling pod.
+ */
+export interface TrafficSplitSource {
+  /**
+   * The caller's namespace; absent is every one.
+   */
+  readonly namespace?: string;
+  /**
+   * The caller's service account; absent is every one.
+   */
+  readonly serviceAccount?: string;
 }
 export interface TrafficSplitBackend {
   /**
@@ -96,6 +174,186 @@ export interface TrafficSplitBackend {
    * The share relative to the other weights, which need not add up to 100.
    */
   readonly weight?: number;
+}
+/**
+ * When a call is tried again; absent is what the MeshService says.
+ */
+export interface TrafficSplitRetry {
+  /**
+   * Tries after the first, 0 to 10; 0 is none.
+   */
+  readonly attempts?: number;
+  /**
+   * How long one try may take, in milliseconds; absent is as long as the request.
+   */
+  readonly perTryTimeoutMilliseconds?: number;
+  /**
+   * As of the MeshService.
+   */
+  readonly when?: readonly ('ConnectFailure' | 'Refused' | 'GatewayError')[];
+}
+/**
+ * Keeps each client at the backend that it was given first, by a cookie. It is given another when that backend is gone from the rule, or has weight 0; other weights are for new clients.
+ */
+export interface TrafficSplitStickiness {
+  /**
+   * The cookie's name, for example web-version.
+   */
+  readonly cookie: string;
+  /**
+   * How long, in seconds; absent is until the client's session ends.
+   */
+  readonly ttlSeconds?: number;
+}
+export interface TrafficSplitMirror {
+  /**
+   * As of backends; one that does not exist gets nothing.
+   */
+  readonly service?: string;
+  /**
+   * As of backends.
+   */
+  readonly subset?: string;
+  /**
+   * As of backends.
+   */
+  readonly port?: number;
+  /**
+   * The share of the calls that is copied.
+   */
+  readonly percent?: number;
+}
+/**
+ * What the backend is asked instead. The query stays.
+ */
+export interface TrafficSplitRewrite {
+  /**
+   * Takes the place of the prefix that matched, for example /v2 or /.
+   */
+  readonly prefix?: string;
+  /**
+   * Takes the place of the whole path.
+   */
+  readonly path?: string;
+  /**
+   * Takes the place of the host that was called, for example web.internal.
+   */
+  readonly host?: string;
+}
+/**
+ * Tells the caller to ask elsewhere, in place of backends. What is absent stays as it was called.
+ */
+export interface TrafficSplitRedirect {
+  /**
+   * Of the new address.
+   */
+  readonly scheme?: 'http' | 'https';
+  /**
+   * Of the new address.
+   */
+  readonly host?: string;
+  /**
+   * Of the new address.
+   */
+  readonly port?: number;
+  /**
+   * Of the new address.
+   */
+  readonly path?: string;
+  /**
+   * Of the answer: 301, 302, 303, 307 or 308.
+   */
+  readonly status?: 301 | 302 | 303 | 307 | 308;
+}
+/**
+ * The answer, in place of backends.
+ */
+export interface TrafficSplitRespond {
+  /**
+   * Of the answer.
+   */
+  readonly status: number;
+  /**
+   * Of the answer; absent is none.
+   */
+  readonly body?: string;
+}
+/**
+ * Harm that is done on purpose, to see how callers bear it.
+ */
+export interface TrafficSplitFault {
+  readonly delay?: TrafficSplitDelay;
+  readonly abort?: TrafficSplitAbort;
+}
+/**
+ * Calls that wait before they are sent.
+ */
+export interface TrafficSplitDelay {
+  /**
+   * How long, in milliseconds.
+   */
+  readonly milliseconds: number;
+  /**
+   * The share of the calls.
+   */
+  readonly percent?: number;
+}
+/**
+ * Calls that are answered so, and not sent.
+ */
+export interface TrafficSplitAbort {
+  /**
+   * Of the answer.
+   */
+  readonly status: number;
+  /**
+   * The share of the calls.
+   */
+  readonly percent?: number;
+}
+/**
+ * What changes in the headers of the call.
+ */
+export interface TrafficSplitHeaderChanges {
+  /**
+   * Headers that take the place of those of their names.
+   */
+  readonly set?: readonly TrafficSplitHeader[];
+  /**
+   * Headers that come beside those of their names.
+   */
+  readonly add?: readonly TrafficSplitHeader[];
+  /**
+   * Names of headers that are taken away.
+   */
+  readonly remove?: readonly string[];
+}
+export interface TrafficSplitHeader {
+  /**
+   * The header's name, for example x-version.
+   */
+  readonly name: string;
+  /**
+   * Its value.
+   */
+  readonly value: string;
+}
+/**
+ * What changes in the headers of the answer.
+ */
+export interface TrafficSplitHeaderChanges1 {
+  /**
+   * Headers that take the place of those of their names.
+   */
+  readonly set?: readonly TrafficSplitHeader[];
+  /**
+   * Headers that come beside those of their names.
+   */
+  readonly add?: readonly TrafficSplitHeader[];
+  /**
+   * Names of headers that are taken away.
+   */
+  readonly remove?: readonly string[];
 }
 /**
  * What has taken effect. Written by the operator.

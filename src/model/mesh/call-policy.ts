@@ -1,32 +1,58 @@
-import type { MeshService } from '../../api/generated/meshservice.ts';
+import type { MeshService, MeshServiceHash, MeshServiceRetry } from '../../api/generated/meshservice.ts';
 import type { AppProtocol, RetryIr, RouteRuleIr } from '../node/ir.ts';
+import type { HashIr } from '../node/sending-ir.ts';
 import { isHttp } from './protocol.ts';
 
 /** What callers do when a MeshService says nothing: one more try, and only where nobody can have worked on the first. */
 const SAFE_RETRY: RetryIr = { attempts: 1, on: ['ConnectFailure', 'Refused'] };
 
+type CallPolicy = Pick<RouteRuleIr, 'timeoutMs' | 'retry' | 'idleTimeoutMs' | 'hash' | 'sessionCookie'>;
+
 /**
- * Timeout and retry of a rule for a service's port. TCP has neither: bytes cannot be sent again.
+ * Timeouts, retry and what keeps callers at endpoints, of a rule for a service's port. TCP has no timeout of a request
+ * and no retry: bytes cannot be sent again.
  *
- * @param timeoutMs of the rule itself; goes before the MeshService's. 0 is without limit.
+ * @param own of the rule itself, before the MeshService's. `timeoutMs` 0 is without limit.
  */
 export function callPolicy(
   protocol: AppProtocol,
   mesh: MeshService | undefined,
-  timeoutMs?: number,
-): Pick<RouteRuleIr, 'timeoutMs' | 'retry'> {
-  if (!isHttp(protocol)) return {};
-  const limit = timeoutMs ?? mesh?.spec.timeouts?.requestMilliseconds ?? 0;
-  const retry = translateRetry(mesh);
-  return { ...(limit === 0 ? {} : { timeoutMs: limit }), ...(retry === undefined ? {} : { retry }) };
+  own: { readonly timeoutMs?: number | undefined; readonly retry?: MeshServiceRetry | undefined } = {},
+): CallPolicy {
+  const idleTimeoutMs = mesh?.spec.timeouts?.idleMilliseconds;
+  const hash = translateHash(mesh?.spec.loadBalancing?.hash);
+  const common = idleTimeoutMs === undefined ? {} : { idleTimeoutMs };
+  if (!isHttp(protocol)) return { ...common, ...(hash?.on === 'SourceAddress' ? { hash } : {}) };
+  const limit = own.timeoutMs ?? mesh?.spec.timeouts?.requestMilliseconds ?? 0;
+  const retry = translateRetry(own.retry ?? mesh?.spec.retry);
+  const sessionCookie = mesh?.spec.loadBalancing?.sessionCookie;
+  return {
+    ...(limit === 0 ? {} : { timeoutMs: limit }),
+    ...(retry === undefined ? {} : { retry }),
+    ...common,
+    ...(hash === undefined ? {} : { hash }),
+    ...(sessionCookie === undefined ? {} : { sessionCookie }),
+  };
 }
 
-function translateRetry(mesh: MeshService | undefined): RetryIr | undefined {
-  const { attempts = SAFE_RETRY.attempts, when = SAFE_RETRY.on, perTryTimeoutMilliseconds } = mesh?.spec.retry ?? {};
+function translateRetry({
+  attempts = SAFE_RETRY.attempts,
+  when = SAFE_RETRY.on,
+  perTryTimeoutMilliseconds,
+}: MeshServiceRetry = {}): RetryIr | undefined {
   if (attempts === 0 || when.length === 0) return undefined;
   return {
     attempts,
     ...(perTryTimeoutMilliseconds === undefined ? {} : { perTryTimeoutMs: perTryTimeoutMilliseconds }),
     on: [...when].sort(),
   };
+}
+
+/** Header names in lower case, as HTTP/2 has them. */
+function translateHash(hash: MeshServiceHash | undefined): HashIr | undefined {
+  if (hash === undefined) return undefined;
+  const { on, name = '', cookieTtlSeconds } = hash;
+  if (on === 'SourceAddress') return { on };
+  if (on === 'Cookie') return { on, name, ...(cookieTtlSeconds === undefined ? {} : { ttlSeconds: cookieTtlSeconds }) };
+  return { on, name: on === 'Header' ? name.toLowerCase() : name };
 }

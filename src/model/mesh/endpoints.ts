@@ -6,6 +6,7 @@ import { clusterKey } from './backends.ts';
 import { isInjected, spiffeIdOf } from './identity.ts';
 import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
 import { meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
+import { translateSending } from './sending.ts';
 
 /** Envoy's default (Cluster.connect_timeout); within a cluster a connection takes a millisecond or does not come. */
 const CONNECT_TIMEOUT_MS = 5000;
@@ -20,11 +21,13 @@ export function translateEndpoints(index: MeshIndex, serviceKey: string): Readon
   const mesh = meshServiceFor(index, serviceKey);
   const slices = index.slicesOf(serviceKey);
   const entries = meshPortsOf(service).flatMap((port): [string, EndpointsIr][] => {
-    const found = readyEndpoints(index, slices, port);
+    const sending = translateSending(protocolOf(port, mesh), mesh);
+    const found = readyEndpoints(index, slices, port, sending.prefersZone === true);
     const resource = (endpoints: readonly FoundEndpoint[]): EndpointsIr => ({
       protocol: protocolOf(port, mesh),
       loadBalancing: mesh?.spec.loadBalancing?.policy ?? 'LeastRequest',
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      connectTimeoutMs: mesh?.spec.timeouts?.connectMilliseconds ?? CONNECT_TIMEOUT_MS,
+      ...sending,
       endpoints: endpoints.map(({ ir }) => ir),
     });
     const subsets = mesh?.spec.subsets ?? [];
@@ -49,6 +52,7 @@ function readyEndpoints(
   index: MeshIndex,
   slices: readonly EndpointSlice[],
   port: ServicePort,
+  doZonesCount: boolean,
 ): readonly FoundEndpoint[] {
   const found = new Map<string, FoundEndpoint>();
   const family = slices.some(({ addressType }) => addressType === 'IPv4') ? 'IPv4' : 'IPv6';
@@ -57,7 +61,7 @@ function readyEndpoints(
       ({ name, protocol = 'TCP' }) => (name ?? '') === (port.name ?? '') && protocol === 'TCP',
     );
     if (slice.addressType !== family || target?.port === undefined) continue;
-    for (const { addresses, conditions, targetRef } of slice.endpoints ?? []) {
+    for (const { addresses, conditions, targetRef, zone } of slice.endpoints ?? []) {
       // Absent means ready (EndpointConditions.ready); consumers use the first address (Endpoint.addresses).
       const address = canonicalIp(addresses[0] ?? '');
       if (address === undefined || `IPv${familyOf(address)}` !== family) continue;
@@ -67,6 +71,7 @@ function readyEndpoints(
         address,
         port: target.port,
         ...(pod !== undefined && isServing(pod) ? { spiffeId: spiffeIdOf(pod, index.trustDomain) } : {}),
+        ...(doZonesCount && zone !== undefined ? { zone } : {}),
       };
       found.set(`${address} ${ir.port}`, { ir, pod });
     }

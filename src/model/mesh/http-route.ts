@@ -60,7 +60,7 @@ export function translateHttpRoute(
         origin: routeOrigin(route),
         matches: isEverything(match) ? [] : [match],
         backends,
-        ...callPolicy(protocol, mesh, timeoutMs),
+        ...callPolicy(protocol, mesh, { timeoutMs }),
       }),
     );
   });

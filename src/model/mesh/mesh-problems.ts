@@ -7,6 +7,7 @@ import type { Problem } from '../problem.ts';
 import { isAttached, translateHttpRoute } from './http-route.ts';
 import { isServiceRef, meshServiceFor, resolveServiceKey, sourceServiceKey, type MeshIndex } from './mesh-index.ts';
 import { isHttp, meshPortsOf, protocolOf } from './protocol.ts';
+import { problemsOfSending } from './sending.ts';
 import { routingOf } from './service.ts';
 import { translateTrafficSplit } from './traffic-split.ts';
 
@@ -20,7 +21,11 @@ export function problemsOfMeshService(index: MeshIndex, mesh: MeshService): read
   if (first !== undefined && objectKey(first) !== objectKey(mesh)) {
     return [conflict(path, `must not be the Service of another MeshService; ${objectKey(first)} is older and counts`)];
   }
-  return mesh.spec.ports.flatMap(({ port }, position) => portNotFound(service, port, `spec.ports[${position}].port`));
+  const protocols = meshPortsOf(service).map((port) => protocolOf(port, mesh));
+  return [
+    ...mesh.spec.ports.flatMap(({ port }, position) => portNotFound(service, port, `spec.ports[${position}].port`)),
+    ...problemsOfSending(mesh.spec, protocols),
+  ];
 }
 
 /** What is wrong with a TrafficSplit, in the order of its fields. */

@@ -2,9 +2,11 @@ import type { Container, Pod, Probe, Service } from '../../api/kubernetes.ts';
 import { objectKey } from '../../api/meta.ts';
 import { bearsLabels } from '../labels.ts';
 import type { AppProtocol, InboundPortIr, PodMeshIr, TlsMode } from '../node/ir.ts';
+import type { RateLimitIr } from '../node/sending-ir.ts';
 import { isInjected, spiffeIdOf } from './identity.ts';
 import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
-import { meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
+import { isHttp, meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
+import { translateRateLimit } from './sending.ts';
 
 export interface PodMeshContext {
   readonly index: Pick<MeshIndex, 'meshServicesOf' | 'trustDomain'>;
@@ -37,10 +39,13 @@ export function translatePodMesh(pod: Pod, { index, services, proxyUid }: PodMes
       const mode = declared?.tls?.mode ?? serviceMode;
       const known = inbound.get(port);
       const protocol = protocolOf(servicePort, mesh);
+      const common = known === undefined ? protocol : commonProtocol(known.protocol, protocol);
+      const rateLimit = lowestOf(known?.rateLimit, translateRateLimit(common, mesh));
       inbound.set(port, {
         port,
-        protocol: known === undefined ? protocol : commonProtocol(known.protocol, protocol),
+        protocol: common,
         tlsMode: known?.tlsMode === 'Strict' ? 'Strict' : mode,
+        ...(rateLimit === undefined || !isHttp(common) ? {} : { rateLimit }),
       });
     }
   }
@@ -58,6 +63,15 @@ function selects(service: Service, pod: Pod): boolean {
   const { selector } = service.spec;
   if (selector === undefined || Object.keys(selector).length === 0) return false;
   return service.metadata.namespace === pod.metadata.namespace && bearsLabels(pod.metadata.labels ?? {}, selector);
+}
+
+/** Where two Services with a limit lead to one port. */
+function lowestOf(a: RateLimitIr | undefined, b: RateLimitIr | undefined): RateLimitIr | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return {
+    requestsPerSecond: Math.min(a.requestsPerSecond, b.requestsPerSecond),
+    burst: Math.min(a.burst, b.burst),
+  };
 }
 
 function commonProtocol(a: AppProtocol, b: AppProtocol): AppProtocol {

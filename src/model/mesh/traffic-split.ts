@@ -1,12 +1,14 @@
-import type { TrafficSplit, TrafficSplitMatch, TrafficSplitRule } from '../../api/generated/trafficsplit.ts';
+import type { TrafficSplit, TrafficSplitBackend, TrafficSplitRule } from '../../api/generated/trafficsplit.ts';
 import { objectKey } from '../../api/meta.ts';
 import { REASON } from '../../api/reasons.ts';
-import type { AppProtocol, RouteMatchIr, RouteRuleIr } from '../node/ir.ts';
+import type { AppProtocol, RouteRuleIr } from '../node/ir.ts';
+import type { MirrorIr } from '../node/sending-ir.ts';
 import type { Problem, Translation } from '../problem.ts';
 import { resolveBackend } from './backends.ts';
 import { callPolicy } from './call-policy.ts';
 import { meshServiceFor, resolveServiceKey, type MeshIndex } from './mesh-index.ts';
 import { isHttp } from './protocol.ts';
+import { translateSplitMatch, translateSplitRule } from './split-rule.ts';
 
 export function splitOrigin(split: TrafficSplit): string {
   return `TrafficSplit ${objectKey(split)}`;
@@ -37,46 +39,71 @@ export function translateTrafficSplit(
       });
       return [];
     }
+    if (!isHttp(protocol)) problems.push(...problemsOnTcp(split, rule, path));
+    const mirrors = translateMirrors(split, rule, path, index, problems);
     return [
       {
         origin: splitOrigin(split),
-        matches: matches.map(translateMatch),
+        matches: matches.map(translateSplitMatch),
         backends: translateBackends(split, rule, path, index, problems),
-        ...callPolicy(protocol, mesh, rule.timeoutMilliseconds),
+        ...callPolicy(protocol, mesh, { timeoutMs: rule.timeoutMilliseconds, retry: rule.retry }),
+        ...(isHttp(protocol) ? translateSplitRule(rule) : {}),
+        ...(isHttp(protocol) && mirrors.length > 0 ? { mirrors } : {}),
+        ...(isHttp(protocol) && split.spec.onNoEndpoints === 'Redistribute' ? { redistributes: true as const } : {}),
       },
     ];
   });
   return { value: isHttp(protocol) ? rules : rules.slice(0, 1), problems };
 }
 
+/** Without requests there is nothing that these could be about. */
+const HTTP_ONLY = [
+  ...['timeoutMilliseconds', 'retry', 'stickiness', 'mirrors', 'rewrite', 'redirect', 'respond', 'fault'],
+  ...['requestHeaders', 'responseHeaders'],
+];
+
+function problemsOnTcp(split: TrafficSplit, rule: TrafficSplitRule, path: string): readonly Problem[] {
+  const fields = Object.keys(rule).filter((field) => HTTP_ONLY.includes(field));
+  return fields.map((field) => ({
+    path: `${path}.${field}`,
+    reason: REASON.needsHttp,
+    message: `must be absent, as port ${split.spec.port} speaks TCP; declare its protocol in a MeshService`,
+  }));
+}
+
+/** One that names nothing is left out. */
+function translateMirrors(
+  split: TrafficSplit,
+  { mirrors = [] }: TrafficSplitRule,
+  path: string,
+  index: MeshIndex,
+  problems: Problem[],
+): readonly MirrorIr[] {
+  return mirrors.flatMap(({ percent = 100, ...target }, position) => {
+    const ref = refOf(split, { ...target, weight: 1 }, `${path}.mirrors[${position}]`);
+    const { cluster } = resolveBackend(index, { ...ref, serviceKey: serviceKeyOf(split, target, index) }, problems);
+    return cluster === undefined ? [] : [{ cluster, percent }];
+  });
+}
+
 function translateBackends(
   split: TrafficSplit,
-  rule: TrafficSplitRule,
+  { backends = [] }: TrafficSplitRule,
   path: string,
   index: MeshIndex,
   problems: Problem[],
 ): RouteRuleIr['backends'] {
-  return rule.backends.map(({ service, subset, port, weight = 1 }, position) =>
-    resolveBackend(
-      index,
-      {
-        serviceKey: resolveServiceKey(index, split, service ?? split.spec.service),
-        port: port ?? split.spec.port,
-        ...(subset === undefined ? {} : { subset }),
-        weight,
-        path: `${path}.backends[${position}]`,
-        serviceField: 'service',
-      },
-      problems,
-    ),
-  );
+  return backends.map((backend, position) => {
+    const ref = refOf(split, backend, `${path}.backends[${position}]`);
+    return resolveBackend(index, { ...ref, serviceKey: serviceKeyOf(split, backend, index) }, problems);
+  });
 }
 
-/** Header names in lower case, as HTTP/2 has them; they mean the same in any case (RFC 9110, 5.1). */
-function translateMatch({ path, method, headers = [] }: TrafficSplitMatch): RouteMatchIr {
-  return {
-    ...(path === undefined ? {} : { path: { type: path.type, value: path.value } }),
-    ...(method === undefined ? {} : { method }),
-    headers: headers.map(({ name, value }) => ({ name: name.toLowerCase(), value })),
-  };
+function serviceKeyOf(split: TrafficSplit, { service }: TrafficSplitBackend, index: MeshIndex): string {
+  return resolveServiceKey(index, split, service ?? split.spec.service);
+}
+
+function refOf(split: TrafficSplit, { subset, port, weight = 1 }: TrafficSplitBackend, path: string) {
+  const part = subset === undefined ? {} : { subset };
+  return { port: port ?? split.spec.port, ...part, weight, path, serviceField: 'service' as const };
 }

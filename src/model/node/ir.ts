@@ -1,5 +1,13 @@
 import type { Family } from '../../lib/ip.ts';
 import type { RoutedService, RoutedSlice } from '../service/objects.ts';
+import type {
+  LoadBalancing,
+  RateLimitIr,
+  RouteMatchMoreIr,
+  RouteSendingIr,
+  SendingIr,
+  ValueMatchIr,
+} from './sending-ir.ts';
 
 /**
  * What one node is told: the vocabulary between the operator (which compiles it) and the agent (which applies it).
@@ -317,6 +325,8 @@ export interface InboundPortIr {
   readonly port: number;
   readonly protocol: AppProtocol;
   readonly tlsMode: TlsMode;
+  /** Of all callers together. */
+  readonly rateLimit?: RateLimitIr;
 }
 
 /** A service that meshed pods can call. */
@@ -335,7 +345,7 @@ export interface ServicePortIr {
   readonly rules: readonly RouteRuleIr[];
 }
 
-export interface RouteRuleIr {
+export interface RouteRuleIr extends RouteSendingIr {
   /** Where the rule came from: `Service ns/name`, `TrafficSplit ns/name`, `HTTPRoute ns/name`. */
   readonly origin: string;
   /** Any of which matches; empty: everything. */
@@ -345,10 +355,10 @@ export interface RouteRuleIr {
   readonly retry?: RetryIr;
 }
 
-export interface RouteMatchIr {
-  readonly path?: { readonly type: 'Exact' | 'Prefix'; readonly value: string };
+export interface RouteMatchIr extends RouteMatchMoreIr {
+  readonly path?: { readonly type: 'Exact' | 'Prefix' | 'Regex'; readonly value: string };
   readonly method?: string;
-  readonly headers: readonly { readonly name: string; readonly value: string }[];
+  readonly headers: readonly ValueMatchIr[];
 }
 
 export interface RetryIr {
@@ -367,10 +377,8 @@ export interface BackendIr {
   readonly weight: number;
 }
 
-export type LoadBalancing = 'RoundRobin' | 'LeastRequest' | 'Random';
-
 /** Key: `namespace/name:port` of the service port, and `|subset` behind it for a subset. */
-export interface EndpointsIr {
+export interface EndpointsIr extends SendingIr {
   readonly protocol: AppProtocol;
   readonly loadBalancing: LoadBalancing;
   readonly connectTimeoutMs: number;
@@ -382,4 +390,6 @@ export interface EndpointIr {
   readonly port: number;
   /** Of the pod behind it when that pod carries the proxy: the call is mutual TLS and must present this identity. */
   readonly spiffeId?: string;
+  /** Only where zones count. */
+  readonly zone?: string;
 }

@@ -24,7 +24,7 @@ function ruleOf(rule: Partial<RouteRuleIr>): RouteRuleIr {
 }
 
 function routesOf(rule: Partial<RouteRuleIr>) {
-  const [table] = encodeRoutes(serviceOf([ruleOf(rule)]));
+  const [table] = encodeRoutes(serviceOf([ruleOf(rule)]), { spiffeId: '', hasEndpoints: () => true });
   if (table === undefined) throw new Error('no route table');
   return fromBinary(RouteConfigurationSchema, table.value).virtualHosts[0]?.routes ?? [];
 }

@@ -1,0 +1,86 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type {
+  HeaderMatcherSchema,
+  QueryParameterMatcherSchema,
+  RouteMatchSchema,
+} from '../../xds/generated/wire/envoy/config/route/v3/route_components_pb.js';
+import type { StringMatcherSchema } from '../../xds/generated/wire/envoy/type/matcher/v3/string_pb.js';
+import type { RouteMatchIr } from '../../model/node/ir.ts';
+import type { ValueMatchIr } from '../../model/node/sending-ir.ts';
+
+type RouteMatch = MessageInitShape<typeof RouteMatchSchema> & object;
+type HeaderMatcher = MessageInitShape<typeof HeaderMatcherSchema> & object;
+type QueryMatcher = MessageInitShape<typeof QueryParameterMatcherSchema> & object;
+type StringMatcher = MessageInitShape<typeof StringMatcherSchema> & object;
+
+/** RFC 9110, 9.2.2. */
+export const IDEMPOTENT: readonly string[] = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PUT', 'TRACE'];
+
+/** Which calls a route is for. Who calls is not looked at: see `isCaller`. */
+export function matchOf(
+  { path, method, headers, cookies = [], query = [] }: RouteMatchIr,
+  ...more: HeaderMatcher[]
+): RouteMatch {
+  const all = method === undefined ? headers : [{ name: ':method', value: method }, ...headers];
+  return {
+    pathSpecifier: pathOf(path),
+    headers: [...all.map(headerMatches), ...cookies.map(cookieMatches), ...more],
+    queryParameters: query.map(queryMatches),
+  };
+}
+
+/**
+ * Whether a rule's match may be about calls of this pod at all.
+ *
+ * @param spiffeId `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`
+ */
+export function isCaller({ source }: RouteMatchIr, spiffeId: string): boolean {
+  if (source === undefined) return true;
+  const [, namespace, serviceAccount] = /\/ns\/([^/]*)\/sa\/([^/]*)$/.exec(spiffeId) ?? [];
+  return (
+    (source.namespace === undefined || source.namespace === namespace) &&
+    (source.serviceAccount === undefined || source.serviceAccount === serviceAccount)
+  );
+}
+
+export function methodIsIdempotent(): HeaderMatcher {
+  return headerMatches({ name: ':method', type: 'Regex', value: IDEMPOTENT.join('|') });
+}
+
+/** A client shows all its cookies in one header (RFC 6265, 5.4), HTTP/2 in several that Envoy joins by the same mark. */
+export function cookieMatches({ name, type, value, not }: ValueMatchIr): HeaderMatcher {
+  const inner = { Exact: quoted(value), Prefix: `${quoted(value)}[^;]*`, Regex: `(?:${value})`, Present: '[^;]*' };
+  const regex = `(?:.*;\\s*)?${quoted(name)}="?${inner[type ?? 'Exact']}"?(?:\\s*;.*)?`;
+  return headerMatches({ name: 'cookie', type: 'Regex', value: regex, ...(not === undefined ? {} : { not }) });
+}
+
+export function quoted(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+}
+
+/** Prefixes end at a slash: `/a` has `/a/b` below it, and not `/ab`. */
+function pathOf(path: RouteMatchIr['path']): NonNullable<RouteMatch['pathSpecifier']> {
+  if (path?.type === 'Exact') return { case: 'path', value: path.value };
+  if (path?.type === 'Regex') return { case: 'safeRegex', value: { regex: path.value } };
+  const prefix = path?.value.replace(/\/+$/, '') ?? '';
+  return prefix === '' ? { case: 'prefix', value: '/' } : { case: 'pathSeparatedPrefix', value: prefix };
+}
+
+/** A header that is absent is none that has the value: `not` holds then. */
+function headerMatches({ name, type, value, not }: ValueMatchIr): HeaderMatcher {
+  const negated = not === true ? { invertMatch: true } : {};
+  if (type === 'Present') return { name, headerMatchSpecifier: { case: 'presentMatch', value: true }, ...negated };
+  const more = not === true ? { ...negated, treatMissingHeaderAsEmpty: true } : {};
+  return { name, headerMatchSpecifier: { case: 'stringMatch', value: stringMatches(type, value) }, ...more };
+}
+
+function queryMatches({ name, type, value }: ValueMatchIr): QueryMatcher {
+  if (type === 'Present') return { name, queryParameterMatchSpecifier: { case: 'presentMatch', value: true } };
+  return { name, queryParameterMatchSpecifier: { case: 'stringMatch', value: stringMatches(type, value) } };
+}
+
+function stringMatches(type: 'Prefix' | 'Regex' | undefined, value: string): StringMatcher {
+  if (type === 'Prefix') return { matchPattern: { case: 'prefix', value } };
+  if (type === 'Regex') return { matchPattern: { case: 'safeRegex', value: { regex: value } } };
+  return { matchPattern: { case: 'exact', value } };
+}
