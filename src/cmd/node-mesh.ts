@@ -1,3 +1,4 @@
+import { renderNames } from '../agent/dataplane/nft/host-names.ts';
 import { applyNftInNetns, renderRedirect } from '../agent/dataplane/nft/redirect.ts';
 import { listenUnixAbstract, peerUid } from '../agent/dataplane/unix-listener.ts';
 import { Proxies, type ProxyReport } from '../agent/envoy/proxies.ts';
@@ -54,6 +55,7 @@ export class NodeMesh {
       identities: this.#identities,
       namespaces: {
         redirect: (netns, redirect) => applyNftInNetns(netns, renderRedirect(redirect)),
+        redirectNames: (netns, names, port) => applyNftInNetns(netns, renderNames(names, port)),
         listen: listenUnixAbstract,
         peerUid,
       },

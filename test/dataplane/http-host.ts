@@ -1,6 +1,8 @@
 import { createServer, type IncomingHttpHeaders, request as sendRequest } from 'node:http';
+import { type DnsQuestions, resolve as resolveNames } from './dns-client.ts';
 
 export type HttpRequest =
+  | DnsQuestions
   | { readonly what: 'serve'; readonly port: number; readonly name: string }
   | { readonly what: 'manners'; readonly port: number; readonly manners: HttpManners }
   | {
@@ -65,6 +67,7 @@ function ask(url: string, method: string, headers: Readonly<Record<string, strin
 }
 
 function work(request: HttpRequest): Promise<unknown> {
+  if (request.what === 'resolve') return resolveNames(request);
   if (request.what === 'serve') return serve(request.port, request.name);
   if (request.what === 'get') return ask(request.url, request.method ?? 'GET', request.headers);
   manners.set(request.port, request.manners);

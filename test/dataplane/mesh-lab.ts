@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { renderNames } from '../../src/agent/dataplane/nft/host-names.ts';
 import { applyNftInNetns, renderRedirect } from '../../src/agent/dataplane/nft/redirect.ts';
 import { listenUnixAbstract, peerUid } from '../../src/agent/dataplane/unix-listener.ts';
 import { renderBootstrap } from '../../src/agent/envoy/bootstrap.ts';
@@ -78,6 +79,7 @@ export class MeshLab {
       server: this.#ads,
       namespaces: {
         redirect: (netnsPath, redirect) => applyNftInNetns(netnsPath, renderRedirect(redirect)),
+        redirectNames: (netnsPath, names, port) => applyNftInNetns(netnsPath, renderNames(names, port)),
         listen: listenUnixAbstract,
         peerUid,
       },

@@ -12,6 +12,7 @@ import type { PodMesh } from '../network.ts';
 import type { ResourceStore } from '../state/resources.ts';
 import { Acknowledged, type ResourceReport } from './acknowledged.ts';
 import type { EncodedResource } from './encoded.ts';
+import { hostNamesIn } from './host-names.ts';
 import { AGENT_SOCKET, PROXY_PORT } from './names.ts';
 import { serveProxySocket } from './proxy-socket.ts';
 import { encodeRootsSecret, encodeWorkloadSecret, type WorkloadCertificate } from './secrets.ts';
@@ -27,6 +28,8 @@ export interface ProxyServer {
 /** The inside of pods' network namespaces. `agent/dataplane` is it. */
 export interface PodNamespaces {
   redirect(netnsPath: string, redirect: Redirect): void;
+  /** Questions for the addresses of these names go to the proxy, all others where they would. */
+  redirectNames(netnsPath: string, names: readonly string[], port: number): void;
   /** A listening abstract unix socket in that namespace. */
   listen(netnsPath: string, name: string): number;
   peerUid(fd: number): number;
@@ -65,6 +68,7 @@ interface Proxy {
   readonly acknowledged: Acknowledged;
   /** As last applied, to tell whether it must be again. */
   redirect: string;
+  names: string;
 }
 
 /** Where policies judge requests. */
@@ -101,7 +105,7 @@ export class Proxies implements PodMesh {
       proxy: key,
       logger,
     });
-    const proxy: Proxy = { key, attachment, mesh, socket, acknowledged: new Acknowledged(), redirect: '' };
+    const proxy: Proxy = { key, attachment, mesh, socket, acknowledged: new Acknowledged(), redirect: '', names: '' };
     try {
       this.#redirect(proxy, mesh);
     } catch (error) {
@@ -110,7 +114,9 @@ export class Proxies implements PodMesh {
     }
     this.#proxies.set(key, proxy);
     identities.hold(mesh.spiffeId, attachment.podUid);
-    this.#offer(proxy, pod, this.#inputs());
+    const inputs = this.#inputs();
+    this.#redirectNames(proxy, pod, inputs);
+    this.#offer(proxy, pod, inputs);
   }
 
   get count(): number {
@@ -175,6 +181,7 @@ export class Proxies implements PodMesh {
       } catch (error) {
         logger.error('redirect not renewed', { proxy: proxy.key, error: String(error) });
       }
+      this.#redirectNames(proxy, pod, inputs);
       this.#offer(proxy, pod, inputs);
     }
     this.#builder.forget('endpoints', (key) => inputs.endpoints.has(key));
@@ -230,6 +237,19 @@ export class Proxies implements PodMesh {
     if (proxy.redirect === text) return;
     this.#deps.namespaces.redirect(proxy.attachment.netns, redirect);
     proxy.redirect = text;
+  }
+
+  /** Without it the pod finds services by all other names: it starts nevertheless. */
+  #redirectNames(proxy: Proxy, { namespace }: PodIr, { services }: Pick<SnapshotInput, 'services'>): void {
+    const { namespaces, logger } = this.#deps;
+    const names = hostNamesIn(services, namespace);
+    if (proxy.names === names.join()) return;
+    try {
+      namespaces.redirectNames(proxy.attachment.netns, names, PROXY_PORT.names);
+      proxy.names = names.join();
+    } catch (error) {
+      logger.error('names of services not redirected', { proxy: proxy.key, error: String(error) });
+    }
   }
 
   #inputs() {

@@ -2,6 +2,7 @@ import type { EndpointsIr, PodIr, ServiceIr } from '../../model/node/ir.ts';
 import { encodeCluster, encodeFixedClusters } from './clusters.ts';
 import type { EncodedResource } from './encoded.ts';
 import { encodeEndpoints } from './endpoints.ts';
+import { HostNames, isNamedIn } from './host-names.ts';
 import { httpPortsOf } from '../../model/mesh/http-ports.ts';
 import { isJudged, type JudgedPod } from './authorization.ts';
 import { encodeInbound, encodeInboundRoutes } from './inbound.ts';
@@ -60,6 +61,7 @@ export class SnapshotBuilder {
     service: new Map<string, Cached>(),
     pod: new Map<string, Cached>(),
   };
+  readonly #hostNames = new HostNames();
   readonly #fixed = encodeFixedClusters();
   readonly #listeners = {
     ipv4: { outbound: encodeOutbound(false), readiness: encodeReadiness(false) },
@@ -76,13 +78,16 @@ export class SnapshotBuilder {
       const at = body.prefersZone ? `${version} ${zone}` : version;
       parts.addAll(this.#encoded('endpoints', key, at, encode), { kind: 'endpoints', key, version });
     }
+    const { namespace } = pod.body;
+    const names = this.#hostNames.listener(services, namespace, hasIpv6);
     const spiffeId = pod.body.mesh?.spiffeId ?? '';
     const hasEndpoints = (cluster: string) => (endpoints.get(cluster)?.body.endpoints.length ?? 0) > 0;
     for (const [key, { version, body }] of services) {
       const encode = () => [...encodeServiceListeners(body), ...encodeRoutes(body, { spiffeId, hasEndpoints })];
       const at = `${version} ${emptyClusters(body, hasEndpoints)}`;
       const encoded = this.#encoded('service', key, at, encode, asksForCaller(body) ? spiffeId : '');
-      parts.addAll(encoded, { kind: 'service', key, version });
+      const named = names !== undefined && isNamedIn(body, namespace) ? [...encoded, names] : encoded;
+      parts.addAll(named, { kind: 'service', key, version });
     }
     const { mesh, uid } = pod.body;
     if (mesh !== undefined) {

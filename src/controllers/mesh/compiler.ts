@@ -5,6 +5,7 @@ import { bearsLabels } from '../../model/labels.ts';
 import { translateEndpoints } from '../../model/mesh/endpoints.ts';
 import { isInjected } from '../../model/mesh/identity.ts';
 import { translatePodMesh } from '../../model/mesh/pod-mesh.ts';
+import { sourceServiceKey } from '../../model/mesh/mesh-index.ts';
 import { translateService } from '../../model/mesh/service.ts';
 import type { DesiredTable } from '../../model/node/desired.ts';
 import type { PodMeshIr } from '../../model/node/ir.ts';
@@ -52,6 +53,7 @@ export class MeshCompiler {
     for (const store of [services, meshServices, trafficSplits, httpRoutes] as StoreReader<KubeObject>[]) {
       follow(store, ({ metadata }) => this.#markNamespace(metadata.namespace ?? 'default'));
     }
+    follow(meshServices, (mesh) => this.#dirty.add(sourceServiceKey(mesh)));
     follow(pods, (pod) => this.#markPod(pod));
     pods.onChange((key, _before, after) => this.#place(key, after));
     for (const pod of pods.list()) this.#place(objectKey(pod), pod);
@@ -96,7 +98,10 @@ export class MeshCompiler {
   }
 
   #all(): readonly string[] {
-    return [...new Set([...this.#deps.stores.services.list().map(objectKey), ...this.#dirty])];
+    const { services, meshServices } = this.#deps.stores;
+    return [
+      ...new Set([...services.list().map(objectKey), ...meshServices.list().map(sourceServiceKey), ...this.#dirty]),
+    ];
   }
 
   #markNamespace(namespace: string): void {

@@ -3,14 +3,16 @@ import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
 import type { EndpointSlice, HTTPRoute, Pod, Service } from '../../api/kubernetes.ts';
 import { type KubeObject, objectKey } from '../../api/meta.ts';
 import type { StoreReader } from '../../kube/store.ts';
+import { byAge } from '../../model/mesh/by-age.ts';
 import {
-  byAge,
+  findOwnService,
   type MeshIndex,
   parentServiceKeys,
   resolveServiceKey,
   SERVICE_NAME_LABEL,
   sourceServiceKey,
 } from '../../model/mesh/mesh-index.ts';
+import { assignVirtualAddresses } from '../../model/mesh/virtual-addresses.ts';
 
 export interface MeshStores {
   readonly services: StoreReader<Service>;
@@ -26,16 +28,21 @@ export class LiveMeshIndex implements MeshIndex {
   readonly trustDomain: string;
   readonly #stores: MeshStores;
   readonly #slices = new Map<string, Map<string, EndpointSlice>>();
+  /** Undefined: to be computed anew. */
+  #virtual: ReadonlyMap<string, readonly string[]> | undefined;
 
   constructor(stores: MeshStores, trustDomain: string) {
     this.#stores = stores;
     this.trustDomain = trustDomain;
     for (const slice of stores.endpointSlices.list()) this.#keep(objectKey(slice), undefined, slice);
     stores.endpointSlices.onChange((key, before, after) => this.#keep(key, before, after));
+    stores.meshServices.onChange((_key, before, after) => {
+      if (before === undefined || after === undefined) this.#virtual = undefined;
+    });
   }
 
   service(key: string): Service | undefined {
-    return this.#stores.services.get(key);
+    return this.#stores.services.get(key) ?? findOwnService(this, key);
   }
 
   pod(key: string): Pod | undefined {
@@ -61,6 +68,16 @@ export class LiveMeshIndex implements MeshIndex {
 
   httpRoutesOf(serviceKey: string): readonly HTTPRoute[] {
     return oldestFirst(this.#stores.httpRoutes, serviceKey, (route) => parentServiceKeys(route).includes(serviceKey));
+  }
+
+  meshServicesNamed(namespace: string, host: string): readonly MeshService[] {
+    const named = this.#stores.meshServices.inNamespace(namespace).filter(({ spec }) => spec.hosts?.includes(host));
+    return named.sort(byAge);
+  }
+
+  virtualAddressesOf(meshKey: string): readonly string[] {
+    this.#virtual ??= assignVirtualAddresses(this.#stores.meshServices.list());
+    return this.#virtual.get(meshKey) ?? [];
   }
 
   #keep(key: string, before: EndpointSlice | undefined, after: EndpointSlice | undefined): void {

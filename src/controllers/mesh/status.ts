@@ -8,8 +8,10 @@ import type { StoreReader } from '../../kube/store.ts';
 import { WorkQueue } from '../../kube/workqueue.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { resolveServiceKey, sourceServiceKey } from '../../model/mesh/mesh-index.ts';
+import { findEndpoints } from '../../model/mesh/endpoints.ts';
+import { meshServiceFor, resolveServiceKey, sourceServiceKey } from '../../model/mesh/mesh-index.ts';
 import { problemsOfMeshService, problemsOfTrafficSplit } from '../../model/mesh/mesh-problems.ts';
+import { ownerOfService } from '../../model/mesh/own-service.ts';
 import { meshObjectStatus } from '../../model/status/mesh.ts';
 import { PendingPatience } from '../pending-patience.ts';
 import { whenCompiled } from '../when-compiled.ts';
@@ -103,9 +105,16 @@ function statusOf(
 }
 
 function endpointCount(index: LiveMeshIndex, serviceKey: string): number {
+  if (ownerOfService(serviceKey) !== undefined) return sourceEndpointCount(index, serviceKey);
   const ready = index
     .slicesOf(serviceKey)
     .flatMap(({ endpoints }) => endpoints ?? []) // null for a Service without pods
     .filter(({ conditions }) => conditions?.ready !== false);
   return new Set(ready.flatMap(({ addresses }) => addresses)).size;
+}
+
+function sourceEndpointCount(index: LiveMeshIndex, serviceKey: string): number {
+  const mesh = meshServiceFor(index, serviceKey);
+  const [port] = index.service(serviceKey)?.spec.ports ?? [];
+  return port === undefined ? 0 : findEndpoints(index, serviceKey, port, mesh).length;
 }

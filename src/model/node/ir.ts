@@ -334,6 +334,8 @@ export interface ServiceIr {
   readonly namespace: string;
   readonly name: string;
   readonly clusterIPs: readonly string[];
+  /** Names that lead to these addresses, for pods of the namespace that have a proxy; absent: none. */
+  readonly hosts?: readonly string[];
   readonly ports: readonly ServicePortIr[];
 }
 
@@ -392,4 +394,6 @@ export interface EndpointIr {
   readonly spiffeId?: string;
   /** Only where zones count. */
   readonly zone?: string;
+  /** Its share beside those of the others; absent: 1. */
+  readonly weight?: number;
 }

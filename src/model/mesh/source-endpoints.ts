@@ -1,0 +1,27 @@
+import type { MeshService } from '../../api/generated/meshservice.ts';
+import { canonicalIp, familyOf } from '../../lib/ip.ts';
+import type { FoundEndpoint } from './endpoints.ts';
+import type { ServicePort } from './protocol.ts';
+
+/** What the source of a MeshService, other than a Kubernetes Service, has at one of its ports. Of one family, as of a Service. */
+export function endpointsOfSource({ spec }: MeshService, { port }: ServicePort): readonly FoundEndpoint[] {
+  const targetPort = spec.ports.find((candidate) => candidate.port === port)?.targetPort ?? port;
+  const found = (spec.source.static?.endpoints ?? []).flatMap((endpoint): FoundEndpoint[] => {
+    const address = canonicalIp(endpoint.address);
+    if (address === undefined) return [];
+    const { weight, zone, labels = {} } = endpoint;
+    return [
+      {
+        ir: {
+          address,
+          port: endpoint.port ?? targetPort,
+          ...(weight === undefined ? {} : { weight }),
+          ...(zone === undefined ? {} : { zone }),
+        },
+        labels,
+      },
+    ];
+  });
+  const family = found.some(({ ir }) => familyOf(ir.address) === 4) ? 4 : 6;
+  return found.filter(({ ir }) => familyOf(ir.address) === family);
+}
