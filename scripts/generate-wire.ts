@@ -30,6 +30,7 @@ const ENVOY_ENTRIES = [
   'extensions/transport_sockets/tls/v3/tls',
   'extensions/transport_sockets/tls/v3/secret',
   'extensions/transport_sockets/raw_buffer/v3/raw_buffer',
+  'extensions/retry/host/previous_hosts/v3/previous_hosts',
   'extensions/upstreams/http/v3/http_protocol_options',
 ];
 

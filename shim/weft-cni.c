@@ -2,8 +2,8 @@
  * The CNI program of Weft: what a container runtime runs for each pod. It passes variables and standard input on to
  * the agent of this node, and the agent's answer back; it decides nothing.
  *
- * Request:  the CNI_* variables as KEY=value lines, an empty line, standard input; then the writing side is shut.
- * Reply:    '0' (success) or '1' (refusal), then what goes to standard output; then the agent closes.
+ * Request:  the CNI_* variables as KEY=value lines, an empty line, standard input, a zero byte.
+ * Reply:    '0' (success) or '1' (refusal), what goes to standard output, a zero byte. Neither end waits for more.
  *
  * Without an agent (it restarts, or the node has just booted) it waits: the kubelet would try a failed sandbox again
  * only after 10 s or more. A DEL that has waited in vain is kept on disk for the agent and succeeds, so that no pod
@@ -38,14 +38,14 @@
 #define MAX_BREAKS 5
 
 /* Error codes of the CNI specification, section "Error". */
-enum { INVALID_ENVIRONMENT = 4, IO_FAILURE = 5, TRY_AGAIN_LATER = 11, NOT_AVAILABLE = 50 };
+enum { INVALID_ENVIRONMENT = 4, IO_FAILURE = 5, DECODING_FAILURE = 6, TRY_AGAIN_LATER = 11, NOT_AVAILABLE = 50 };
 
 static const char *const VARIABLES[] = {"CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH"};
 static char request[MAX_BYTES + 1];
-static size_t request_size;
+static size_t request_size; /* with its zero byte */
 static const char *config = ""; /* standard input, inside of request */
 static char reply[MAX_BYTES + 1];
-static size_t reply_size;
+static size_t reply_size; /* with its zero byte */
 
 static const char *variable(const char *name) {
   const char *value = getenv(name);
@@ -117,7 +117,7 @@ static int connect_within(long wait_ms) {
   }
 }
 
-/* 1: answered; 0: the agent went away before it answered; -1 with errno: it took too long or said too much. */
+/* 1: answered; 0: the agent went away before it had answered; -1 with errno: it took too long or said too much. */
 static int exchange(int fd) {
   for (size_t sent = 0; sent < request_size;) {
     ssize_t n = send(fd, request + sent, request_size - sent, MSG_NOSIGNAL);
@@ -125,13 +125,13 @@ static int exchange(int fd) {
     if (n < 0) return errno == EPIPE || errno == ECONNRESET ? 0 : -1;
     sent += (size_t)n;
   }
-  shutdown(fd, SHUT_WR);
   for (reply_size = 0; reply_size <= MAX_BYTES;) {
     ssize_t n = recv(fd, reply + reply_size, sizeof reply - reply_size, 0);
-    if (n == 0) return reply_size > 0;
+    if (n == 0) return 0;
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return errno == ECONNRESET ? 0 : -1;
     reply_size += (size_t)n;
+    if (reply[reply_size - 1] == 0) return 1;
   }
   errno = EMSGSIZE;
   return -1;
@@ -167,7 +167,7 @@ static int keep_deletion(void) {
   snprintf(part, sizeof part, WEFT_STATE "/pending-del/.%d", (int)getpid());
   int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return -1;
-  int bad = write_all(fd, request, request_size) || fsync(fd);
+  int bad = write_all(fd, request, request_size - 1) || fsync(fd);
   if ((close(fd) || bad) || rename(part, name)) {
     int failure = errno;
     unlink(part);
@@ -195,6 +195,8 @@ static int read_request(void) {
     request_size += (size_t)n;
     if (request_size == MAX_BYTES) return refuse(IO_FAILURE, "the network configuration must be smaller than 1 MiB", "");
   }
+  if (strlen(config) < request_size - (size_t)(config - request)) return refuse(DECODING_FAILURE, "the network configuration has a zero byte", "");
+  request_size++;
   return 0;
 }
 
@@ -222,7 +224,7 @@ int main(void) {
     if (!answered) sleep_ms(100);
   }
   if (answered > 0 && (reply[0] == '0' || reply[0] == '1')) {
-    if (write_all(STDOUT_FILENO, reply + 1, reply_size - 1)) return 1;
+    if (write_all(STDOUT_FILENO, reply + 1, reply_size - 2)) return 1;
     return reply[0] - '0';
   }
   if (answered > 0) return refuse(IO_FAILURE, "the agent's reply begins with neither 0 nor 1", WEFT_SOCKET);

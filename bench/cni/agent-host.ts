@@ -40,7 +40,11 @@ agent.attach({
   reportNode: () => undefined,
   requestBlock: async () => ({ problem: 'the benchmark gives no further block' }),
   giveBack: async () => 'the benchmark takes no block back',
-  requestLoans: async () => ({ over: [], loans: [] }),
+  requestLoans: async () => ({
+    over: [],
+    loans: [],
+    blocks: [...agent.resources.all('block')].map(([, { uid }]) => uid),
+  }),
   requestForgotten: async (addresses) => addresses,
   requestKnown: async () => undefined,
   arePresent: () => true,

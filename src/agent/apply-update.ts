@@ -4,7 +4,7 @@ import type { AddressSetIr, BgpIr, ChainIr, ResourceKind } from '../model/node/i
 import type { LeaseBook } from './cni/attach.ts';
 import { NftError } from './dataplane/nft/nft-error.ts';
 import type { PodBinding, PolicyChange, PolicyTable } from './dataplane/nft/policy-table.ts';
-import { bindingOf, type NodeNetwork } from './network.ts';
+import type { NodeNetwork } from './network.ts';
 import { type Refusals, withoutRefused, withRefused } from './policy-refusals.ts';
 import type { NodeServices } from './services.ts';
 import type { ResourceStore } from './state/resources.ts';
@@ -13,7 +13,7 @@ export interface UpdateApplierDeps {
   readonly resources: ResourceStore;
   readonly leases: Pick<LeaseBook, 'all'>;
   readonly policy: Pick<PolicyTable, 'apply'>;
-  readonly network: Pick<NodeNetwork, 'applyNode' | 'cutOff' | 'limit'>;
+  readonly network: Pick<NodeNetwork, 'applyNode' | 'cutOff' | 'limit' | 'binding'>;
   readonly bgp: { apply(bgp: BgpIr | undefined): Promise<void> };
   readonly services: Pick<NodeServices, 'apply' | 'nodeChanged'>;
   /** Resources that others act upon: services, endpoints, pods; called after they are stored. */
@@ -157,7 +157,9 @@ export class UpdateApplier {
     const attachments = Map.groupBy(this.#deps.leases.all(), ({ podUid }) => podUid);
     return upserts.flatMap((resource) =>
       resource.kind === 'pod'
-        ? (attachments.get(resource.key) ?? []).map((attachment) => bindingOf(resource.body, attachment))
+        ? (attachments.get(resource.key) ?? []).map((attachment) =>
+            this.#deps.network.binding(resource.body, attachment),
+          )
         : [],
     );
   }

@@ -25,8 +25,13 @@ import type { ResourceStore } from './state/resources.ts';
 
 /** What the mesh adds to a pod's connection: before its link comes up, and after it is gone. */
 export interface PodMesh {
-  open(pod: PodIr, attachment: PodAttachment): void;
+  /** @param isRestored whether its proxy may be there already, from before this agent. */
+  open(pod: PodIr, attachment: PodAttachment, isRestored?: boolean): void;
   close(attachment: PodAttachment): void;
+  /** Ports on which the pod's proxy judges requests by now. */
+  judgedPorts(attachment: PodAttachment): readonly number[];
+  /** Tells of pods whose `judgedPorts` are others now; returns how to stop. */
+  readonly judges: (listener: (attachment: PodAttachment) => void) => () => void;
 }
 
 /** Fits through any Ethernet with a tunnel, for a link that is made before the node's own interface is known. */
@@ -44,7 +49,7 @@ export interface NodeNetworkDeps {
 }
 
 /** The node's network as its resources describe it: the one place that knows in which order the kernel is told. */
-export class NodeNetwork implements PodDataplane {
+export class NodeNetwork implements PodDataplane<Netns> {
   readonly #deps: NodeNetworkDeps;
   #mtu: number | undefined;
   /** By host interface: the limits that it was given. */
@@ -52,6 +57,21 @@ export class NodeNetwork implements PodDataplane {
 
   constructor(deps: NodeNetworkDeps) {
     this.#deps = deps;
+    deps.mesh.judges((attachment) => this.#rebind(attachment));
+  }
+
+  /** What the policy table is to know of an attached pod, as it is now. */
+  binding(pod: PodIr, attachment: PodAttachment): PodBinding {
+    return bindingOf(pod, attachment, this.#deps.mesh.judgedPorts(attachment));
+  }
+
+  #rebind(attachment: PodAttachment): void {
+    const { policy, resources, logger } = this.#deps;
+    const pod = resources.get('pod', attachment.podUid);
+    if (pod === undefined) return;
+    policy.apply({ pods: { bind: [this.binding(pod, attachment)] } }).catch((error: unknown) => {
+      logger.error('rules about requests are not in force', { pod: pod.name, reason: String(error) });
+    });
   }
 
   /** Tunnel, routes and the policy table's view of the node; what had to be written. @throws what the kernel refused. */
@@ -115,7 +135,7 @@ export class NodeNetwork implements PodDataplane {
 
   async guard(pod: PodIr, attachment: PodAttachment): Promise<void> {
     const { policy, bridges, macvlans, hostPorts, mesh } = this.#deps;
-    await policy.apply({ pods: { bind: [bindingOf(pod, attachment)] } });
+    await policy.apply({ pods: { bind: [this.binding(pod, attachment)] } });
     if (bridgeOf(attachment) !== undefined) await bridges.add(attachment);
     if (isMacvlan(attachment)) await macvlans.mark(attachment);
     const ports = hostPortsOf(pod, attachment);
@@ -123,21 +143,21 @@ export class NodeNetwork implements PodDataplane {
     mesh.open(pod, attachment);
   }
 
-  make(attachment: PodAttachment): boolean {
-    return !isMacvlan(attachment) && makePair(this.#deps.host, this.#linkOf(attachment));
+  make(attachment: PodAttachment): Netns | undefined {
+    return isMacvlan(attachment) ? undefined : makePair(this.#deps.host, this.#linkOf(attachment));
   }
 
-  wire(attachment: PodAttachment, isMade = false): boolean {
+  wire(attachment: PodAttachment, made?: Netns): boolean {
     const { host, resources, macvlans } = this.#deps;
     if (isMacvlan(attachment)) {
       macvlans.wire(attachment);
       return true;
     }
     const link = this.#linkOf(attachment);
-    const isDone = wirePod(host, link, isMade);
+    const isDone = wirePod(host, link, made);
     this.#limited.set(attachment.hostInterface, limitText(link));
     if (resources.get('pod', attachment.podUid)?.hostPorts !== undefined) takeLoopback(host, link);
-    if (!isMade) removeStrayRoutes(host, attachment.hostInterface, attachment.addresses);
+    if (made === undefined) removeStrayRoutes(host, attachment.hostInterface, attachment.addresses);
     return isDone;
   }
 
@@ -261,8 +281,13 @@ export function hostPortsOf(
   return ports === undefined ? undefined : { hostInterface, addresses, ports };
 }
 
-/** What the policy table must know of an attached pod. */
-export function bindingOf(pod: PodIr, attachment: PodAttachment): PodBinding {
+/** As `NodeNetwork.binding`, of a pod whose proxy was there before this agent: it judges what it did. */
+export function restoredBinding(pod: PodIr, attachment: PodAttachment): PodBinding {
+  return bindingOf(pod, attachment, pod.mesh === undefined ? [] : httpPortsOf(pod.mesh));
+}
+
+/** What the policy table must know of an attached pod, whose proxy judges the requests to these ports. */
+function bindingOf(pod: PodIr, attachment: PodAttachment, httpPorts: readonly number[]): PodBinding {
   const { hostInterface, addresses } = attachment;
   const bridge = bridgeOf(attachment);
   return {
@@ -271,7 +296,7 @@ export function bindingOf(pod: PodIr, attachment: PodAttachment): PodBinding {
     ...(bridge === undefined ? {} : { bridge }),
     ...(pod.ingressChain === undefined ? {} : { ingressChain: pod.ingressChain }),
     ...(pod.egressChain === undefined ? {} : { egressChain: pod.egressChain }),
-    ...(pod.mesh === undefined ? {} : { httpPorts: httpPortsOf(pod.mesh) }),
+    ...(httpPorts.length === 0 ? {} : { httpPorts }),
   };
 }
 

@@ -23,7 +23,7 @@ import { listPodInterfaces } from './dataplane/pod-interfaces.ts';
 import { applySysctls, FORWARDING } from './dataplane/sysctl.ts';
 import { liveLeases } from './live-leases.ts';
 import { isMacvlan, MacvlanPods } from './macvlan-pods.ts';
-import { bindingOf, hostPortsOf, NodeNetwork, type PodMesh } from './network.ts';
+import { hostPortsOf, NodeNetwork, type PodMesh, restoredBinding } from './network.ts';
 import { NodeBlocks } from './node-blocks.ts';
 import { NodeInspector } from './node-inspector.ts';
 import { NodeLoans } from './node-loans.ts';
@@ -125,7 +125,7 @@ export class NodeAgent {
     });
     this.#loans = new NodeLoans({
       leases: this.#leases,
-      isOwn: (cidr) => this.#blocks.isOwn(cidr),
+      blocks: this.#blocks,
       ask: (ask) => this.#operators?.requestLoans(ask),
       changed: () => this.#addressesChanged(),
       ...{ clock, logger },
@@ -299,7 +299,7 @@ export class NodeAgent {
     await this.#policy.reset(this.#network.nodeFacts(node), {
       sets: new Map(this.resources.all('addressSet')),
       chains: new Map(this.resources.all('chain')),
-      pods: pods.map(({ pod, attachment }) => bindingOf(pod, attachment)),
+      pods: pods.map(({ pod, attachment }) => restoredBinding(pod, attachment)),
     });
     await this.#hostPorts.reset(pods.flatMap(({ pod, attachment }) => hostPortsOf(pod, attachment) ?? []));
     await this.#network.applyNode();
@@ -311,7 +311,7 @@ export class NodeAgent {
   #reopenMesh(pod: PodIr, attachment: PodAttachment): void {
     if (!existsSync(attachment.netns)) return;
     try {
-      this.#mesh.open(pod, attachment);
+      this.#mesh.open(pod, attachment, true);
     } catch (error) {
       this.#options.logger.error('the proxy of a pod is not served', { pod: pod.name, reason: String(error) });
     }
@@ -370,7 +370,7 @@ export class NodeAgent {
     const pods = [...this.resources.all('pod')].map(([, pod]) => pod);
     const bind = this.#leases.adopt(pods).flatMap((attachment) => {
       const pod = this.resources.get('pod', attachment.podUid);
-      return pod === undefined ? [] : [bindingOf(pod, attachment)];
+      return pod === undefined ? [] : [this.#network.binding(pod, attachment)];
     });
     if (bind.length === 0) return;
     this.#options.logger.info('pods found again after the journal was lost', { count: bind.length });

@@ -59,6 +59,11 @@ export class NodeBlocks {
     return [...this.#deps.resources.all('block')].map(([cidr]) => cidr).sort();
   }
 
+  /** Of the IPBlocks. */
+  uids(): readonly string[] {
+    return this.#own().map(({ uid }) => uid);
+  }
+
   /** Without those of disabled pools, whose addresses stay with who has them. */
   leasable(): readonly LeasableBlock[] {
     return this.#own().filter(({ isOpen }) => isOpen);
@@ -123,7 +128,7 @@ export class NodeBlocks {
       const pool = resources.get('pool', block.pool);
       const isOpen = pool?.disabled !== true;
       const reserved = [...(pool?.reserved ?? []), ...(block.lent ?? [])];
-      const common = { uid: block.uid, cidr, pool: block.pool, reserved, isLendable: block.lent !== undefined };
+      const common = { uid: block.uid, cidr, pool: block.pool, reserved };
       const isUseful = isOpen && pool?.isCommon !== false;
       return [{ ...common, isOpen, isUseful, isBorrowed: block.lender !== undefined }];
     });

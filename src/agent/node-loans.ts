@@ -10,10 +10,14 @@ export interface NodeLoansDeps {
     /** Text: why the range is not lent. */
     lend(loan: Loan): Promise<string | undefined>;
     endLoans(uids: readonly string[]): void;
-    learnLoans(loans: readonly Loan[]): void;
+    learnLost(answer: LoansAnswer, told: readonly string[]): void;
   };
-  /** Whether the range is a block of this node's own, and not borrowed. */
-  readonly isOwn: (cidr: string) => boolean;
+  readonly blocks: {
+    /** Whether the range is a block of this node's own, and not borrowed. */
+    isOwn(cidr: string): boolean;
+    /** Of what this node was told to have. */
+    uids(): readonly string[];
+  };
   /** Undefined while there is nobody to ask. */
   readonly ask: (ask: LoansAsk) => Promise<LoansAnswer> | undefined;
   /** What may be leased has changed. */
@@ -35,27 +39,31 @@ export class NodeLoans {
 
   /** Lends, or says what could be lent. What is lent is on disk when it resolves. */
   async lend({ uid, cidr }: LendAsk): Promise<LendAnswer> {
-    const { leases, isOwn, logger } = this.#deps;
+    const { leases, blocks, logger } = this.#deps;
     if (uid === undefined)
-      return isOwn(cidr) ? leases.proposeLoan(cidr) : { problem: `${cidr} is no block to lend of` };
+      return blocks.isOwn(cidr) ? leases.proposeLoan(cidr) : { problem: `${cidr} is no block to lend of` };
     const problem = await leases.lend({ uid, cidr });
     if (problem !== undefined) return { problem };
     logger.info('range lent', { range: cidr });
     return { cidr };
   }
 
-  /** Asks which loans have ended and, after a lost journal, what was lent. Asks again until that is known. */
+  /**
+   * Asks which loans have ended and, after a lost journal, what was lent, and which blocks are this node's. Asks again
+   * until that is known.
+   */
   async look(): Promise<void> {
-    const { leases, ask, changed, clock, logger } = this.#deps;
+    const { leases, blocks, ask, changed, clock, logger } = this.#deps;
     const [uids, isLost] = [leases.lent(), leases.isUnsure];
     if (this.#isAsking || (uids.length === 0 && !isLost)) return;
     const asked = ask({ uids, isLost });
     if (asked === undefined) return;
     this.#isAsking = true;
     try {
-      const { over, loans } = await asked;
+      const answer = await asked;
+      const { over } = answer;
       leases.endLoans(over);
-      if (isLost) leases.learnLoans(loans);
+      if (isLost) leases.learnLost(answer, blocks.uids());
       if (over.length > 0 || isLost) logger.info('loans looked at', { over: over.length, known: leases.lent().length });
       if (over.length > 0 || isLost) changed();
     } catch (error) {

@@ -83,8 +83,8 @@ export class AgentRequests {
         this.#returned.answer(message.value.id, message.value.problem);
         return true;
       case 'loansGrant': {
-        const { id, over, loans, problem } = message.value;
-        const plain = { over, loans: loans.map(({ uid, cidr }) => ({ uid, cidr })) };
+        const { id, over, loans, blocks, problem } = message.value;
+        const plain = { over, loans: loans.map(({ uid, cidr }) => ({ uid, cidr })), blocks };
         this.#loans.answer(id, problem === '' ? plain : new Error(problem));
         return true;
       }

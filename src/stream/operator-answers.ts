@@ -48,7 +48,7 @@ export function answerNode(
       return orProblem<LoansAnswer>(() => requests.loans(node, { uids, isLost })).then((answer) => {
         if ('problem' in answer) return { case: 'loansGrant', value: { id, problem: answer.problem } };
         const loans = answer.loans.map(({ uid, cidr }) => ({ uid, cidr }));
-        return { case: 'loansGrant', value: { id, over: [...answer.over], loans } };
+        return { case: 'loansGrant', value: { id, over: [...answer.over], loans, blocks: [...answer.blocks] } };
       });
     }
     case 'knownRequest': {

@@ -43,6 +43,7 @@ beforeEach(() => {
   };
   blocks = new NodeBlocks({ resources, office: () => office, clock, logger: silentLog });
   leases = new NodeLeases(folder, clock, [], () => []);
+  leases.learnLost({ over: [], loans: [], blocks: blocks.uids() }, blocks.uids());
   leases.setBlocks(blocks.leasable());
 });
 afterEach(() => rmSync(folder, { recursive: true }));
@@ -88,7 +89,6 @@ test('what is borrowed goes back after a minute, but for what the tunnel ends on
     ...{ name: 'n1', uid: 'u1', address: '192.0.2.1', addresses: ['192.0.2.1'], trustDomain: 't', trustBundlePem: '' },
     tunnelAddresses: ['10.42.9.8'],
   });
-  leases.learnLoans([]);
   leases.setBlocks(blocks.leasable());
   await blocks.giveBack(leases);
   expect(returned).toEqual([]);
@@ -103,7 +103,6 @@ test('nothing is leased of what of a block is lent, by what its operator says al
   for (const octet of [1, 2]) resources.remove('block', `10.42.${octet}.0/26`);
   const lent = ['10.42.0.0/27', '10.42.0.32/28', '10.42.0.48/29', '10.42.0.56/30', '10.42.0.60/31'];
   resources.set('block', '10.42.0.0/26', 'v2', { uid: 'b0', cidr: '10.42.0.0/26', pool: 'main', poolUid: 'p1', lent });
-  leases.learnLoans([]);
   leases.setBlocks(blocks.leasable());
   const wish = { podUid: 'u1', containerId: 'c1', ifname: 'eth0', netns: '/x', pools: ['main'], fixed: [] };
   const answer = leases.allocate({ ...wish, families: [4] });

@@ -124,6 +124,17 @@ describe('a connection', () => {
     expect(asked('GET /public/../secret').verdict).toBe('deny');
     expect(asked('POST /public').verdict).toBe('deny');
     expect(explain(of(true), ask('shop/web', 'shop/db:9090')).verdict).toBe('deny');
+    const ssh = {
+      ...NO_OTHER,
+      metadata: { namespace: 'shop', name: 'ssh' },
+      spec: { ingress: [{ action: 'Allow' as const, ports: [{ port: 22 }] }] },
+    };
+    const both = world({
+      policies: { upserts: [...policies.upserts, ssh] },
+      services: { upserts: [service] },
+      pods: { upserts: meshed },
+    });
+    expect(explain(both, ask('shop/web', 'shop/db:22'))).not.toHaveProperty('requests');
     expect(explain(of(false), ask('shop/web', 'shop/db:8080')).verdict).toBe('deny');
     expect(() => asked('/public')).toThrow("a request is written as 'GET /path'");
   });

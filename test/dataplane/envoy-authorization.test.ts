@@ -68,7 +68,16 @@ async function stat(name: string): Promise<number> {
   return Number(body.split(': ')[1]);
 }
 
-test('without a policy every request passes, TLS of its own too', async () => {
+/** Ports that the kernel may let callers in on for the sake of rules about requests. */
+function judgedPorts(): readonly number[] {
+  const { uid: podUid, netns, addresses } = server;
+  return lab.proxies.judgedPorts({
+    ...{ podUid, netns, addresses },
+    ...{ hostInterface: '', containerId: 'server', ifname: 'eth0' },
+  });
+}
+
+test('without a policy every request passes', async () => {
   expect(await ask(STRANGER, 'DELETE /admin')).toBe(200);
 });
 
@@ -76,7 +85,14 @@ describe('a policy about requests', () => {
   beforeAll(async () => {
     lab.set('addressSet', 'friends', { type: 'ip', members: [FRIEND] });
     lab.set('chain', 'web', WEB);
-    await accepted(lab.set('pod', server.uid, pod));
+    const told: (readonly number[])[] = [];
+    const stop = lab.proxies.judges(() => told.push(judgedPorts()));
+    const version = lab.set('pod', server.uid, pod);
+    expect(judgedPorts()).toEqual([]);
+    await accepted(version);
+    await lab.until('the proxy judges', () => (judgedPorts().length === 0 ? undefined : true));
+    expect(told).toEqual([[8080]]);
+    stop();
   });
 
   test.each([
@@ -130,6 +146,7 @@ describe('a policy about requests', () => {
     await lab.until('the stranger is a friend', swapped);
     expect(await ask(FRIEND, 'GET /public')).toBe(403);
     expect(await modified()).toBe(before);
+    expect(judgedPorts()).toEqual([8080]);
   });
 
   test('leaves calls of its own node, and of the pod itself, alone', async () => {
@@ -145,6 +162,7 @@ describe('a policy about requests', () => {
   test('goes with the policy', async () => {
     const { ingressChain: _, ...free } = pod;
     await accepted(lab.set('pod', server.uid, free));
+    expect(judgedPorts()).toEqual([]);
     expect(await ask(FRIEND, 'DELETE /admin')).toBe(200);
   });
 });

@@ -16,7 +16,7 @@ describe('calls that are balanced', () => {
   });
 
   test.each(['RingHash', 'Maglev'] as const)('by %s go where equal ones went, by header', async (policy) => {
-    await lab.apply({ mesh: { loadBalancing: { policy, hash: { on: 'Header', name: 'X-User' } } } });
+    await lab.apply({ mesh: { loadBalancing: { policy, hash: { by: 'Header', name: 'X-User' } } } });
     const users = Array.from({ length: 24 }, (_, user) => `user-${user}`);
     const first = await Promise.all(users.map((user) => lab.share(1, { 'x-user': user })));
     const again = await Promise.all(users.map((user) => lab.share(1, { 'x-user': user })));
@@ -25,7 +25,7 @@ describe('calls that are balanced', () => {
   });
 
   test('by Maglev go where equal ones went, by a parameter of the query', async () => {
-    await lab.apply({ mesh: { loadBalancing: { policy: 'Maglev', hash: { on: 'Query', name: 'user' } } } });
+    await lab.apply({ mesh: { loadBalancing: { policy: 'Maglev', hash: { by: 'Query', name: 'user' } } } });
     const users = Array.from({ length: 24 }, (_, user) => `/?user=${user}`);
     const first = await Promise.all(users.map(async (path) => (await lab.echo(path)).server));
     expect(await Promise.all(users.map(async (path) => (await lab.echo(path)).server))).toEqual(first);
@@ -33,12 +33,12 @@ describe('calls that are balanced', () => {
   });
 
   test('by the source address all go to one endpoint', async () => {
-    await lab.apply({ mesh: { loadBalancing: { policy: 'RingHash', hash: { on: 'SourceAddress' } } } });
+    await lab.apply({ mesh: { loadBalancing: { policy: 'RingHash', hash: { by: 'SourceAddress' } } } });
     expect(Object.values(await lab.share(12))).toEqual([12]);
   });
 
   test('by a cookie that the proxy hands out go where its bearer went', async () => {
-    const hash = { on: 'Cookie', name: 'seat', cookieTtlSeconds: 60 } as const;
+    const hash = { by: 'Cookie', name: 'seat', cookieTtlSeconds: 60 } as const;
     await lab.apply({ mesh: { loadBalancing: { policy: 'RingHash', hash } } });
     const { headers = {} } = await lab.call();
     const [cookie = ''] = headers['set-cookie'] ?? [];

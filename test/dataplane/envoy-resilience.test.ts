@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { MeshServiceSpec } from '../../src/api/generated/meshservice.ts';
-import { PORT, SendingLab } from './sending-lab.ts';
+import { PORT, SendingLab, type World } from './sending-lab.ts';
 
 let lab: SendingLab;
 const web = 'cluster.shop/web_80';
@@ -120,6 +120,14 @@ describe('callers', () => {
     expect(body).toContain('connection timeout');
   });
 
+  test('try again at another endpoint', async () => {
+    await lab.server.application.answerWith(PORT.b, { status: 503 });
+    const retry = { attempts: 1, when: ['GatewayError'] } as const;
+    await lab.apply({ mesh: { loadBalancing: { policy: 'Random' }, retry } });
+    // Without that, every ninth call fails.
+    expect((await lab.share(100))['503']).toBeUndefined();
+  });
+
   test('try again no more often than their budget lets them', async () => {
     await lab.server.application.answerWith(PORT.b, { status: 503 });
     const retry = { attempts: 3, when: ['GatewayError'] } as const;
@@ -143,3 +151,58 @@ test('a pod takes no more calls than its service lets it, of whomever they are',
   await lab.apply({ endpoints: { a: 'east' } });
   await lab.until('all are taken', async () => (await lab.share(20))['a'] === 20);
 });
+
+describe('a port of TCP', () => {
+  const ports = [{ port: 80, protocol: 'TCP' }] as const;
+
+  test('goes by the source address, and waits for silence as long as it should', async () => {
+    const mesh = { ports, loadBalancing: { policy: 'Maglev', hash: { by: 'SourceAddress' } } } as const;
+    expect(await lab.apply({ mesh })).toEqual([]);
+    expect(Object.values(await lab.share(9))).toEqual([9]);
+    await lab.apply({ mesh: { ports, loadBalancing: turns } });
+    expect(await lab.share(9)).toEqual({ a: 3, b: 3, c: 3 });
+    expect((await lab.call('/', slow)).status).toBe(200);
+    await lab.apply({ mesh: { ports, timeouts: { idleMilliseconds: 200 } } });
+    expect((await lab.call('/', slow)).status).toBe(0);
+  });
+});
+
+test('a port of gRPC is asked by its health service: who has none is ill', async () => {
+  const healthCheck = { intervalMilliseconds: 100, timeoutMilliseconds: 100, unhealthyThreshold: 1 };
+  const loadBalancing = { panicThresholdPercent: 0 };
+  await lab.apply({ mesh: { ports: [{ port: 80, protocol: 'GRPC' }], loadBalancing, healthCheck } });
+  await lab.until('all are ill', async () => (await lab.stat(`${web}.membership_healthy`)) === 0);
+  expect((await lab.call()).body).toContain('no healthy upstream');
+});
+
+test('no call is lost while all that is said of calls comes and goes', async () => {
+  const split = (rule: object) => ({ split: { rules: [{ backends: [{}], ...rule }] } });
+  const worlds: readonly World[] = [
+    { mesh: { healthCheck: { intervalMilliseconds: 100 }, outlierDetection: {} } },
+    { mesh: { loadBalancing: { policy: 'RingHash', hash: { by: 'Header', name: 'x-user' } } } },
+    { mesh: { loadBalancing: { sessionCookie: { name: 'place' }, zones: 'Prefer' } } },
+    { mesh: { rateLimit: { requestsPerSecond: 100_000 }, connections: { maxRequestsPerConnection: 3 } } },
+    split({ fault: { delay: { milliseconds: 1 } }, requestHeaders: { remove: ['x-a'] } }),
+    split({ matches: [{ source: { serviceAccount: 'client' } }], mirrors: [{ service: 'c' }] }),
+    split({ backends: [{}, { service: 'none' }], stickiness: { cookie: 'v' } }),
+    {},
+  ];
+  const redistributing = worlds.map(({ mesh, split: rules }) => ({
+    ...(mesh && { mesh }),
+    ...(rules && { split: { ...rules, onNoEndpoints: 'Redistribute' as const } }),
+  }));
+  let isDone = false;
+  const counts = new Map<number, number>();
+  const caller = async () => {
+    while (!isDone) {
+      const { status } = await lab.call();
+      counts.set(status, (counts.get(status) ?? 0) + 1);
+    }
+  };
+  await lab.apply({});
+  const callers = Array.from({ length: 6 }, caller);
+  for (const world of [...redistributing, ...redistributing, ...redistributing]) await lab.apply(world);
+  isDone = true;
+  await Promise.all(callers);
+  expect([...counts.keys()]).toEqual([200]);
+}, 60_000);

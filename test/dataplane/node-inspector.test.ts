@@ -34,8 +34,9 @@ beforeEach(() => {
   host = lab.addNode(`node${count}`);
   const resources = new ResourceStore(path.join(folder, 'resources.json'), systemClock);
   const policy = new PolicyTable(host.path);
-  const mesh = { open: () => undefined, close: () => undefined };
+  const mesh = { open: () => undefined, close: () => undefined, judgedPorts: () => [], judges: () => () => undefined };
   leases = new NodeLeases(folder, systemClock, [], () => []);
+  leases.learnLost({ over: [], loans: [], blocks: [BLOCK.uid] }, [BLOCK.uid]);
   leases.setBlocks([BLOCK]);
   network = new NodeNetwork({
     ...{ host, policy, resources, mesh, logger: silentLog },

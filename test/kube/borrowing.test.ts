@@ -34,7 +34,7 @@ class Lender {
 
   constructor(node: Node, { spec, metadata }: IPBlock) {
     const { cidr, poolName: pool } = spec;
-    this.state = withBlocks(NO_LEASES, [{ uid: metadata.uid ?? '', cidr, pool, reserved: [], isLendable: true }]);
+    this.state = withBlocks(NO_LEASES, [{ uid: metadata.uid ?? '', cidr, pool, reserved: [] }]);
     lenders.set(node.metadata.name, (ask) => this.answer(ask));
   }
 
@@ -64,7 +64,7 @@ async function stored(): Promise<readonly IPBlock[]> {
 }
 
 test('a node that no block is left for gets a range that the lender keeps off from then on', async () => {
-  const { rich, poor, lender } = await tightPool();
+  const { rich, poor, whole, lender } = await tightPool();
   const answer = await claimPatiently(1, poor);
   expect(answer).toMatchObject({ spec: { nodeName: 'poor', nodeUid: poor.metadata.uid, lender: 'rich' } });
   expect([...lender.state.lent.values()]).toEqual(cidrsOf([answer]));
@@ -82,6 +82,12 @@ test('a node that no block is left for gets a range that the lender keeps off fr
   const known2 = await loansOf(deps, ask, never);
   expect(known2.over).toEqual([]);
   expect(new Set(known2.loans)).toEqual(new Set(loans));
+  expect(known2.blocks).toEqual([whole.metadata.uid]);
+  // A store that has blocks of the node still that are gone would tell it so.
+  const gone = { ...whole, metadata: { ...whole.metadata, name: 'gone', uid: 'gone' } };
+  const lagging = new Store<IPBlock>();
+  lagging.replace([gone], '1');
+  await expect(loansOf({ api, blocks: lagging }, ask, never)).rejects.toThrow('ask again');
   if ('spec' in more) await deleteBlock(api, more, { uid: more.metadata.uid }, never);
   const { over } = await loansOf(deps, ask, never);
   expect(over).toEqual('metadata' in more ? [more.metadata.uid] : []);

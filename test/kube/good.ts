@@ -150,7 +150,7 @@ export const GOOD: Readonly<Record<string, Good>> = {
       subsets: [{ name: 'v1', labels: { version: 'v1' } }],
       loadBalancing: {
         policy: 'RingHash',
-        hash: { on: 'Cookie', name: 'seat', cookieTtlSeconds: 0 },
+        hash: { by: 'Cookie', name: 'seat', cookieTtlSeconds: 0 },
         sessionCookie: { name: 'place', ttlSeconds: 3_600 },
         panicThresholdPercent: 0,
         zones: 'Prefer',
@@ -207,7 +207,7 @@ export const GOOD: Readonly<Record<string, Good>> = {
           retry: { attempts: 2, perTryTimeoutMilliseconds: 500, when: ['Refused'] },
           stickiness: { cookie: 'version', ttlSeconds: 3_600 },
           mirrors: [{ service: 'web-v3', subset: 'v3', port: 8081, percent: 5 }],
-          rewrite: { prefix: '/v2', host: 'web.internal:8080' },
+          rewrite: { path: '/all', host: 'web.internal:8080' },
           fault: { delay: { milliseconds: 100, percent: 1 }, abort: { status: 503, percent: 0 } },
           requestHeaders: headerChanges,
           responseHeaders: headerChanges,
@@ -251,7 +251,7 @@ export const OTHER_FORMS: Readonly<Record<string, readonly object[]>> = {
     {
       source: { service: { name: 'web' } },
       ports: [{ port: 80, protocol: 'HTTP' }],
-      loadBalancing: { policy: 'Maglev', hash: { on: 'SourceAddress' } },
+      loadBalancing: { policy: 'Maglev', hash: { by: 'SourceAddress' } },
     },
     {
       source: {
@@ -271,10 +271,10 @@ export const OTHER_FORMS: Readonly<Record<string, readonly object[]>> = {
           matches: [{ path: { type: 'Regex', value: '/v[0-9]+/(items|carts)/.*' } }],
           redirect: { scheme: 'https', host: 'web.example', port: 8443, path: '/new', status: 308 },
         },
-        { matches: [{ path: { type: 'Exact', value: '/old' } }], respond: { status: 410, body: 'gone' } },
-        { rewrite: { path: '/all' }, backends: [{}] },
       ],
     },
+    { service: 'web', port: 80, rules: [{ respond: { status: 410, body: 'gone' } }] },
+    { service: 'web', port: 80, rules: [{ rewrite: { prefix: '/v2' }, backends: [{}] }] },
   ],
   BGPPeer: [{ nodeSelector: selector, peerSelector: selector, passwordSecret: { name: 'bgp' } }],
   NetworkPolicy: [

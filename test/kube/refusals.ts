@@ -104,8 +104,8 @@ const HTTP_PORTS = 'ports of a rule with http must be of the protocol TCP';
 const HTTP_ON_TRIAL = 'rules with http must be absent where spec.mode is Audit, as proxies try nothing';
 const HTTP_PATH = 'a path must have either exact or prefix';
 const HASH_POLICY = 'hash must be there with policy RingHash or Maglev, and only then';
-const HASH_NAME = 'name must be there, unless on is SourceAddress';
-const HASH_COOKIE = 'cookieTtlSeconds must be absent unless on is Cookie';
+const HASH_NAME = 'name must be there, unless by is SourceAddress';
+const HASH_COOKIE = 'cookieTtlSeconds must be absent unless by is Cookie';
 const SLOW_START = 'slowStartSeconds must be absent unless policy is RoundRobin or LeastRequest';
 const LIMIT_FORM = 'a limit must have max or newPerSecond';
 const VALUES = 'values must not be empty for In and NotIn, and must be left out for Exists and DoesNotExist';
@@ -344,19 +344,19 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
     ...wrong(mesh, ['spec', 'loadBalancing'], 'spec.loadBalancing', HASH_POLICY, [
       { policy: 'RingHash' },
       { policy: 'Maglev' },
-      { policy: 'Random', hash: { on: 'SourceAddress' } },
-      { hash: { on: 'SourceAddress' } },
+      { policy: 'Random', hash: { by: 'SourceAddress' } },
+      { hash: { by: 'SourceAddress' } },
     ]),
     ...wrong(mesh, ['spec', 'loadBalancing'], 'spec.loadBalancing', SLOW_START, [
       { policy: 'Random', slowStartSeconds: 30 },
-      { policy: 'Maglev', hash: { on: 'SourceAddress' }, slowStartSeconds: 30 },
+      { policy: 'Maglev', hash: { by: 'SourceAddress' }, slowStartSeconds: 30 },
     ]),
     ...wrong(mesh, ['spec', 'loadBalancing', 'hash'], 'spec.loadBalancing.hash', HASH_NAME, [
-      { on: 'Header' },
-      { on: 'SourceAddress', name: 'a' },
+      { by: 'Header' },
+      { by: 'SourceAddress', name: 'a' },
     ]),
     ...wrong(mesh, ['spec', 'loadBalancing', 'hash'], 'spec.loadBalancing.hash', HASH_COOKIE, [
-      { on: 'Header', name: 'a', cookieTtlSeconds: 5 },
+      { by: 'Header', name: 'a', cookieTtlSeconds: 5 },
     ]),
     ...wrong(
       mesh,
@@ -398,14 +398,21 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
       split,
       ['spec', 'rules', 0, 'matches', 0, 'path', 'value'],
       'spec.rules[0].matches[0].path',
-      'value must start with / and have neither ? nor #',
-      ['api', '/api?x=1', '/api#top'],
+      'value must have neither ? nor #',
+      ['/api?x=1', '/api#top'],
+    ),
+    ...wrong(
+      split,
+      ['spec', 'rules', 0, 'matches', 0, 'path', 'value'],
+      'spec.rules[0].matches[0].path.value',
+      "should match '^/'",
+      ['api'],
     ),
     ...wrong(
       split,
       ['spec', 'rules', 0, 'matches', 0, 'path'],
       'spec.rules[0].matches[0].path',
-      'error parsing regexp',
+      'value must be a regular expression of RE2',
       [
         { type: 'Regex', value: '/v(1' },
         { type: 'Regex', value: '/(?=v1)' },
@@ -415,7 +422,7 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
       split,
       ['spec', 'rules', 0, 'matches', 0, 'headers', 0],
       'spec.rules[0].matches[0].headers[0]',
-      'error parsing regexp',
+      'value must be a regular expression of RE2',
       [{ name: 'x-a', type: 'Regex', value: '[' }],
     ),
     ...wrong(
@@ -432,25 +439,34 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
       'should match',
       ['a;b', 'a b', '"a"'],
     ),
-    ...wrong(split, ['spec', 'rules', 0], 'spec.rules[0]', 'must have exactly one of backends, redirect and respond', [
-      {},
-      { backends: [{}], respond: { status: 410 } },
-      { redirect: { host: 'a' }, respond: { status: 410 } },
-    ]),
-    ...wrong(split, ['spec', 'rules', 0], 'spec.rules[0]', 'must be absent from a rule without backends', [
-      { respond: { status: 410 }, timeoutMilliseconds: 5 },
-      { redirect: { host: 'a' }, rewrite: { path: '/' } },
-      { respond: { status: 410 }, stickiness: { cookie: 'a' } },
-    ]),
     ...wrong(
       split,
-      ['spec', 'rules', 0, 'matches', 0, 'path'],
+      ['spec', 'rules', 0],
+      'spec.rules[0]',
+      'a rule must have exactly one of backends, redirect and respond',
+      [{}, { backends: [{}], respond: { status: 410 } }, { redirect: { host: 'a' }, respond: { status: 410 } }],
+    ),
+    ...wrong(
+      split,
+      ['spec', 'rules', 0],
+      'spec.rules[0]',
+      'mirrors, rewrite, retry, timeoutMilliseconds, requestHeaders and stickiness must be absent from a rule without backends',
+      [
+        { respond: { status: 410 }, timeoutMilliseconds: 5 },
+        { redirect: { host: 'a' }, rewrite: { path: '/' } },
+        { respond: { status: 410 }, stickiness: { cookie: 'a' } },
+      ],
+    ),
+    ...wrong(
+      split,
+      ['spec', 'rules', 0],
       'spec.rules[0]',
       'rewrite.prefix must be absent, unless every path of matches is of type Prefix; use rewrite.path',
-      [
-        { type: 'Exact', value: '/a' },
-        { type: 'Regex', value: '/a' },
-      ],
+      ['Exact', 'Regex'].map((type) => ({
+        matches: [{ path: { type, value: '/a' } }],
+        rewrite: { prefix: '/b' },
+        backends: [{}],
+      })),
     ),
     ...wrong(
       split,
@@ -459,7 +475,7 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
       'prefix and path must not both be there',
       [{ prefix: '/a', path: '/b' }],
     ),
-    ...wrong(split, ['spec', 'rules', 0, 'rewrite', 'prefix'], 'spec.rules[0].rewrite.prefix', 'should match', [
+    ...wrong(split, ['spec', 'rules', 0, 'rewrite', 'path'], 'spec.rules[0].rewrite.path', 'should match', [
       'v2',
       '/v2?x',
       '/\\\\1',

@@ -56,18 +56,23 @@ function run(name: string, env: Readonly<Record<string, string>>, input: string)
   });
 }
 
-/** An agent that gives one answer after another, each when it has read its whole request; `undefined` hangs up instead. */
+/**
+ * An agent that gives one answer after another, each when it has read its whole request, and leaves it to the shim to
+ * hang up; `undefined` hangs up instead, and so does what ends in `…`, in the middle of the answer.
+ */
 async function agent(...answers: readonly (string | undefined)[]): Promise<string[]> {
   const requests: string[] = [];
-  const listening = net.createServer({ allowHalfOpen: true }, (socket) => {
+  const listening = net.createServer((socket) => {
     let request = '';
     socket.on('error', () => undefined);
-    socket.on('data', (piece) => (request += piece));
-    socket.on('end', () => {
+    socket.on('data', (piece) => {
+      request += piece;
+      if (!request.endsWith('\0')) return;
       const answer = answers[requests.length];
-      requests.push(request);
+      requests.push(request.slice(0, -1));
       if (answer === undefined) socket.destroy();
-      else socket.end(answer);
+      else if (answer.endsWith('…')) socket.end(answer);
+      else socket.write(`${answer}\0`);
     });
   });
   server = listening;
@@ -121,7 +126,7 @@ describe('the shim', () => {
   });
 
   test('asks again when the agent is killed before it answers', async () => {
-    const requests = await agent(undefined, undefined, '0{}');
+    const requests = await agent(undefined, '0{"cniVersion"…', '0{}');
     expect(await run('patient', ADD, CONFIG)).toEqual({ status: 0, stdout: '{}' });
     expect(new Set(requests).size).toBe(1);
     expect(requests).toHaveLength(3);
@@ -147,7 +152,7 @@ describe('the shim', () => {
   });
 
   test('says so too when the agent never answers', async () => {
-    server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    server = net.createServer((socket) => {
       socket.on('error', () => undefined).resume();
     });
     await new Promise<void>((resolve) => server?.listen(path.join(folder, 'cni.sock'), resolve));
@@ -221,6 +226,7 @@ describe('input out of bounds', () => {
     ['a variable of two lines', { ...ADD, CNI_ARGS: 'a=b\nCNI_COMMAND=DEL' }, CONFIG, 4, 'CNI_ARGS'],
     ['a variable of ten thousand bytes', { ...ADD, CNI_NETNS: 'x'.repeat(10_000) }, CONFIG, 4, 'CNI_NETNS'],
     ['a configuration of a megabyte', ADD, ' '.repeat(1 << 20), 5, ''],
+    ['a configuration with a zero byte', ADD, '{\0}', 6, ''],
   ])('is refused by name: %s', async (_, env, input, code, details) => {
     const { status, stdout } = await run('hasty', env, input);
     expect(status).toBe(1);

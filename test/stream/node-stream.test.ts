@@ -301,8 +301,11 @@ describe('what the node asks', () => {
     const loans = net.agent.requests.loans({ uids: ['l1', 'l2'], isLost: true });
     net.replica(smallTable(), {
       requests: {
-        loans: async (_node, { uids, isLost }) =>
-          isLost ? { over: uids.slice(1), loans: [{ uid: 'l3', cidr: 'fd00::4/127' }] } : { over: [], loans: [] },
+        loans: async (_node, { uids, isLost }) => ({
+          over: uids.slice(1),
+          loans: isLost ? [{ uid: 'l3', cidr: 'fd00::4/127' }] : [],
+          blocks: ['b1'],
+        }),
         block: async (_node, request) => ({ cidr: JSON.stringify(request) }),
         giveBack: async (_node, { cidr, uid }) => `${uid}, which is ${cidr}, is in use`,
         forgotten: async (_node, { addresses }) => addresses,
@@ -320,7 +323,7 @@ describe('what the node asks', () => {
     expect(await certificate).toEqual({ problem: '3 bytes for p1' });
     expect(await forgotten).toEqual(['10.0.0.7']);
     await known;
-    expect(await loans).toEqual({ over: ['l2'], loans: [{ uid: 'l3', cidr: 'fd00::4/127' }] });
+    expect(await loans).toEqual({ over: ['l2'], loans: [{ uid: 'l3', cidr: 'fd00::4/127' }], blocks: ['b1'] });
     expect(knownAsked).toEqual([{ podUid: 'p1', addresses: P1 }]);
   });
 

@@ -61,7 +61,7 @@ export class ChainedAgent {
       resources: this.resources,
       leases: { all: () => [] },
       policy: { apply: async () => undefined },
-      network: { applyNode: async () => [], cutOff: () => new Map(), limit: () => new Map() },
+      network: { applyNode: async () => [], cutOff: () => new Map(), limit: () => new Map(), binding: nobodysBinding },
       bgp: { apply: async () => undefined },
       services: { apply: async () => new Map(), nodeChanged: async () => undefined },
       changed: (kinds) => {
@@ -221,6 +221,11 @@ export class ChainedAgent {
 function isOthers({ rules, limits, bandwidth }: ChainIr): boolean {
   if (limits !== undefined || bandwidth !== undefined) return false;
   return rules.length > 0 && rules.every(({ origin }) => origin.startsWith('KubernetesNetworkPolicy '));
+}
+
+/** There is no policy table. */
+function nobodysBinding(_pod: PodIr, { hostInterface, addresses }: PodAttachment) {
+  return { hostInterface, addresses };
 }
 
 function redirectFaults(netns: string): readonly string[] {

@@ -48,17 +48,17 @@ export interface LeaseBook {
   release(attachment: Attachment): void;
 }
 
-/** The node's kernel, as far as attachments go. Each call is safe to repeat. */
-export interface PodDataplane {
+/** The node's kernel, as far as attachments go. Each call is safe to repeat. `Made`: what `make` hands on to `wire`. */
+export interface PodDataplane<Made extends Disposable = Disposable> {
   /** Policy, mesh redirect and proxy listener, all before the link: not one packet passes before its policy. */
   guard(pod: PodIr, attachment: PodAttachment): Promise<void>;
-  /** The bare link, down, without addresses, for `wire` to finish. Whether it is new. */
-  make(attachment: PodAttachment): boolean;
+  /** The bare link, down, without addresses, for `wire` to finish; to be disposed of then. Undefined when it is not new. */
+  make(attachment: PodAttachment): Made | undefined;
   /**
    * The link, with its addresses and routes; where it is there already and not new, what is not as it should be.
    * Returns what `isSending` would.
    */
-  wire(attachment: PodAttachment, isNew?: boolean): boolean;
+  wire(attachment: PodAttachment, made?: Made): boolean;
   /** Whether a wired link carries packets by now: mostly at once, on a busy node some milliseconds later. */
   isSending(attachment: PodAttachment): boolean;
   /** Lets nothing more pass, in either direction; the link may stand. */
@@ -214,10 +214,10 @@ export class Attacher {
     const made = dataplane.guard(pod, attachment).then(() => dataplane.make(attachment));
     let announced: Promise<void>;
     try {
-      const [isNew] = await Promise.all([made, leased.written]);
+      const [link] = await Promise.all([made, leased.written]);
       this.#deps.leasesChanged();
       announced = this.#deps.announced(attachment);
-      if (!dataplane.wire(attachment, isNew)) await this.#untilSending(attachment);
+      if (!dataplane.wire(attachment, link)) await this.#untilSending(attachment);
       if (signal.aborted) throw new CniError(CNI_ERROR.tryAgainLater, 'the runtime hung up during ADD');
     } catch (cause) {
       await made.catch(() => undefined);
@@ -226,6 +226,8 @@ export class Attacher {
       if (cause instanceof CniError) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new CniError(CNI_ERROR.wiringFailed, `cannot connect pod ${name}: ${reason}`, '', { cause });
+    } finally {
+      (await made.catch(() => undefined))?.[Symbol.dispose]();
     }
     await announced;
     return encodeAddResult(attachment);

@@ -25,11 +25,12 @@ export interface CniServerDeps {
 
 /**
  * Serves the shim on the unix socket `path` (root only). The reply's first byte is the exit code, `0` or `1`; the
- * rest is the CNI result or error object. When the runtime hangs up, the handler's signal aborts.
+ * rest is the CNI result or error object. A zero byte ends requests and replies, so that neither end waits to be hung
+ * up on. When the runtime hangs up before, the handler's signal aborts.
  */
 export async function serveCni(path: string, handler: CniHandler, deps: CniServerDeps): Promise<CniServer> {
   rmSync(path, { force: true });
-  const server = net.createServer({ allowHalfOpen: true }, (socket) => serveOne(socket, handler, deps));
+  const server = net.createServer((socket) => serveOne(socket, handler, deps));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, resolve);
@@ -45,44 +46,53 @@ function serveOne(socket: net.Socket, handler: CniHandler, deps: CniServerDeps):
   let answered = false;
   socket.on('data', (piece: Buffer) => {
     size += piece.length;
+    pieces.push(piece);
     if (size > MAX_REQUEST_BYTES) socket.destroy();
-    else pieces.push(piece);
+    else if (piece.at(-1) === 0) reply(Buffer.concat(pieces).toString('utf8', 0, size - 1));
   });
   socket.on('error', () => abort.abort());
   socket.on('close', () => {
     if (!answered) abort.abort();
   });
-  socket.on('end', () => {
-    void answer(Buffer.concat(pieces).toString('utf8'), handler, abort.signal, deps).then((reply) => {
+
+  function reply(request: string): void {
+    void answer(request, handler, abort.signal, deps).then(({ text, observe }) => {
       answered = true;
-      if (!socket.destroyed) socket.end(reply);
+      if (!socket.destroyed) socket.end(`${text}\0`);
+      observe();
     });
-  });
+  }
 }
 
+/** `observe` is for after the answer: nobody waits for it. */
 async function answer(
-  text: string,
+  received: string,
   handler: CniHandler,
   signal: AbortSignal,
   { clock, logger, answered }: CniServerDeps,
-): Promise<string> {
+): Promise<{ readonly text: string; readonly observe: () => void }> {
   const startedMs = clock.monotonic();
   let cniVersion = '1.0.0';
   let verb = 'unknown';
   try {
-    const request = parseCniRequest(text);
+    const request = parseCniRequest(received);
     cniVersion = request.cniVersion;
     verb = request.command;
     const result = await handler(request, signal);
-    answered(verb, 0, clock.monotonic() - startedMs);
-    return `0${result === undefined ? '' : JSON.stringify({ cniVersion, ...result })}`;
+    const tookMs = clock.monotonic() - startedMs;
+    const text = `0${result === undefined ? '' : JSON.stringify({ cniVersion, ...result })}`;
+    return { text, observe: () => answered(verb, 0, tookMs) };
   } catch (error) {
     const { code, message, details } =
       error instanceof CniError
         ? error
         : new CniError(CNI_ERROR.io, error instanceof Error ? error.message : String(error));
-    answered(verb, code, clock.monotonic() - startedMs);
-    logger.warn('cni request failed', { verb, code, reason: message, details });
-    return `1${JSON.stringify({ cniVersion, code, msg: message, details })}`;
+    const tookMs = clock.monotonic() - startedMs;
+    const text = `1${JSON.stringify({ cniVersion, code, msg: message, details })}`;
+    const observe = () => {
+      answered(verb, code, tookMs);
+      logger.warn('cni request failed', { verb, code, reason: message, details });
+    };
+    return { text, observe };
   }
 }

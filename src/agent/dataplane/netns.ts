@@ -70,7 +70,7 @@ export class Netns {
   static open(path = OWN): Netns {
     const fd = openNetnsFile(path);
     try {
-      return new Netns(path, fd, path === OWN && entered === 0);
+      return new Netns(path, fd, path === OWN && where === undefined);
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -79,7 +79,7 @@ export class Netns {
 
   /** As `inNetns`, and at no cost where the thread is at home there. */
   run<T>(work: () => T): T {
-    return this.#isOwn && entered === 0 ? synchronous(work) : inNetnsOf(this.fd, this.path, work);
+    return this.#isOwn && where === undefined ? synchronous(work) : inNetnsOf(this.fd, this.path, work);
   }
 
   /** A further rtnetlink socket, the caller's to close: for requests that run beside others. */
@@ -97,22 +97,21 @@ export class Netns {
   }
 }
 
-/** How many calls of `inNetnsOf` are under way, each within the one before. */
-let entered = 0;
+/** Where the thread is, of namespaces that it has entered and not left; undefined: at home. */
+let where: number | undefined;
+/** Of the namespace that the thread was in when it first left it; open as long as the process runs. */
+let home: number | undefined;
 
 function inNetnsOf<T>(fd: number, path: string, work: () => T): T {
-  const home = openSync(OWN, 'r');
+  home ??= openSync(OWN, 'r');
+  const before = where;
+  if (setns(fd, CLONE_NEWNET) < 0) throw new NetnsError(path, errnoName(errno()));
+  where = fd;
   try {
-    if (setns(fd, CLONE_NEWNET) < 0) throw new NetnsError(path, errnoName(errno()));
-    entered += 1;
-    try {
-      return synchronous(work);
-    } finally {
-      entered -= 1;
-      if (setns(home, CLONE_NEWNET) < 0) process.abort();
-    }
+    return synchronous(work);
   } finally {
-    closeSync(home);
+    where = before;
+    if (setns(before ?? home, CLONE_NEWNET) < 0) process.abort();
   }
 }
 

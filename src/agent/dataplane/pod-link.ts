@@ -3,7 +3,15 @@ import { familyOf } from '../../lib/ip.ts';
 import { isBridged, joinBridge } from './bridge.ts';
 import { encodeAddressCorrections, listAddresses } from './netlink/address.ts';
 import { type Attribute, encodeAttributes, macBytes, text, u32 } from './netlink/codec.ts';
-import { IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_NET_NS_FD, VETH_INFO_PEER } from './netlink/constants.ts';
+import {
+  IFLA_ADDRESS,
+  IFLA_IFNAME,
+  IFLA_MTU,
+  IFLA_NET_NS_FD,
+  IFLA_NUM_RX_QUEUES,
+  IFLA_NUM_TX_QUEUES,
+  VETH_INFO_PEER,
+} from './netlink/constants.ts';
 import { hasCode } from './netlink/error.ts';
 import {
   correctLink,
@@ -32,13 +40,17 @@ import { applySysctls, quietIpv6, type Sysctls, withoutIpv6 } from './sysctl.ts'
 
 /**
  * Makes a pod's veth pair, down, its far end in the pod's namespace, with its settings: the half of `wirePod` that
- * takes the kernel longest, while other things are waited for. False when either name is taken.
+ * takes the kernel longest, while other things are waited for. The pod's namespace is the caller's to hand on, and to
+ * close; undefined when either name is taken.
  *
  * @throws NetnsError, NetlinkError as `wirePod`.
  */
-export function makePair(host: Netns, pod: PodLink): boolean {
-  using inside = Netns.open(pod.netnsPath);
-  return tryMakePair(host, inside, pod);
+export function makePair(host: Netns, pod: PodLink): Netns | undefined {
+  using opened = new DisposableStack();
+  const inside = opened.use(Netns.open(pod.netnsPath));
+  if (!tryMakePair(host, inside, pod)) return undefined;
+  opened.move();
+  return inside;
 }
 
 /**
@@ -51,16 +63,20 @@ export function makePair(host: Netns, pod: PodLink): boolean {
  * of that after `makePair`.
  *
  * @param host the node's namespace.
- * @param isMade whether `makePair` has just made the pair.
+ * @param made what `makePair` has just returned: stays open.
  * @returns whether packets pass already: see `isSending`.
  * @throws NetnsError when the pod's namespace cannot be entered, NetlinkError with what the kernel refused.
  */
-export function wirePod(host: Netns, pod: PodLink, isMade = false): boolean {
+export function wirePod(host: Netns, pod: PodLink, made?: Netns): boolean {
+  if (made !== undefined) return wireEnds(host, made, pod, true);
   using inside = Netns.open(pod.netnsPath);
   // Mostly there is nothing yet: to try costs less than to look.
-  const isNew = isMade || tryMakePair(host, inside, pod) || replaceStranger(host, inside, pod);
+  return wireEnds(host, inside, pod, tryMakePair(host, inside, pod) || replaceStranger(host, inside, pod));
+}
+
+function wireEnds(host: Netns, inside: Netns, pod: PodLink, isNew: boolean): boolean {
   try {
-    const { hostEnd, podEnd } = isNew ? newPair(host, pod) : requirePair(host, inside, pod);
+    const { hostEnd, podEnd } = isNew ? newPair(host, inside, pod) : requirePair(host, inside, pod);
     writePodSide(inside, podEnd, pod, isNew);
     writeHostSide(host, hostEnd, pod, isNew);
     return areSending(host, inside, pod);
@@ -153,14 +169,13 @@ export function findPair(host: Netns, inside: Netns, { hostInterface, ifname }: 
   return { hostEnd, podEnd };
 }
 
-/** Both ends just after they were made. One question instead of two: the host end knows the other's index. */
-function newPair(host: Netns, pod: PodLink): Pair {
-  const hostEnd = findLink(host.rtnetlink, pod.hostInterface);
-  if (hostEnd?.peerIndex === undefined)
-    throw new Error(`link ${pod.hostInterface} was removed while it was being set up`);
+/** Both ends just after they were made, when only their indexes are not known. */
+function newPair(host: Netns, inside: Netns, { hostInterface, ifname, mtu, ...pod }: PodLink): Pair {
+  const [index, peerIndex] = [host.rtnetlink.indexOf(hostInterface), inside.rtnetlink.indexOf(ifname)];
+  const common = { kind: 'veth', up: false, isSending: false, mtu, vxlan: undefined };
   return {
-    hostEnd,
-    podEnd: { ...hostEnd, index: hostEnd.peerIndex, peerIndex: hostEnd.index, name: pod.ifname, mac: podMac(pod) },
+    hostEnd: { ...common, index, peerIndex, name: hostInterface, mac: HOST_END_MAC },
+    podEnd: { ...common, index: peerIndex, peerIndex: index, name: ifname, mac: podMac(pod) },
   };
 }
 
@@ -170,6 +185,15 @@ function requirePair(host: Netns, inside: Netns, pod: PodLink): Pair {
   return pair;
 }
 
+/**
+ * Each way. Without it the kernel makes one for each processor, with half a dozen files each: a link without a queueing
+ * discipline or XDP does not use them.
+ */
+const ONE_QUEUE: readonly Attribute[] = [
+  [IFLA_NUM_TX_QUEUES, u32(1)],
+  [IFLA_NUM_RX_QUEUES, u32(1)],
+];
+
 /** False when either name is taken. */
 function tryMakePair(host: Netns, inside: Netns, pod: PodLink): boolean {
   const peer = encodeAttributes([
@@ -177,12 +201,10 @@ function tryMakePair(host: Netns, inside: Netns, pod: PodLink): boolean {
     [IFLA_MTU, u32(pod.mtu)],
     [IFLA_ADDRESS, macBytes(podMac(pod))],
     [IFLA_NET_NS_FD, u32(inside.fd)],
+    ...ONE_QUEUE,
   ]);
   const data = linkData([[VETH_INFO_PEER, Buffer.concat([linkHeader(), peer])]]);
-  const own: Attribute[] = [
-    [IFLA_MTU, u32(pod.mtu)],
-    [IFLA_ADDRESS, macBytes(HOST_END_MAC)],
-  ];
+  const own: Attribute[] = [[IFLA_MTU, u32(pod.mtu)], [IFLA_ADDRESS, macBytes(HOST_END_MAC)], ...ONE_QUEUE];
   try {
     host.rtnetlink.request(encodeLinkCreation(pod.hostInterface, 'veth', data, own));
   } catch (error) {

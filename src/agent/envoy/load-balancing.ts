@@ -41,7 +41,7 @@ function slowStartOf(loadBalancing: EndpointsIr['loadBalancing'], windowMs: numb
 /** What RingHash and Maglev look at, for a route. */
 export function hashPolicyOf(hash: HashIr | undefined): HashPolicy[] {
   if (hash === undefined) return [];
-  switch (hash.on) {
+  switch (hash.by) {
     case 'Header':
       return [{ policySpecifier: { case: 'header', value: { headerName: hash.name } } }];
     case 'Query':

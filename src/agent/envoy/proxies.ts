@@ -4,14 +4,18 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { setsOfChain } from '../../model/policy/chain-sets.ts';
+import { Listeners } from '../../lib/listeners.ts';
+import { httpPortsOf } from '../../model/mesh/http-ports.ts';
+import { RouteConfigurationSchema } from '../../xds/generated/wire/envoy/config/route/v3/route_pb.js';
 import type { JudgedPod } from './authorization.ts';
+import { Judging } from './judging.ts';
 import type { PodIr, PodMeshIr, ResourceBodies, ResourceKind } from '../../model/node/ir.ts';
 import type { PodAttachment } from '../cni/attach.ts';
 import type { Redirect } from '../dataplane/nft/redirect.ts';
 import type { PodMesh } from '../network.ts';
 import type { ResourceStore } from '../state/resources.ts';
 import { Acknowledged, type ResourceReport } from './acknowledged.ts';
-import type { EncodedResource } from './encoded.ts';
+import { type EncodedResource, typeUrlOf } from './encoded.ts';
 import { hostNamesIn } from './host-names.ts';
 import { AGENT_SOCKET, PROXY_PORT } from './names.ts';
 import { serveProxySocket } from './proxy-socket.ts';
@@ -66,11 +70,13 @@ interface Proxy {
   readonly mesh: PodMeshIr;
   readonly socket: Server;
   readonly acknowledged: Acknowledged;
+  readonly judging: Judging;
   /** As last applied, to tell whether it must be again. */
   redirect: string;
   names: string;
 }
 
+const TYPE_URL_OF_ROUTES = typeUrlOf(RouteConfigurationSchema);
 /** Where policies judge requests. */
 const JUDGED_FROM: readonly ResourceKind[] = ['chain', 'addressSet'];
 const COMPILED_FROM: readonly ResourceKind[] = ['node', 'pod', 'service', 'endpoints'];
@@ -82,6 +88,7 @@ export class Proxies implements PodMesh {
   readonly #deps: ProxiesDeps;
   readonly #proxies = new Map<string, Proxy>();
   readonly #builder = new SnapshotBuilder();
+  readonly #judges = new Listeners<PodAttachment>();
   #isCompiling = false;
   /** Some pod's requests are judged by policies. */
   #areJudged = false;
@@ -91,7 +98,7 @@ export class Proxies implements PodMesh {
   }
 
   /** Redirects the pod's traffic and waits for its proxy; nothing for pods without one. @throws what the kernel refused. */
-  open(pod: PodIr, attachment: PodAttachment): void {
+  open(pod: PodIr, attachment: PodAttachment, isRestored = false): void {
     const key = keyOf(attachment);
     const { mesh } = pod;
     if (mesh === undefined || this.#proxies.has(key)) return;
@@ -105,7 +112,11 @@ export class Proxies implements PodMesh {
       proxy: key,
       logger,
     });
-    const proxy: Proxy = { key, attachment, mesh, socket, acknowledged: new Acknowledged(), redirect: '', names: '' };
+    const judging = new Judging(isRestored ? httpPortsOf(mesh) : []);
+    const proxy: Proxy = {
+      ...{ key, attachment, mesh, socket, acknowledged: new Acknowledged(), judging },
+      ...{ redirect: '', names: '' },
+    };
     try {
       this.#redirect(proxy, mesh);
     } catch (error) {
@@ -150,7 +161,17 @@ export class Proxies implements PodMesh {
   /** The proxy has these versions. */
   acked(proxyKey: string, typeUrl: string, versions: ReadonlyMap<string, string>): void {
     const proxy = this.#proxies.get(proxyKey);
-    if (proxy !== undefined) this.#report(proxy, proxy.acknowledged.accept(typeUrl, versions));
+    if (proxy === undefined) return;
+    this.#report(proxy, proxy.acknowledged.accept(typeUrl, versions));
+    if (typeUrl === TYPE_URL_OF_ROUTES && proxy.judging.accept(versions)) this.#judges.tell(proxy.attachment);
+  }
+
+  judgedPorts(attachment: PodAttachment): readonly number[] {
+    return this.#proxies.get(keyOf(attachment))?.judging.ports ?? [];
+  }
+
+  get judges(): Listeners<PodAttachment>['listen'] {
+    return this.#judges.listen;
   }
 
   /** The proxy refuses this version of this resource. */
@@ -193,11 +214,12 @@ export class Proxies implements PodMesh {
     const { server, resources } = this.#deps;
     const version = resources.versionOf('pod', pod.uid) ?? '';
     const secrets = this.#secretsOf(pod);
+    const judged = this.#judgedPod(proxy, pod);
+    proxy.judging.expect(pod.mesh ?? proxy.mesh, judged);
     // Without a certificate nothing is said: a new proxy is not ready yet, and one that outlived the agent keeps what
     // it has, its certificate included, until an operator has signed a new one.
     if (secrets.length === 0) return;
     const hasIpv6 = proxy.attachment.addresses.some((address) => familyOf(address) === 6);
-    const judged = this.#judgedPod(proxy, pod);
     const more = judged === undefined ? {} : { judged };
     const snapshot = this.#builder.build({ ...inputs, ...more, pod: { version, body: pod }, hasIpv6, secrets });
     server.setSnapshot(proxy.key, snapshot.resources);

@@ -6,9 +6,10 @@ import {
   type RouteSchema,
 } from '../../xds/generated/wire/envoy/config/route/v3/route_components_pb.js';
 import { RouteConfigurationSchema } from '../../xds/generated/wire/envoy/config/route/v3/route_pb.js';
+import { PreviousHostsPredicateSchema } from '../../xds/generated/wire/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js';
 import type { BackendIr, RetryIr, RouteMatchIr, RouteRuleIr, ServiceIr, ServicePortIr } from '../../model/node/ir.ts';
 import type { CookieIr, MirrorIr, ValueMatchIr } from '../../model/node/sending-ir.ts';
-import { durationOf, type EncodedResource, encodeResource } from './encoded.ts';
+import { durationOf, type EncodedResource, encodeResource, packAny } from './encoded.ts';
 import { hashPolicyOf } from './load-balancing.ts';
 import { FIXED_CLUSTER } from './names.ts';
 import { headerChangesOf, headersToAdd, redirectOf, respondOf, rewriteOf } from './route-changes.ts';
@@ -24,6 +25,17 @@ const RETRY_ON = {
   Refused: 'refused-stream',
   GatewayError: 'gateway-error',
 } as const;
+
+/** A try goes to an endpoint that has not had the call, as far as so many draws find one. */
+const ELSEWHERE = {
+  retryHostPredicate: [
+    {
+      name: 'envoy.retry_host_predicates.previous_hosts',
+      configType: { case: 'typedConfig' as const, value: packAny(PreviousHostsPredicateSchema, {}) },
+    },
+  ],
+  hostSelectionRetryMaxAttempts: 8n,
+};
 
 /** Name of the route table of a service's port. */
 export function routeName({ namespace, name }: ServiceIr, { port }: ServicePortIr): string {
@@ -172,6 +184,7 @@ function retryPolicyOf(retry: RetryIr | undefined): RouteAction['retryPolicy'] {
   return {
     retryOn: retry.on.map((condition) => RETRY_ON[condition]).join(','),
     numRetries: retry.attempts,
+    ...ELSEWHERE,
     ...(retry.perTryTimeoutMs !== undefined && { perTryTimeout: durationOf(retry.perTryTimeoutMs) }),
   };
 }

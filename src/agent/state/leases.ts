@@ -14,7 +14,15 @@ import {
   withBlocks,
 } from '../../model/ipam/lease.ts';
 import { type LeaseEntry, parseJournalEntry } from '../../model/ipam/lease-journal.ts';
-import { endLoans, learnLoans, lend, type LendAnswer, type Loan, proposeLoan } from '../../model/ipam/loan.ts';
+import {
+  endLoans,
+  learnLost,
+  lend,
+  type LendAnswer,
+  type Loan,
+  type LoansAnswer,
+  proposeLoan,
+} from '../../model/ipam/loan.ts';
 import { entriesOf, rebuild, replay } from '../../model/ipam/lease-replay.ts';
 import {
   applyEntry,
@@ -82,7 +90,7 @@ export class NodeLeases implements LeaseBook {
     return this.#state.isUnsure;
   }
 
-  /** Nothing is leased of blocks that there are, until it is known what of them is lent: others would not help. */
+  /** Nothing is leased of blocks that there are, until it is known whether they are this node's: others would not help. */
   get isBlind(): boolean {
     return this.#state.isBlind;
   }
@@ -110,9 +118,9 @@ export class NodeLeases implements LeaseBook {
     this.#commit(entries, state);
   }
 
-  /** What is lent is known again; to be followed by `setBlocks`. */
-  learnLoans(loans: readonly Loan[]): void {
-    const { state, entries } = learnLoans(this.#state, loans);
+  /** What was lost with the journal is known again; `told`: as `learnLost` of the model. To be followed by `setBlocks`. */
+  learnLost(answer: LoansAnswer, told: readonly string[]): void {
+    const { state, entries } = learnLost(this.#state, answer, told);
     this.#commit(entries, state);
   }
 

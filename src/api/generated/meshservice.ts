@@ -148,7 +148,7 @@ export interface MeshServiceHash {
   /**
    * What is looked at.
    */
-  readonly on: 'Header' | 'Cookie' | 'Query' | 'SourceAddress';
+  readonly by: 'Header' | 'Cookie' | 'Query' | 'SourceAddress';
   /**
    * Of the header, the cookie or the parameter, for example x-user.
    */

@@ -1057,11 +1057,11 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               "hash": {
                 "type": "object",
                 "required": [
-                  "on"
+                  "by"
                 ],
                 "additionalProperties": false,
                 "properties": {
-                  "on": {
+                  "by": {
                     "type": "string",
                     "enum": [
                       "Header",
@@ -2496,7 +2496,8 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                           "value": {
                             "type": "string",
                             "minLength": 1,
-                            "maxLength": 1024
+                            "maxLength": 1024,
+                            "pattern": "^/"
                           }
                         }
                       },
@@ -2542,7 +2543,7 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                             "value": {
                               "type": "string",
                               "minLength": 1,
-                              "maxLength": 4096
+                              "maxLength": 2048
                             },
                             "not": {
                               "type": "boolean"
@@ -2826,7 +2827,9 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                         307,
                         308
                       ],
-                      "default": 302
+                      "default": 302,
+                      "minimum": 301,
+                      "maximum": 308
                     }
                   }
                 },

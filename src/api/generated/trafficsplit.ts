@@ -90,7 +90,7 @@ export interface TrafficSplitPathMatch {
    */
   readonly type: 'Exact' | 'Prefix' | 'Regex';
   /**
-   * Starts with /, for example /api; or the expression, for example /v[0-9]+/.*
+   * Starts with /, for example /api; an expression too, for example /v[0-9]+/.*
    */
   readonly value: string;
 }

@@ -32,8 +32,6 @@ export interface LeasableBlock {
   readonly pool: string;
   /** Prefixes that no pod of this node is given: reserved in the pool, or known to be another node's. */
   readonly reserved: readonly string[];
-  /** Its operator knows what of it is lent; else there is no lending. */
-  readonly isLendable?: boolean;
 }
 
 /** A block whose texts have been read. */
@@ -41,6 +39,8 @@ export interface BlockRange extends LeasableBlock {
   readonly range: Cidr;
   /** Those of `reserved`, and of what is lent, that reach into the block. */
   readonly reservedRanges: readonly Cidr[];
+  /** Counted from the block's base: every address before this one is or was somebody's, or nobody may have it. */
+  readonly fresh: bigint;
 }
 
 /**
@@ -54,9 +54,9 @@ export interface LeaseState {
   readonly closed: ReadonlySet<string>;
   /** Ranges that other nodes have borrowed, by uid of their IPBlock: nothing of them is leased, whatever a block says. */
   readonly lent: ReadonlyMap<string, string>;
-  /** The journal is lost, and what is lent is not known again yet: nothing new is leased of blocks that may be lent. */
+  /** The journal is lost, and what was given back and lent is not known again yet: nothing new is leased. */
   readonly isUnsure: boolean;
-  /** There are such blocks: to ask for others would not help. Not in the journal. */
+  /** There are blocks, and nothing is leased of them for that: to ask for others would not help. Not in the journal. */
   readonly isBlind: boolean;
   /** By `leaseKey`. */
   readonly leases: ReadonlyMap<string, Lease>;
@@ -152,7 +152,7 @@ export function rangesOf(blocks: readonly LeasableBlock[], lent: ReadonlyMap<str
     const range = parseCidr(block.cidr);
     if (range === undefined) return [];
     const taken = [...block.reserved, ...lent.values()].flatMap((cidr) => parseCidr(cidr) ?? []);
-    return [{ ...block, range, reservedRanges: taken.filter((part) => overlaps(part, range)) }];
+    return [{ ...block, range, reservedRanges: taken.filter((part) => overlaps(part, range)), fresh: 1n }];
   });
 }
 
@@ -170,11 +170,12 @@ function withLease(state: LeaseState, lease: Lease): LeaseState {
   const key = keyOfLease(lease);
   const leases = new Map(state.leases);
   const attachments = new Map(state.attachments);
-  const resting = new Map(state.resting);
   const before = leases.get(key);
   if (before !== undefined) dropFromAttachment(attachments, before);
   leases.set(key, lease);
   attachments.set(attachmentKey(lease), [...(attachments.get(attachmentKey(lease)) ?? []), key].sort());
+  if (!state.resting.has(lease.address)) return { ...state, leases, attachments };
+  const resting = new Map(state.resting);
   resting.delete(lease.address);
   return { ...state, leases, attachments, resting };
 }

@@ -81,9 +81,12 @@ export function allocate(
   const holders = findLeases(state, request);
   const cleared = holders.every(isHeld) ? { state, entries: [] } : release(state, request);
   const leases: Lease[] = [];
+  let { blocks } = cleared.state;
   for (const family of request.families) {
-    const address = addressFor(cleared.state, request, family);
-    if (typeof address !== 'string') return address;
+    const found = addressFor(cleared.state, request, family);
+    if ('reason' in found) return found;
+    const { address, fresh } = found;
+    if (fresh !== undefined) blocks = blocks.map((block) => (block.uid === fresh.uid ? fresh : block));
     leases.push({
       ...{ podUid, ifname, containerId, address },
       ...(netns === undefined ? {} : { netns }),
@@ -97,7 +100,8 @@ export function allocate(
   };
   const news = leases.filter(isNew).map((lease): LeaseEntry => ({ op: 'lease', ...lease }));
   const entries = [...cleared.entries, ...restsOfReplaced(cleared.state, leases, nowMs), ...news];
-  return change(state, entries, { leases });
+  const changed = change(state, entries, { leases });
+  return entries.length === 0 ? changed : { ...changed, state: { ...changed.state, blocks } };
 }
 
 /** Lets the attachment's addresses rest. Changes nothing for an attachment that a newer sandbox has replaced. */
@@ -134,20 +138,35 @@ export function acknowledge(state: LeaseState, addresses: readonly string[]): Le
 
 /** Resting addresses whose removal is not acknowledged: what to ask the operators about. Sorted as text. */
 export function unacknowledged(state: LeaseState): readonly string[] {
-  return [...state.resting].flatMap(([address, { acknowledged }]) => (acknowledged ? [] : [address])).sort();
+  const addresses: string[] = [];
+  for (const [address, { acknowledged }] of state.resting) if (!acknowledged) addresses.push(address);
+  return addresses.sort();
 }
 
 /** The blocks that new leases may come from; leases in other blocks stay until released. */
 export function withBlocks(state: LeaseState, blocks: readonly LeasableBlock[]): LeaseState {
-  const isOpen = ({ uid, isLendable }: LeasableBlock) =>
-    !state.closed.has(uid) && !(state.isUnsure && isLendable === true);
-  const isBlind = state.isUnsure && blocks.some(({ isLendable }) => isLendable === true);
-  return { ...state, isBlind, blocks: rangesOf(blocks.filter(isOpen), state.lent) };
+  const open = state.isUnsure ? [] : blocks.filter(({ uid }) => !state.closed.has(uid));
+  return { ...state, isBlind: state.isUnsure && blocks.length > 0, blocks: rangesOf(open, state.lent) };
 }
 
 /** Whether to ask for a further block of the family: while fewer than 8 addresses could be given at once. */
 export function needsBlock(state: LeaseState, family: Family, nowMs: number): boolean {
-  return !state.isBlind && freeAddresses(state, family, nowMs) < SPARE_ADDRESSES;
+  if (state.isBlind || freshAddresses(state, family, SPARE_ADDRESSES) >= SPARE_ADDRESSES) return false;
+  return freeAddresses(state, family, nowMs) < SPARE_ADDRESSES;
+}
+
+/** Addresses of the family that nobody ever had, counted up to `enough`: quicker than all that could be given. */
+function freshAddresses(state: LeaseState, family: Family, enough: number): number {
+  let count = 0;
+  for (const block of state.blocks) {
+    if (block.range.family !== family) continue;
+    for (let from = block.fresh; count < enough; count += 1) {
+      const index = freshIndex(state, block, from);
+      if (index === undefined) break;
+      from = index + 1n;
+    }
+  }
+  return count;
 }
 
 /** Addresses of the family that could be given at once. */
@@ -187,11 +206,11 @@ export function closeBlock(state: LeaseState, uid: string): LeaseChange {
 
 /** Those of `blocks` in which nothing is leased or lent and nothing rests that may not be reused. */
 function emptyBlocks<T extends LeasableBlock>(state: LeaseState, blocks: readonly T[], nowMs: number): readonly T[] {
+  if (state.isUnsure) return [];
   const busy = busyAddresses(state, nowMs);
   const lent = [...state.lent.values()].flatMap((cidr) => parseCidr(cidr) ?? []);
-  return blocks.filter(({ cidr, isLendable }) => {
+  return blocks.filter(({ cidr }) => {
     const range = parseCidr(cidr);
-    if (state.isUnsure && isLendable === true) return false;
     if (range === undefined || lent.some((part) => overlaps(part, range))) return false;
     return !busy.some((ip) => containsAddress(range, ip));
   });
@@ -209,23 +228,28 @@ function change<T extends object>(state: LeaseState, entries: readonly LeaseEntr
   return { ...more, state: entries.reduce(applyEntry, state), entries };
 }
 
-function addressFor(state: LeaseState, request: LeaseRequest, family: Family): string | NoAddress {
+interface Found {
+  readonly address: string;
+  /** The block that it is fresh from, as it is without it. */
+  readonly fresh?: BlockRange;
+}
+
+function addressFor(state: LeaseState, request: LeaseRequest, family: Family): Found | NoAddress {
   const key = leaseKey(request, family);
   const wanted = request.fixed?.find((address) => familyOf(address) === family);
   // One address has many texts in IPv6; leases are compared by one.
   const fixed = wanted === undefined ? undefined : (canonicalIp(wanted) ?? wanted);
   const held = state.leases.get(key)?.address;
-  if (fixed !== undefined) return held === fixed ? fixed : fixedAddress(state, request, fixed);
+  if (fixed !== undefined) return held === fixed ? { address: fixed } : fixedAddress(state, request, fixed);
   const blocks = state.blocks.filter(
     ({ pool, range }) => range.family === family && (request.pools?.includes(pool) ?? true),
   );
-  return (
-    held ??
-    formerAddress(state, blocks, key) ??
-    freshAddress(state, blocks) ??
-    restedAddress(state, blocks, request.nowMs) ??
-    outOfAddresses(state, blocks, family, request.nowMs)
-  );
+  const former = held ?? formerAddress(state, blocks, key);
+  if (former !== undefined) return { address: former };
+  const fresh = freshAddress(state, blocks);
+  if (fresh !== undefined) return fresh;
+  const address = restedAddress(state, blocks, request.nowMs);
+  return address === undefined ? outOfAddresses(state, blocks, family, request.nowMs) : { address };
 }
 
 /** What a pod held and holds no longer, because it must have another address now, rests. */
@@ -238,7 +262,7 @@ function restsOfReplaced(state: LeaseState, leases: readonly Lease[], nowMs: num
   });
 }
 
-function fixedAddress(state: LeaseState, request: LeaseRequest, fixed: string): string | NoAddress {
+function fixedAddress(state: LeaseState, request: LeaseRequest, fixed: string): Found | NoAddress {
   const family = familyOf(fixed);
   const refuse = (reason: string, message: string, isTemporary: boolean): NoAddress => {
     return { path: 'metadata.annotations', reason, message, family, fixed, isTemporary };
@@ -262,28 +286,43 @@ function fixedAddress(state: LeaseState, request: LeaseRequest, fixed: string): 
   if (rest !== undefined && !isOwn && !mayReuse(rest, request.nowMs)) {
     return refuse(REASON.addressResting, `${fixed} rests after its last holder; it is given in some seconds`, true);
   }
-  return fixed;
+  return { address: fixed };
 }
 
 function formerAddress({ resting }: LeaseState, blocks: readonly BlockRange[], key: string): string | undefined {
-  const former = [...resting].filter(([, { lastHolder }]) => lastHolder === key);
+  const former: [string, Rest][] = [];
+  for (const entry of resting) if (entry[1].lastHolder === key) former.push(entry);
   former.sort(([, a], [, b]) => b.releasedAtMs - a.releasedAtMs);
   return former.find(([address]) => isLeasable(blocks, address))?.[0];
 }
 
 /** The first in order that nobody ever had; index 0 of a block is the tunnel's. */
-function freshAddress(state: LeaseState, blocks: readonly BlockRange[]): string | undefined {
-  const leased = new Set([...state.leases.values()].map(({ address }) => address));
-  for (const { range, reservedRanges } of blocks) {
-    const { family, base } = range;
-    for (let index = 1n; index < sizeOf(range); index += 1n) {
-      const ip = { family, value: base + index };
-      const address = formatIp(ip);
-      if (leased.has(address) || state.resting.has(address)) continue;
-      if (!reservedRanges.some((part) => containsAddress(part, ip))) return address;
-    }
+function freshAddress(state: LeaseState, blocks: readonly BlockRange[]): Found | undefined {
+  for (const block of blocks) {
+    const { family, base } = block.range;
+    const index = freshIndex(state, block, block.fresh);
+    if (index === undefined) continue;
+    return { address: formatIp({ family, value: base + index }), fresh: { ...block, fresh: index + 1n } };
   }
   return undefined;
+}
+
+/** The first from `from` on. */
+function freshIndex(state: LeaseState, { range, reservedRanges }: BlockRange, from: bigint): bigint | undefined {
+  const { family, base } = range;
+  const size = sizeOf(range);
+  for (let index = from; index < size; index += 1n) {
+    const ip = { family, value: base + index };
+    const address = formatIp(ip);
+    if (state.resting.has(address) || isLeased(state, address)) continue;
+    if (!reservedRanges.some((part) => containsAddress(part, ip))) return index;
+  }
+  return undefined;
+}
+
+function isLeased({ leases }: LeaseState, address: string): boolean {
+  for (const lease of leases.values()) if (lease.address === address) return true;
+  return false;
 }
 
 function restedAddress(state: LeaseState, blocks: readonly BlockRange[], nowMs: number): string | undefined {
@@ -318,7 +357,8 @@ function containsText(cidr: string, address: string): boolean {
 function outOfAddresses(state: LeaseState, blocks: readonly BlockRange[], family: Family, nowMs: number): NoAddress {
   const common = { path: '', family, isTemporary: true };
   if (state.isBlind) {
-    const message = "this node's journal was lost, and it waits for an operator to say which addresses it has lent";
+    const message =
+      "this node's journal was lost, and it waits for an operator to say which addresses are its own to give";
     return { ...common, reason: REASON.notSynced, message };
   }
   if (blocks.length === 0) {

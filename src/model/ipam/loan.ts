@@ -22,7 +22,7 @@ export interface LendAsk {
 
 export type LendAnswer = { readonly cidr: string } | { readonly problem: string };
 
-/** Which of the loans have ended; when `isLost`, which there are beside. */
+/** Which of the loans have ended; when `isLost`, which there are beside, and which blocks are the node's. */
 export interface LoansAsk {
   /** Of IPBlocks. */
   readonly uids: readonly string[];
@@ -34,6 +34,8 @@ export interface LoansAnswer {
   readonly over: readonly string[];
   /** All that are out of the node's blocks, when it asked for them. */
   readonly loans: readonly Loan[];
+  /** Uids of all blocks that are the node's, when it asked for them. */
+  readonly blocks: readonly string[];
 }
 
 /**
@@ -85,17 +87,27 @@ export function endLoans(state: LeaseState, uids: readonly string[], nowMs: numb
 }
 
 /**
- * What is lent is known again after the journal was lost; a range of which something is leased here was asked for, and
- * never was. To be followed by `withBlocks`.
+ * After the journal was lost: what is lent is known again, and which of the blocks that the node was told to have are its
+ * own still. It may have given one back and have forgotten that, and another node may have it now. A range of which
+ * something is leased here was asked for, and never lent. To be followed by `withBlocks`.
+ *
+ * @param told uids of the blocks, as of now.
  */
-export function learnLoans(state: LeaseState, loans: readonly Loan[]): LeaseChange {
+export function learnLost(
+  state: LeaseState,
+  { loans, blocks }: Pick<LoansAnswer, 'loans' | 'blocks'>,
+  told: readonly string[],
+): LeaseChange {
   if (!state.isUnsure) return { state, entries: [] };
+  const own = new Set(blocks);
+  const closes = told.filter((uid) => !own.has(uid)).map((uid): LeaseEntry => ({ op: 'close', uid }));
   const held = [...state.leases.values()].flatMap(({ address }) => parseIp(address) ?? []);
   const lent = loans.filter(({ cidr }) => {
     const range = parseCidr(cidr);
     return range !== undefined && !held.some((ip) => containsAddress(range, ip));
   });
-  return changed(state, [...lent.map(({ uid, cidr }): LeaseEntry => ({ op: 'lend', uid, cidr })), { op: 'sure' }]);
+  const lends = lent.map(({ uid, cidr }): LeaseEntry => ({ op: 'lend', uid, cidr }));
+  return changed(state, [...closes, ...lends, { op: 'sure' }]);
 }
 
 const UNSURE = "this node's journal was lost, and what it has lent is not known again yet";

@@ -18,6 +18,8 @@ interface BackendRef {
   readonly path: string;
   /** What its field for the service is called. */
   readonly serviceField: 'service' | 'name';
+  /** What follows from a service that does not exist. */
+  readonly consequence?: string;
 }
 
 /**
@@ -32,10 +34,12 @@ export function resolveBackend(index: MeshIndex, ref: BackendRef, problems: Prob
   return { weight };
 }
 
-function unresolved(index: MeshIndex, { serviceKey, port, subset, serviceField }: BackendRef) {
+function unresolved(index: MeshIndex, ref: BackendRef) {
+  const { serviceKey, port, subset, serviceField } = ref;
+  const { consequence = 'its share of the calls is answered with 503' } = ref;
   const service = index.service(serviceKey);
   if (service === undefined) {
-    const message = `must name a Service that exists; there is no '${serviceKey}', its share of the calls is answered with 503`;
+    const message = `must name a Service that exists; there is no '${serviceKey}', ${consequence}`;
     return { field: serviceField, reason: REASON.serviceNotFound, message };
   }
   const ports = meshPortsOf(service).map((candidate) => candidate.port);

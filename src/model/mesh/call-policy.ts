@@ -8,21 +8,25 @@ const SAFE_RETRY: RetryIr = { attempts: 1, on: ['ConnectFailure', 'Refused'] };
 
 type CallPolicy = Pick<RouteRuleIr, 'timeoutMs' | 'retry' | 'idleTimeoutMs' | 'hash' | 'sessionCookie'>;
 
+interface OwnPolicy {
+  /** 0 is without limit. */
+  readonly timeoutMs?: number | undefined;
+  readonly retry?: MeshServiceRetry | undefined;
+  /** Where the MeshService has none. */
+  readonly hash?: MeshServiceHash | undefined;
+}
+
 /**
  * Timeouts, retry and what keeps callers at endpoints, of a rule for a service's port. TCP has no timeout of a request
  * and no retry: bytes cannot be sent again.
  *
- * @param own of the rule itself, before the MeshService's. `timeoutMs` 0 is without limit.
+ * @param own of the rule itself; timeout and retry go before the MeshService's.
  */
-export function callPolicy(
-  protocol: AppProtocol,
-  mesh: MeshService | undefined,
-  own: { readonly timeoutMs?: number | undefined; readonly retry?: MeshServiceRetry | undefined } = {},
-): CallPolicy {
+export function callPolicy(protocol: AppProtocol, mesh: MeshService | undefined, own: OwnPolicy = {}): CallPolicy {
   const idleTimeoutMs = mesh?.spec.timeouts?.idleMilliseconds;
-  const hash = translateHash(mesh?.spec.loadBalancing?.hash);
+  const hash = translateHash(mesh?.spec.loadBalancing?.hash ?? own.hash);
   const common = idleTimeoutMs === undefined ? {} : { idleTimeoutMs };
-  if (!isHttp(protocol)) return { ...common, ...(hash?.on === 'SourceAddress' ? { hash } : {}) };
+  if (!isHttp(protocol)) return { ...common, ...(hash?.by === 'SourceAddress' ? { hash } : {}) };
   const limit = own.timeoutMs ?? mesh?.spec.timeouts?.requestMilliseconds ?? 0;
   const retry = translateRetry(own.retry ?? mesh?.spec.retry);
   const sessionCookie = mesh?.spec.loadBalancing?.sessionCookie;
@@ -51,8 +55,8 @@ function translateRetry({
 /** Header names in lower case, as HTTP/2 has them. */
 function translateHash(hash: MeshServiceHash | undefined): HashIr | undefined {
   if (hash === undefined) return undefined;
-  const { on, name = '', cookieTtlSeconds } = hash;
-  if (on === 'SourceAddress') return { on };
-  if (on === 'Cookie') return { on, name, ...(cookieTtlSeconds === undefined ? {} : { ttlSeconds: cookieTtlSeconds }) };
-  return { on, name: on === 'Header' ? name.toLowerCase() : name };
+  const { by, name = '', cookieTtlSeconds } = hash;
+  if (by === 'SourceAddress') return { by };
+  if (by === 'Cookie') return { by, name, ...(cookieTtlSeconds === undefined ? {} : { ttlSeconds: cookieTtlSeconds }) };
+  return { by, name: by === 'Header' ? name.toLowerCase() : name };
 }

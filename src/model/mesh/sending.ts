@@ -36,7 +36,7 @@ export function problemsOfSending(
   if (protocols.some(isHttp)) return [];
   const { maxRequests, maxRequestsPerConnection, idleMilliseconds } = connections;
   const needing: Readonly<Record<string, boolean>> = {
-    'loadBalancing.hash.on': hash !== undefined && hash.on !== 'SourceAddress',
+    'loadBalancing.hash.by': hash !== undefined && hash.by !== 'SourceAddress',
     'loadBalancing.sessionCookie': sessionCookie !== undefined,
     'connections.maxRequests': maxRequests !== undefined,
     'connections.maxRequestsPerConnection': maxRequestsPerConnection !== undefined,
@@ -50,7 +50,7 @@ export function problemsOfSending(
 }
 
 function messageFor(field: string): string {
-  const must = field === 'loadBalancing.hash.on' ? 'must be SourceAddress' : 'must be absent';
+  const must = field === 'loadBalancing.hash.by' ? 'must be SourceAddress' : 'must be absent';
   return `${must}, as every port of the Service speaks TCP; say in spec.ports which of them speaks HTTP`;
 }
 

@@ -27,7 +27,6 @@ export function translateTrafficSplit(
   index: MeshIndex,
 ): Translation<readonly RouteRuleIr[]> {
   const problems: Problem[] = [];
-  const mesh = meshServiceFor(index, resolveServiceKey(index, split, split.spec.service));
   const rules = split.spec.rules.flatMap((rule, position): RouteRuleIr[] => {
     const path = `spec.rules[${position}]`;
     const matches = rule.matches ?? [];
@@ -46,14 +45,24 @@ export function translateTrafficSplit(
         origin: splitOrigin(split),
         matches: matches.map(translateSplitMatch),
         backends: translateBackends(split, rule, path, index, problems),
-        ...callPolicy(protocol, mesh, { timeoutMs: rule.timeoutMilliseconds, retry: rule.retry }),
+        ...(rule.backends === undefined ? {} : policyOf(split, rule, protocol, index)),
         ...(isHttp(protocol) ? translateSplitRule(rule) : {}),
         ...(isHttp(protocol) && mirrors.length > 0 ? { mirrors } : {}),
-        ...(isHttp(protocol) && split.spec.onNoEndpoints === 'Redistribute' ? { redistributes: true as const } : {}),
       },
     ];
   });
   return { value: isHttp(protocol) ? rules : rules.slice(0, 1), problems };
+}
+
+/** As the MeshService of the service that is called says; where that has no hash, as the first backend's that has one. */
+function policyOf(split: TrafficSplit, rule: TrafficSplitRule, protocol: AppProtocol, index: MeshIndex) {
+  const mesh = meshServiceFor(index, resolveServiceKey(index, split, split.spec.service));
+  const hashes = (rule.backends ?? []).flatMap(
+    (backend) => meshServiceFor(index, serviceKeyOf(split, backend, index))?.spec.loadBalancing?.hash ?? [],
+  );
+  const own = { timeoutMs: rule.timeoutMilliseconds, retry: rule.retry, hash: hashes[0] };
+  const redistributes = isHttp(protocol) && split.spec.onNoEndpoints === 'Redistribute';
+  return { ...callPolicy(protocol, mesh, own), ...(redistributes ? { redistributes } : {}) };
 }
 
 /** Without requests there is nothing that these could be about. */
@@ -80,8 +89,12 @@ function translateMirrors(
   problems: Problem[],
 ): readonly MirrorIr[] {
   return mirrors.flatMap(({ percent = 100, ...target }, position) => {
-    const ref = refOf(split, { ...target, weight: 1 }, `${path}.mirrors[${position}]`);
-    const { cluster } = resolveBackend(index, { ...ref, serviceKey: serviceKeyOf(split, target, index) }, problems);
+    const ref = {
+      ...refOf(split, { ...target, weight: 1 }, `${path}.mirrors[${position}]`),
+      serviceKey: serviceKeyOf(split, target, index),
+      consequence: 'nobody gets a copy',
+    };
+    const { cluster } = resolveBackend(index, ref, problems);
     return cluster === undefined ? [] : [{ cluster, percent }];
   });
 }

@@ -103,7 +103,7 @@ export interface BlockIr {
   readonly poolUid: string;
   /** The node out of whose block it is borrowed; absent: a block of its own. */
   readonly lender?: string;
-  /** Ranges of it that other nodes have borrowed, or are about to; absent: of an operator that knows of no lending. */
+  /** Ranges of it that other nodes have borrowed, or are about to. */
   readonly lent?: readonly string[];
 }
 

@@ -4,10 +4,10 @@ export type LoadBalancing = 'RoundRobin' | 'LeastRequest' | 'Random' | 'RingHash
 
 /** What decides about the endpoint under RingHash and Maglev; a call that lacks it goes to any. */
 export type HashIr =
-  | { readonly on: 'Header' | 'Query'; readonly name: string }
+  | { readonly by: 'Header' | 'Query'; readonly name: string }
   /** With a lifetime the caller's proxy gives a cookie to who has none. */
-  | { readonly on: 'Cookie'; readonly name: string; readonly ttlSeconds?: number }
-  | { readonly on: 'SourceAddress' };
+  | { readonly by: 'Cookie'; readonly name: string; readonly ttlSeconds?: number }
+  | { readonly by: 'SourceAddress' };
 
 /** A cookie that the caller's proxy hands out; without lifetime it ends with the session. */
 export interface CookieIr {

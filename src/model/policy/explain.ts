@@ -142,9 +142,11 @@ function lookAt(index: PolicyIndex, direction: Direction, end: PolicedEnd, far: 
   return { ...common, verdict, why: whyOf(verdict, decider), rules, limits: describeLimits(chain) };
 }
 
-function requestsOf(ends: readonly EndLook[], { request }: FlowAsk): string | undefined {
+function requestsOf(ends: readonly EndLook[], ask: FlowAsk): string | undefined {
+  const { request } = ask;
+  const isJudged = ask.to.pod?.httpPorts?.includes(ask.port) === true;
   const judge = ends.find(({ rules }) => rules.some(({ isAboutRequests, isPeer }) => isAboutRequests && isPeer));
-  if (judge === undefined) return undefined;
+  if (judge === undefined || !isJudged) return undefined;
   const origins = [...new Set(judge.rules.filter((rule) => rule.isAboutRequests).map(({ origin }) => origin))];
   const proxy = `the proxy of ${judge.pod}`;
   return request === undefined

@@ -51,7 +51,7 @@ function attacher(): Attacher {
       },
       make() {
         log.push('make');
-        return true;
+        return { [Symbol.dispose]: () => undefined };
       },
       wire() {
         log.push('wire');

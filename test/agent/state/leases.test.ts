@@ -23,8 +23,15 @@ const open = (live = () => [] as ReturnType<typeof rebuiltLease>[]) =>
 /** A node that never had a journal owns no block when it starts. */
 function openNew(): NodeLeases {
   const leases = new NodeLeases(folder, systemClock, [], () => []);
-  leases.setBlocks(BLOCKS);
+  sure(leases);
   return leases;
+}
+
+/** As when an operator has said that all blocks are the node's, and nothing of them is lent. */
+function sure(leases: NodeLeases): void {
+  const uids = BLOCKS.map(({ uid }) => uid);
+  leases.learnLost({ over: [], loans: [], blocks: uids }, uids);
+  leases.setBlocks(BLOCKS);
 }
 const BOTH = { families: [4, 6] as const, pools: ['main'], fixed: [] };
 const web = { podUid: 'web', containerId: 'c1', ifname: 'eth0', netns: '/run/netns/a', ...BOTH };
@@ -44,10 +51,11 @@ describe('the leases of a node', () => {
     rmSync(path.join(folder, 'leases.journal'));
     const rebuilt = open(() => addresses.map((address) => rebuiltLease(hostInterfaceName('c1', 'eth0'), address)));
     expect(rebuilt.find(web)).toMatchObject({ addresses, hostInterface: hostInterfaceName('c1', 'eth0') });
+    const other = { ...web, podUid: 'other', containerId: 'c2' };
+    expect(addressesOf(rebuilt.allocate(other))).toEqual(['NotSynced']);
+    sure(rebuilt);
     // Every other address may have been somebody's a moment ago: it rests.
-    expect(addressesOf(rebuilt.allocate({ ...web, podUid: 'other', containerId: 'c2' }))).toEqual([
-      'AddressesExhausted',
-    ]);
+    expect(addressesOf(rebuilt.allocate(other))).toEqual(['AddressesExhausted']);
     expect(rebuilt.adopt([{ uid: 'web', addresses }])).toMatchObject([{ podUid: 'web', addresses }]);
     expect(rebuilt.all()).toMatchObject([{ podUid: 'web', addresses }]);
     rebuilt.release(web);

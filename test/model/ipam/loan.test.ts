@@ -10,7 +10,7 @@ import {
   unacknowledged,
   withBlocks,
 } from '../../../src/model/ipam/lease.ts';
-import { endLoans, learnLoans, lend, type Loan, proposeLoan } from '../../../src/model/ipam/loan.ts';
+import { endLoans, learnLost, lend, type Loan, proposeLoan } from '../../../src/model/ipam/loan.ts';
 import { add, block, EMPTY, filled, wish } from './leasing.ts';
 
 const BLOCKS = [block('10.0.0.0/29')];
@@ -108,8 +108,8 @@ describe('what is lent', () => {
 });
 
 describe('after a lost journal', () => {
-  const lendable = BLOCKS.map((one) => ({ ...one, isLendable: true }));
-  const lost = () => withBlocks(replay(rebuild([], [], 0), 0), lendable);
+  const blocks = BLOCKS.map(({ uid }) => uid);
+  const lost = () => withBlocks(replay(rebuild([], [], 0), 0), BLOCKS);
 
   test('nothing is leased, lent or asked for until it is known what is lent', () => {
     const state = lost();
@@ -117,23 +117,24 @@ describe('after a lost journal', () => {
     expect(lend(state, LOAN, 0)).toContain('journal was lost');
     expect(proposeLoan(state, '10.0.0.0/29', 0)).toHaveProperty('problem');
     expect(needsBlock(state, 4, 0)).toBe(false);
-    expect(spareBlocks(state, lendable, () => false, 0)).toEqual([]);
-    expect(allocate(withBlocks(restarted(state), lendable), wish('p'))).toMatchObject({ reason: 'NotSynced' });
-    const known = withBlocks(learnLoans(state, [LOAN]).state, lendable);
+    expect(spareBlocks(state, BLOCKS, () => false, 0)).toEqual([]);
+    expect(allocate(withBlocks(restarted(state), BLOCKS), wish('p'))).toMatchObject({ reason: 'NotSynced' });
+    const known = withBlocks(learnLost(state, { loans: [LOAN], blocks }, blocks).state, BLOCKS);
     expect(addressesLeft(known)).toEqual(addressesLeft(lent()));
-    expect(addressesLeft(withBlocks(restarted(known), lendable))).toEqual(addressesLeft(lent()));
+    expect(addressesLeft(withBlocks(restarted(known), BLOCKS))).toEqual(addressesLeft(lent()));
   });
 
-  test('blocks of an operator that knows of no lending are leased from', () => {
-    expect(addressesLeft(withBlocks(lost(), BLOCKS))).toEqual(addressesLeft(EMPTY));
-    expect(needsBlock(withBlocks(lost(), BLOCKS), 4, 0)).toBe(true);
+  test('nothing is leased of a block that was given back, whatever the node is told of it still', () => {
+    const known = withBlocks(learnLost(lost(), { loans: [], blocks: [] }, blocks).state, BLOCKS);
+    expect(addressesLeft(known)).toEqual([]);
+    expect(addressesLeft(withBlocks(restarted(known), BLOCKS))).toEqual([]);
+    expect(needsBlock(known, 4, 0)).toBe(true);
   });
 
   test('a range of which a pod holds an address was asked for and never lent', () => {
     const { leases } = add(EMPTY, 'p', { fixed: ['10.0.0.7'] });
-    const state = withBlocks(replay(rebuild([], leases, 0), 0), lendable);
-    expect(learnLoans(state, [LOAN, { uid: 'l2', cidr: '10.0.0.4/31' }]).state.lent).toEqual(
-      new Map([['l2', '10.0.0.4/31']]),
-    );
+    const loans = [LOAN, { uid: 'l2', cidr: '10.0.0.4/31' }];
+    const state = withBlocks(replay(rebuild([], leases, 0), 0), BLOCKS);
+    expect(learnLost(state, { loans, blocks }, blocks).state.lent).toEqual(new Map([['l2', '10.0.0.4/31']]));
   });
 });

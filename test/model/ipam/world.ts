@@ -13,7 +13,7 @@ import {
   withBlocks,
   type LeaseChange,
 } from '../../../src/model/ipam/lease.ts';
-import { endLoans, learnLoans, lend, proposeLoan } from '../../../src/model/ipam/loan.ts';
+import { endLoans, learnLost, lend, proposeLoan } from '../../../src/model/ipam/loan.ts';
 import { blockName } from '../../../src/model/node/names.ts';
 import type { Problem } from '../../../src/model/problem.ts';
 
@@ -227,7 +227,7 @@ export class World {
     machine.toldAt = at;
     machine.told = own.map(({ uid, spec: { cidr, pool } }) => {
       const lent = borrowed.filter((part) => part !== cidr && isWithin(cidr, part.split('/')[0] ?? ''));
-      return { uid, cidr, pool, reserved: [...RESERVED, ...lent], isLendable: true };
+      return { uid, cidr, pool, reserved: [...RESERVED, ...lent] };
     });
     machine.agent = withBlocks(machine.agent, machine.told);
   }
@@ -298,7 +298,7 @@ export class World {
     if (unagreed !== undefined) this.#delete(unagreed[0]);
   }
 
-  /** The agent asks what has become of its loans, or, after a lost journal, which there are. */
+  /** The agent asks what has become of its loans, or, after a lost journal, which there are, and which blocks it has. */
   lookAtLoans(machine: Machine, crash: CrashPoint): void {
     if (machine.agent === undefined) return;
     const live = [...this.blocks.values()];
@@ -311,7 +311,11 @@ export class World {
       .filter(({ spec }) => own.some((whole) => isWithin(whole.spec.cidr, spec.cidr.split('/')[0] ?? '')))
       .map(({ uid, spec: { cidr } }) => ({ uid, cidr }));
     if (!this.#commit(machine, endLoans(machine.agent, over, this.nowMs), crash)) return;
-    if (!this.#commit(machine, learnLoans(machine.agent, loans), crash)) return;
+    const blocks = live.filter(({ spec }) => spec.nodeUid === nodeUid).map(({ uid }) => uid);
+    const told = machine.told.map(({ uid }) => uid);
+    // The operator that answers has heard of all that is gone, and the node takes nothing of one that is behind it.
+    if (machine.agent.isUnsure) machine.toldAt = this.#changes;
+    if (!this.#commit(machine, learnLost(machine.agent, { loans, blocks }, told), crash)) return;
     machine.agent = withBlocks(machine.agent, machine.told);
   }
 

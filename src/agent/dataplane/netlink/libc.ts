@@ -17,6 +17,9 @@ export const connect: (fd: number, address: Uint8Array, length: number) => numbe
   'int connect(int fd, const void *address, uint32_t length)',
 );
 export const listen: (fd: number, backlog: number) => number = self.func('int listen(int fd, int backlog)');
+export const ioctl: (fd: number, request: number, argument: Uint8Array) => number = self.func(
+  'int ioctl(int fd, unsigned long request, void *argument)',
+);
 export const setns: (fd: number, kind: number) => number = self.func('int setns(int fd, int kind)');
 export const setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number =
   self.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)');

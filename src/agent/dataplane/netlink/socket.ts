@@ -16,7 +16,7 @@ import {
   SOL_NETLINK,
 } from './constants.ts';
 import { NetlinkError, parseFailure } from './error.ts';
-import { bind, errno, recv, send, sendOnPoolThread, setsockopt, socket } from './libc.ts';
+import { bind, errno, ioctl, recv, send, sendOnPoolThread, setsockopt, socket } from './libc.ts';
 
 export interface NetlinkRequest {
   /** For errors and logs, as an infinitive: `add route 10.42.1.0/26`. */
@@ -35,6 +35,9 @@ const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
+const SIOCGIFINDEX = 0x8933;
+/** struct ifreq (netdevice(7)): the name, then what is asked about. */
+const IFREQ = { bytes: 40, nameBytes: 16 };
 /** rtnetlink answers inside of send(): a wait means that something is broken, and must not hold the event loop for ever. */
 const RECEIVE_TIMEOUT_SECONDS = 5;
 /** The kernel fills datagrams of a dump up to 32 KiB (netlink_recvmsg, max_recvmsg_len). */
@@ -95,12 +98,24 @@ export class NetlinkSocket {
     this.#answers(request.what);
   }
 
-  /** Asks for one object. @throws NetlinkError, ENODEV and the like when it does not exist. */
+  /** Asks for one object, whose coming is the acknowledgement. @throws NetlinkError, ENODEV and the like without it. */
   get(request: NetlinkRequest): NetlinkMessage {
-    this.#require(request.what, send(this.#fd, this.#encode(request, NLM_F_ACK)));
-    const [first] = this.#answers(request.what).messages;
-    if (first === undefined) throw new NetlinkError(request.what, constants.errno.ENOENT);
-    return first;
+    this.#require(request.what, send(this.#fd, this.#encode(request, 0)));
+    for (;;) {
+      for (const message of parseMessages(this.#receive(request.what))) {
+        if (message.sequence !== this.#sequence) continue;
+        if (message.type !== NLMSG_ERROR) return message;
+        throw parseFailure(request.what, message) ?? new NetlinkError(request.what, constants.errno.ENOENT);
+      }
+    }
+  }
+
+  /** Of an interface of this namespace. Costs a tenth of asking for all there is to say of it. @throws NetlinkError ENODEV */
+  indexOf(interfaceName: string): number {
+    const request = Buffer.alloc(IFREQ.bytes);
+    request.write(interfaceName, 0, IFREQ.nameBytes - 1);
+    this.#require(`find link ${interfaceName}`, ioctl(this.#fd, SIOCGIFINDEX, request));
+    return request.readInt32LE(IFREQ.nameBytes);
   }
 
   /** All objects that match the request's filter, as of one moment. */

@@ -37,8 +37,8 @@ export class PolicyTable {
   #last: Promise<unknown> = Promise.resolve();
   #pending = 0;
   #repairs = 0;
-  /** As of the end of the last change of ours; undefined: the kernel holds no table of ours. */
-  #seal: { generation: number; ownCount: number; readonly fingerprint: string; isOld: boolean } | undefined;
+  /** Undefined: the kernel holds no table of ours. */
+  #seal: Seal | undefined;
   #gathering: Gathered | undefined;
 
   /**
@@ -189,8 +189,6 @@ export class PolicyTable {
     const concerned = [...addressesToRecheck(this.#held, next)];
     const rechecked = new Set(concerned.filter((address) => families.includes(familyOf(address))));
     const purged = addressesToPurge(this.#held, next);
-    const generation = this.#inspector.generation();
-    const ownCount = this.#own.count;
     const takeBack = this.#held.commit(next);
     try {
       await this.#tell(steps, rechecked, purged);
@@ -205,13 +203,8 @@ export class PolicyTable {
         throw refusal;
       }
     }
-    const expected = generation + this.#own.count - ownCount;
-    if (this.#seal === undefined || this.#inspector.generation() !== expected) this.#sealNow();
-    else {
-      this.#seal.generation = expected;
-      this.#seal.ownCount = this.#own.count;
-      if (steps.isStructural || this.#seal.isOld) this.#sealSoon();
-    }
+    if (this.#seal === undefined) this.#sealNow();
+    else if (steps.isStructural || this.#seal.isOld) this.#sealSoon(this.#seal);
   }
 
   async #tell(steps: KernelSteps, rechecked: ReadonlySet<string>, purged: ReadonlySet<string>): Promise<void> {
@@ -258,35 +251,31 @@ export class PolicyTable {
   #isIntact(): boolean {
     if (this.#seal === undefined) return false;
     const generation = this.#inspector.generation();
-    if (generation === this.#seal.generation) return true;
-    if (this.#seal.isOld) return this.#settle(generation);
+    if (generation === this.#expected(this.#seal)) return true;
+    // Whether what is under way is in force yet is not known: the next look knows.
+    if (this.#seal.isOld) return this.#own.underWay > 0;
     if (this.#inspector.fingerprint() !== this.#seal.fingerprint) return false;
-    this.#seal.generation = generation;
-    this.#seal.ownCount = this.#own.count;
+    this.#seal = { ...this.#seal, generation, ownCount: this.#own.count };
     return true;
+  }
+
+  /** The generation, if nobody but Weft has changed anything since. */
+  #expected({ generation, ownCount }: Seal): number {
+    return generation + this.#own.count - ownCount;
   }
 
   /** Pods do not wait for the fingerprint. A stranger's change before it is read costs a repair. */
-  #sealSoon(): void {
-    if (this.#seal === undefined) return;
-    this.#seal.isOld = true;
+  #sealSoon(seal: Seal): void {
+    this.#seal = { ...seal, isOld: true };
     setImmediate(() => {
-      if (this.#seal?.isOld === true) this.#settle(this.#inspector.generation());
+      if (this.#seal?.isOld !== true || this.#own.underWay > 0) return;
+      const generation = this.#inspector.generation();
+      if (generation === this.#expected(this.#seal)) this.#sealNow(generation);
     });
   }
 
-  /** Reads the fingerprint where nobody but Weft has changed anything since. False when somebody has. */
-  #settle(generation: number): boolean {
-    if (this.#seal === undefined) return false;
-    // Whether that is in force yet is not known: the next look knows.
-    if (this.#own.underWay > 0) return true;
-    if (generation !== this.#seal.generation + this.#own.count - this.#seal.ownCount) return false;
-    this.#sealNow();
-    return true;
-  }
-
-  #sealNow(): void {
-    const generation = this.#inspector.generation();
+  /** @param generation as it is now. */
+  #sealNow(generation = this.#inspector.generation()): void {
     const fingerprint = this.#inspector.fingerprint();
     const ownCount = this.#own.count;
     this.#seal = fingerprint === undefined ? undefined : { generation, ownCount, fingerprint, isOld: false };
@@ -301,6 +290,16 @@ export class PolicyTable {
     this.#last = done.catch(() => undefined);
     return done;
   }
+}
+
+/** What the kernel held when that was read last. */
+interface Seal {
+  readonly generation: number;
+  /** Transactions of Weft's until then. */
+  readonly ownCount: number;
+  readonly fingerprint: string;
+  /** The fingerprint is of before the last change of ours. */
+  readonly isOld: boolean;
 }
 
 interface Gathered {
