@@ -106,6 +106,11 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
     ...{ meshServices, trafficSplits, pods, table, proxies, isSettled, isCompiled },
     index: state.mesh.index,
     isConnected: (node: string) => held.isConnected(node),
+    nameReports: (name: string) =>
+      [...state.nodeReports].flatMap(([node, { names = [] }]) =>
+        names.filter((report) => report.name === name).map((report) => ({ node, ...report })),
+      ),
+    onNodeChanged: state.nodesChanged.listen,
     statuses: { meshService: status('weft-meshservice'), trafficSplit: status('weft-trafficsplit') },
   };
   const httpRouteStatus = {

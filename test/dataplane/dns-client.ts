@@ -1,12 +1,12 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { encodeQuestion, parseAnswer, type QuestionType, RESPONSE_CODE } from '../../src/discovery/dns/message.ts';
+import packet from 'dns-packet';
 
 export interface DnsQuestions {
   readonly what: 'resolve';
   /** Address of the server. */
   readonly server: string;
-  readonly questions: readonly { readonly name: string; readonly type: QuestionType }[];
+  readonly questions: readonly { readonly name: string; readonly type: 'A' | 'AAAA' }[];
 }
 
 const PATIENCE_MS = 1000;
@@ -18,7 +18,7 @@ export async function resolve({ server, questions }: DnsQuestions): Promise<read
   await once(socket, 'connect');
   const found: string[] = [];
   for (const [id, { name, type }] of questions.entries()) {
-    socket.send(encodeQuestion(id, name, type));
+    socket.send(packet.encode({ type: 'query', id, flags: packet.RECURSION_DESIRED, questions: [{ name, type }] }));
     found.push(await answerTo(socket, id));
   }
   socket.close();
@@ -29,10 +29,11 @@ async function answerTo(socket: ReturnType<typeof createSocket>, id: number): Pr
   try {
     for (;;) {
       const [message] = (await once(socket, 'message', { signal: AbortSignal.timeout(PATIENCE_MS) })) as [Buffer];
-      const answer = parseAnswer(message);
-      if (answer?.id !== id) continue;
-      if (answer.code !== RESPONSE_CODE.noError) return `code ${answer.code}`;
-      return answer.answers.flatMap(({ data }) => (data.type === 'address' ? [data.address] : [])).join();
+      const answer = packet.decode(message);
+      if (answer.id !== id) continue;
+      const code = (answer.flags ?? 0) & 0xf;
+      if (code !== 0) return `code ${code}`;
+      return (answer.answers ?? []).flatMap((of) => (of.type === 'A' || of.type === 'AAAA' ? [of.data] : [])).join();
     }
   } catch (error) {
     return error instanceof Error && 'code' in error ? String(error.code) : 'silence';

@@ -14,22 +14,26 @@ export class DnsLab {
     this.#child = child;
   }
 
-  /** @param zones text of a zone file by its origin, such as `example.test` or `.`. */
+  /**
+   * @param netnsPath undefined: that of the tests.
+   * @param zones text of a zone file by its origin, such as `example.test` or `.`.
+   */
   static async start(
-    netnsPath: string,
+    netnsPath: string | undefined,
     addresses: readonly string[],
     zones: Readonly<Record<string, string>>,
     port = 53,
   ): Promise<DnsLab> {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'weft-dns-'));
-    const blocks = Object.entries(zones).map(([origin, text], index) => {
-      const file = path.join(folder, `${index}.zone`);
+    const blocks = Object.entries(zones).map(([origin, text]) => {
+      const file = fileOf(folder, origin);
       writeFileSync(file, text);
       return `${origin}:${port} {\n  bind ${addresses.join(' ')}\n  file ${file} {\n    reload 100ms\n  }\n  errors\n}`;
     });
     writeFileSync(path.join(folder, 'Corefile'), `${blocks.join('\n')}\n`);
-    const program = ['netns', 'exec', path.basename(netnsPath), 'dns-server', '-conf', path.join(folder, 'Corefile')];
-    const child = spawn('ip', program, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } });
+    const within = netnsPath === undefined ? [] : ['ip', 'netns', 'exec', path.basename(netnsPath)];
+    const [program = '', ...more] = [...within, 'dns-server', '-conf', path.join(folder, 'Corefile')];
+    const child = spawn(program, more, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } });
     let log = '';
     const isUp = new Promise<void>((resolve, reject) => {
       const read = (text: Buffer) => {
@@ -44,10 +48,19 @@ export class DnsLab {
     return new DnsLab(folder, child);
   }
 
+  /** Replaces a zone, whose serial number must be higher than before. */
+  write(origin: string, text: string): void {
+    writeFileSync(fileOf(this.#folder, origin), text);
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode === null && this.#child.kill()) await once(this.#child, 'exit');
     rmSync(this.#folder, { recursive: true });
   }
+}
+
+function fileOf(folder: string, origin: string): string {
+  return path.join(folder, `${origin}zone`);
 }
 
 /** What programs in the namespace find in /etc/resolv.conf; give it back by calling the answer. */

@@ -30,6 +30,8 @@ export interface HttpEcho {
   readonly server: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
+  /** Where the call arrived. */
+  readonly address: string;
 }
 
 const TIMEOUT_MS = 5_000;
@@ -38,7 +40,8 @@ const manners = new Map<number, HttpManners>();
 
 function serve(port: number, name: string): Promise<void> {
   const server = createServer((request, response) => {
-    const echo: HttpEcho = { server: name, path: request.url ?? '', headers: request.headers };
+    const address = request.socket.localAddress?.replace('::ffff:', '') ?? '';
+    const echo: HttpEcho = { server: name, path: request.url ?? '', headers: request.headers, address };
     response.setHeader('x-served-by', name);
     response.statusCode = manners.get(port)?.status ?? 200;
     setTimeout(() => response.end(JSON.stringify(echo)), Number(request.headers['x-answer-after-ms'] ?? 0));

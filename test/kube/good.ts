@@ -261,6 +261,7 @@ export const OTHER_FORMS: Readonly<Record<string, readonly object[]>> = {
       },
       ports: [{ port: 80, targetPort: 8080, protocol: 'HTTP' }],
     },
+    { source: { dns: { name: 'db.example.com' } }, ports: [{ port: 5432, protocol: 'TCP' }] },
   ],
   TrafficSplit: [
     {

@@ -14,13 +14,14 @@ import type { PodAttachment } from '../cni/attach.ts';
 import type { Redirect } from '../dataplane/nft/redirect.ts';
 import type { PodMesh } from '../network.ts';
 import type { ResourceStore } from '../state/resources.ts';
+import type { WatchedNames } from '../dns/watched-names.ts';
 import { Acknowledged, type ResourceReport } from './acknowledged.ts';
 import { type EncodedResource, typeUrlOf } from './encoded.ts';
 import { hostNamesIn } from './host-names.ts';
 import { AGENT_SOCKET, PROXY_PORT } from './names.ts';
 import { serveProxySocket } from './proxy-socket.ts';
 import { encodeRootsSecret, encodeWorkloadSecret, type WorkloadCertificate } from './secrets.ts';
-import { SnapshotBuilder, type SnapshotInput, type Versioned } from './snapshot.ts';
+import { type FoundEndpoints, SnapshotBuilder, type SnapshotInput, type Versioned } from './snapshot.ts';
 
 /** Towards the proxies' protocol. `xds/` is it. */
 export interface ProxyServer {
@@ -59,6 +60,7 @@ export interface ProxiesDeps {
   readonly server: ProxyServer;
   readonly namespaces: PodNamespaces;
   readonly identities: Identities;
+  readonly names: Pick<WatchedNames, 'watch' | 'addressesOf' | 'onChange'>;
   readonly report: (report: ProxyReport) => void;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -95,6 +97,7 @@ export class Proxies implements PodMesh {
 
   constructor(deps: ProxiesDeps) {
     this.#deps = deps;
+    deps.names.onChange(() => this.#compileSoon());
   }
 
   /** Redirects the pod's traffic and waits for its proxy; nothing for pods without one. @throws what the kernel refused. */
@@ -277,7 +280,22 @@ export class Proxies implements PodMesh {
   #inputs() {
     const zone = this.#deps.resources.get('node', 'self')?.zone;
     const place = zone === undefined ? {} : { zone };
-    return { services: this.#versioned('service'), endpoints: this.#versioned('endpoints'), ...place };
+    return { services: this.#versioned('service'), endpoints: this.#endpoints(), ...place };
+  }
+
+  /** With the addresses that names lead to. */
+  #endpoints(): ReadonlyMap<string, FoundEndpoints> {
+    const { names } = this.#deps;
+    const all: Map<string, FoundEndpoints> = this.#versioned('endpoints');
+    names.watch(new Set([...all.values()].flatMap(({ body }) => body.dns?.name ?? [])));
+    for (const [key, { version, body }] of all) {
+      if (body.dns === undefined) continue;
+      const { name, port } = body.dns;
+      const addresses = names.addressesOf(name);
+      const endpoints = addresses.map((address) => ({ address, port }));
+      all.set(key, { version, found: addresses.join(), body: { ...body, endpoints } });
+    }
+    return all;
   }
 
   #versioned<K extends 'service' | 'endpoints'>(kind: K): Map<string, Versioned<ResourceBodies[K]>> {

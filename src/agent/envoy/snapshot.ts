@@ -15,10 +15,15 @@ export interface Versioned<T> {
   readonly body: T;
 }
 
+export interface FoundEndpoints extends Versioned<EndpointsIr> {
+  /** What of it this node has found, and not been told. */
+  readonly found?: string;
+}
+
 export interface SnapshotInput {
   /** By key, as in the IR. */
   readonly services: ReadonlyMap<string, Versioned<ServiceIr>>;
-  readonly endpoints: ReadonlyMap<string, Versioned<EndpointsIr>>;
+  readonly endpoints: ReadonlyMap<string, FoundEndpoints>;
   readonly pod: Versioned<PodIr>;
   /** Absent: no policy judges its requests. */
   readonly judged?: Versioned<JudgedPod>;
@@ -73,9 +78,9 @@ export class SnapshotBuilder {
     const { outbound, readiness } = hasIpv6 ? this.#listeners.both : this.#listeners.ipv4;
     for (const encoded of [...this.#fixed, outbound, ...secrets]) parts.add(encoded);
     if (secrets.length > 0) parts.add(readiness);
-    for (const [key, { version, body }] of endpoints) {
+    for (const [key, { version, found = '', body }] of endpoints) {
       const encode = () => [encodeCluster(key, body), encodeEndpoints(key, body, zone)];
-      const at = body.prefersZone ? `${version} ${zone}` : version;
+      const at = `${version} ${found} ${body.prefersZone ? zone : ''}`;
       parts.addAll(this.#encoded('endpoints', key, at, encode), { kind: 'endpoints', key, version });
     }
     const { namespace } = pod.body;

@@ -43,6 +43,7 @@ export interface MeshServiceSpec {
 export interface MeshServiceSource {
   readonly service?: MeshServiceKubernetesSource;
   readonly static?: MeshServiceStaticSource;
+  readonly dns?: MeshServiceDnsSource;
 }
 /**
  * A Kubernetes Service of the same namespace. Of two MeshServices that name the same one, the older counts.
@@ -83,6 +84,15 @@ export interface MeshServiceStaticEndpoint {
    * What subsets find it by.
    */
   readonly labels?: Readonly<Record<string, string>>;
+}
+/**
+ * The addresses that a name has in the DNS, of whatever is not in the cluster. Each node with callers asks its own name servers as the records run out, and keeps what it has while nobody answers. They are called without mutual TLS.
+ */
+export interface MeshServiceDnsSource {
+  /**
+   * A whole name, for example db.example.com. Of addresses of both families, those of IPv4 are called where nodes have such.
+   */
+  readonly name: string;
 }
 export interface MeshServicePort {
   /**

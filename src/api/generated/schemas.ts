@@ -945,6 +945,21 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                     }
                   }
                 }
+              },
+              "dns": {
+                "type": "object",
+                "required": [
+                  "name"
+                ],
+                "additionalProperties": false,
+                "properties": {
+                  "name": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 253,
+                    "pattern": "^([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\\.)*[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
+                  }
+                }
               }
             }
           },

@@ -13,6 +13,7 @@ import { meshServiceFor, resolveServiceKey, sourceServiceKey } from '../../model
 import { problemsOfMeshService, problemsOfTrafficSplit } from '../../model/mesh/mesh-problems.ts';
 import { ownerOfService } from '../../model/mesh/own-service.ts';
 import { meshObjectStatus } from '../../model/status/mesh.ts';
+import { nameCondition, nameEndpoints, type NameOnNode } from '../../model/status/source.ts';
 import { PendingPatience } from '../pending-patience.ts';
 import { whenCompiled } from '../when-compiled.ts';
 import type { LiveMeshIndex } from './live-index.ts';
@@ -28,6 +29,10 @@ export interface MeshStatusDeps extends TargetDeps {
   readonly isCompiled: () => boolean;
   readonly statuses: { readonly meshService: StatusWriter; readonly trafficSplit: StatusWriter };
   readonly onAcknowledged: (listener: () => void) => () => void;
+  /** What nodes say of a name. */
+  readonly nameReports: (name: string) => readonly NameOnNode[];
+  /** A node says something else than before. */
+  readonly onNodeChanged: (listener: () => void) => () => void;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -49,6 +54,10 @@ export async function runMeshStatus(deps: MeshStatusDeps, signal: AbortSignal): 
     meshServices.onChange((key) => queue.addAfter(`MeshService ${key}`, SETTLE_MS)),
     trafficSplits.onChange((key) => queue.addAfter(`TrafficSplit ${key}`, SETTLE_MS)),
     deps.onAcknowledged(enqueueAll),
+    deps.onNodeChanged(() => {
+      const named = meshServices.list().filter(({ spec }) => spec.source.dns !== undefined);
+      for (const object of named) queue.addAfter(`MeshService ${objectKey(object)}`, SETTLE_MS);
+    }),
   ];
   enqueueAll();
   const patience = new PendingPatience(clock);
@@ -74,10 +83,13 @@ async function reconcile(
     if (mesh === undefined) return DONE;
     const serviceKey = sourceServiceKey(mesh);
     const status = statusOf(deps, mesh, problemsOfMeshService(index, mesh), serviceKey);
-    const endpoints = { total: endpointCount(index, serviceKey) };
     const again = patience.heldBack(text, status.conditions);
     if (again !== undefined) return again;
-    return statuses.meshService.write(KINDS.meshService, mesh, { ...status, endpoints }, signal);
+    const { dns } = mesh.spec.source;
+    const reports = dns === undefined ? [] : deps.nameReports(dns.name);
+    const endpoints = { total: dns === undefined ? endpointCount(index, serviceKey) : nameEndpoints(reports) };
+    const conditions = [...status.conditions, ...(dns === undefined ? [] : [nameCondition(dns.name, reports)])];
+    return statuses.meshService.write(KINDS.meshService, mesh, { ...status, endpoints, conditions }, signal);
   }
   const split = trafficSplits.get(key);
   if (split === undefined) return DONE;

@@ -7,7 +7,7 @@ import { clusterKey } from './backends.ts';
 import { isInjected, spiffeIdOf } from './identity.ts';
 import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
 import { meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
-import { endpointsOfSource } from './source-endpoints.ts';
+import { endpointsOfSource, targetPortOf } from './source-endpoints.ts';
 import { translateSending } from './sending.ts';
 
 /** Envoy's default (Cluster.connect_timeout); within a cluster a connection takes a millisecond or does not come. */
@@ -25,12 +25,17 @@ export function translateEndpoints(index: MeshIndex, serviceKey: string): Readon
     const sending = translateSending(protocolOf(port, mesh), mesh);
     const all = findEndpoints(index, serviceKey, port, mesh);
     const found = sending.prefersZone === true ? all : all.map(withoutZone);
+    const dns =
+      mesh?.spec.source.dns === undefined
+        ? {}
+        : { dns: { name: mesh.spec.source.dns.name, port: targetPortOf(mesh, port) } };
     const resource = (endpoints: readonly FoundEndpoint[]): EndpointsIr => ({
       protocol: protocolOf(port, mesh),
       loadBalancing: mesh?.spec.loadBalancing?.policy ?? 'LeastRequest',
       connectTimeoutMs: mesh?.spec.timeouts?.connectMilliseconds ?? CONNECT_TIMEOUT_MS,
       ...sending,
       endpoints: endpoints.map(({ ir }) => ir),
+      ...dns,
     });
     const subsets = mesh?.spec.subsets ?? [];
     return [

@@ -3,9 +3,18 @@ import { canonicalIp, familyOf } from '../../lib/ip.ts';
 import type { FoundEndpoint } from './endpoints.ts';
 import type { ServicePort } from './protocol.ts';
 
-/** What the source of a MeshService, other than a Kubernetes Service, has at one of its ports. Of one family, as of a Service. */
-export function endpointsOfSource({ spec }: MeshService, { port }: ServicePort): readonly FoundEndpoint[] {
-  const targetPort = spec.ports.find((candidate) => candidate.port === port)?.targetPort ?? port;
+/** Where endpoints of a source without ports of their own are called. */
+export function targetPortOf({ spec }: MeshService, { port }: ServicePort): number {
+  return spec.ports.find((candidate) => candidate.port === port)?.targetPort ?? port;
+}
+
+/**
+ * What the source of a MeshService, other than a Kubernetes Service, has at one of its ports, as far as the operator
+ * knows: what a name leads to each node finds out. Of one family, as of a Service.
+ */
+export function endpointsOfSource(mesh: MeshService, port: ServicePort): readonly FoundEndpoint[] {
+  const { spec } = mesh;
+  const targetPort = targetPortOf(mesh, port);
   const found = (spec.source.static?.endpoints ?? []).flatMap((endpoint): FoundEndpoint[] => {
     const address = canonicalIp(endpoint.address);
     if (address === undefined) return [];
