@@ -40,7 +40,7 @@ beforeAll(async () => {
   const server = await lab.addPod('server', to, SERVER, MESH);
   await server.application.serve(8080, 'server');
   const { services, endpoints } = compileMesh({
-    ...{ services: [], endpointSlices: [], pods: [], trafficSplits: [], httpRoutes: [] },
+    ...{ services: [], endpointSlices: [], pods: [], trafficSplits: [], httpRoutes: [], referenceGrants: [] },
     meshServices: [SERVICE],
     trustDomain: 'cluster.local',
   });

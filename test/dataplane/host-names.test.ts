@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { applyNftInNetns } from '../../src/agent/dataplane/nft/redirect.ts';
 import { renderNames } from '../../src/agent/dataplane/nft/host-names.ts';
@@ -53,7 +54,7 @@ let giveBack: (() => void) | undefined;
 
 async function apply(meshServices: readonly MeshService[]): Promise<void> {
   const { services, endpoints } = compileMesh({
-    ...{ services: [], endpointSlices: [], pods: [], trafficSplits: [], httpRoutes: [] },
+    ...{ services: [], endpointSlices: [], pods: [], trafficSplits: [], httpRoutes: [], referenceGrants: [] },
     meshServices,
     trustDomain: 'cluster.local',
   });
@@ -83,6 +84,12 @@ afterAll(async () => {
   giveBack?.();
   await lab.close();
 }, 30_000);
+
+/** All of its threads (proc_pid_stat(5)): the signal takes a moment. */
+function isStopped(pid: number): boolean {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.every((thread) => readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8').includes(') T '));
+}
 
 describe('an application in a pod with a proxy', () => {
   test('reaches a service that is listed by address under its name, each endpoint by its weight', async () => {
@@ -150,6 +157,7 @@ describe('an application in a pod with a proxy', () => {
     ]);
     client.envoy.kill('SIGSTOP');
     try {
+      await lab.until('the proxy stands still', () => (isStopped(client.envoy.pid ?? 0) ? true : undefined));
       const [other, own] = await client.application.resolve(SERVER[0], questions);
       expect(other).toBe('192.0.2.1');
       expect(own).not.toMatch(/^240\./);

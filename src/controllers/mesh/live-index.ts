@@ -1,6 +1,6 @@
 import type { MeshService } from '../../api/generated/meshservice.ts';
 import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
-import type { EndpointSlice, HTTPRoute, Pod, Service } from '../../api/kubernetes.ts';
+import type { EndpointSlice, HTTPRoute, Pod, ReferenceGrant, Service } from '../../api/kubernetes.ts';
 import { type KubeObject, objectKey } from '../../api/meta.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import { byAge } from '../../model/mesh/by-age.ts';
@@ -21,6 +21,9 @@ export interface MeshStores {
   readonly meshServices: StoreReader<MeshService>;
   readonly trafficSplits: StoreReader<TrafficSplit>;
   readonly httpRoutes: StoreReader<HTTPRoute>;
+  /** As HTTPRoutes. */
+  readonly grpcRoutes: StoreReader<HTTPRoute>;
+  readonly referenceGrants: StoreReader<ReferenceGrant>;
 }
 
 /** Answers what the translation of one service asks, out of the stores; EndpointSlices, the many, are kept by service. */
@@ -67,7 +70,13 @@ export class LiveMeshIndex implements MeshIndex {
   }
 
   httpRoutesOf(serviceKey: string): readonly HTTPRoute[] {
-    return oldestFirst(this.#stores.httpRoutes, serviceKey, (route) => parentServiceKeys(route).includes(serviceKey));
+    const { httpRoutes, grpcRoutes } = this.#stores;
+    const isFor = (route: HTTPRoute) => parentServiceKeys(route).includes(serviceKey);
+    return [httpRoutes, grpcRoutes].flatMap((store) => oldestFirst(store, serviceKey, isFor)).sort(byAge);
+  }
+
+  grantsOf(namespace: string): readonly ReferenceGrant[] {
+    return this.#stores.referenceGrants.inNamespace(namespace);
   }
 
   meshServicesNamed(namespace: string, host: string): readonly MeshService[] {

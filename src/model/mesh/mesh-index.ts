@@ -1,4 +1,4 @@
-import type { EndpointSlice, HTTPRoute, Pod, Service } from '../../api/kubernetes.ts';
+import type { EndpointSlice, HTTPRoute, Pod, ReferenceGrant, Service } from '../../api/kubernetes.ts';
 import type { MeshService } from '../../api/generated/meshservice.ts';
 import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
 import { objectKey, type KubeObject } from '../../api/meta.ts';
@@ -13,7 +13,9 @@ export interface MeshInput {
   readonly pods: readonly Pod[];
   readonly meshServices: readonly MeshService[];
   readonly trafficSplits: readonly TrafficSplit[];
+  /** And GRPCRoutes, as such: see `httpRouteOf`. */
   readonly httpRoutes: readonly HTTPRoute[];
+  readonly referenceGrants: readonly ReferenceGrant[];
   readonly trustDomain: string;
 }
 
@@ -34,6 +36,8 @@ export interface MeshIndex {
   trafficSplitsOf(serviceKey: string): readonly TrafficSplit[];
   /** Oldest first, also those for other ports. */
   httpRoutesOf(serviceKey: string): readonly HTTPRoute[];
+  /** Of the namespace. */
+  grantsOf(namespace: string): readonly ReferenceGrant[];
   /** MeshServices of a namespace that have this name among their `hosts`, oldest first. */
   meshServicesNamed(namespace: string, host: string): readonly MeshService[];
   /** Of the MeshService of that key; see `assignVirtualAddresses`. */
@@ -65,6 +69,7 @@ export function indexMesh(input: MeshInput): MeshIndex {
   const splits = group([...input.trafficSplits].sort(byAge), (split) => [
     resolveServiceKey(names, split, split.spec.service),
   ]);
+  const grants = group(input.referenceGrants, ({ metadata }) => [metadata.namespace ?? 'default']);
   const routes = group([...input.httpRoutes].sort(byAge), parentServiceKeys);
   return {
     ...names,
@@ -74,6 +79,7 @@ export function indexMesh(input: MeshInput): MeshIndex {
     meshServicesOf: (key) => ofService.get(key) ?? [],
     trafficSplitsOf: (key) => splits.get(key) ?? [],
     httpRoutesOf: (key) => routes.get(key) ?? [],
+    grantsOf: (namespace) => grants.get(namespace) ?? [],
     meshServicesNamed: (namespace, host) => named.get(`${namespace} ${host}`) ?? [],
   };
 }

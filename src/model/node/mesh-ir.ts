@@ -1,4 +1,5 @@
 import type {
+  HeaderChangeIr,
   LoadBalancing,
   RateLimitIr,
   RouteMatchMoreIr,
@@ -80,6 +81,8 @@ export interface BackendIr {
   readonly cluster?: string;
   /** Relative, 0..1_000_000. */
   readonly weight: number;
+  readonly requestHeaders?: HeaderChangeIr;
+  readonly responseHeaders?: HeaderChangeIr;
 }
 
 /** Key: `namespace/name:port` of the service port, and `|subset` behind it for a subset. */
