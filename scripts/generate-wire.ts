@@ -25,6 +25,7 @@ const ENVOY_ENTRIES = [
   'extensions/http/stateful_session/cookie/v3/cookie',
   'extensions/filters/http/health_check/v3/health_check',
   'extensions/filters/listener/tls_inspector/v3/tls_inspector',
+  'extensions/filters/udp/dns_filter/v3/dns_filter',
   'extensions/filters/listener/original_dst/v3/original_dst',
   'extensions/transport_sockets/tls/v3/tls',
   'extensions/transport_sockets/tls/v3/secret',

@@ -6,20 +6,28 @@ import { kubectl } from './cluster.ts';
 import type { ClusterConfig } from './config.ts';
 
 const GATEWAY_API_VERSION = 'v1.6.3';
+/** Those that Weft reads, by the version that it reads. */
+const KINDS = [
+  ['httproutes', 'v1'],
+  ['grpcroutes', 'v1'],
+  ['referencegrants', 'v1beta1'],
+] as const;
 
 /**
- * Makes HTTPRoute known to a cluster, from the standard channel of the Gateway API: the definition alone, no
- * controller. Install it before Weft, whose operator looks for a kind that was absent only once a minute.
+ * Makes routes known to a cluster, from the standard channel of the Gateway API: the definitions alone, no controller.
+ * Install it before Weft, whose operator looks for a kind that was absent only once a minute.
  */
 export async function installGatewayApi(config: ClusterConfig): Promise<void> {
-  await step(`HTTPRoute of the Gateway API ${GATEWAY_API_VERSION}`, async () => {
+  await step(`routes of the Gateway API ${GATEWAY_API_VERSION}`, async () => {
     const folder = path.join(await moduleFolder(), 'config/crd/standard');
-    const file = path.join(folder, 'gateway.networking.k8s.io_httproutes.yaml');
-    // On the server's side: the definition is larger than the annotation that an apply of the client keeps (256 KiB).
-    await kubectl(config, ['apply', '--server-side', '-f', file]);
-    await until('the API server serves HTTPRoutes', 30_000, () =>
-      kubectl(config, ['get', '--raw', '/apis/gateway.networking.k8s.io/v1/httproutes']),
-    );
+    for (const [kind, version] of KINDS) {
+      const file = path.join(folder, `gateway.networking.k8s.io_${kind}.yaml`);
+      // On the server's side: the definition is larger than the annotation that an apply of the client keeps (256 KiB).
+      await kubectl(config, ['apply', '--server-side', '-f', file]);
+      await until(`the API server serves ${kind}`, 30_000, () =>
+        kubectl(config, ['get', '--raw', `/apis/gateway.networking.k8s.io/${version}/${kind}`]),
+      );
+    }
   });
 }
 

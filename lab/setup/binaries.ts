@@ -23,6 +23,7 @@ const TOOLS: Readonly<Record<string, string>> = {
   bridge: 'github.com/containernetworking/plugins/plugins/main/bridge',
   'host-local': 'github.com/containernetworking/plugins/plugins/ipam/host-local',
   echo: './echo',
+  'dns-server': './dns-server',
 };
 const SOURCE = path.join(ROOT, 'lab/binaries');
 const KUBERNETES_VERSION = 'v1.37.2';
@@ -68,7 +69,7 @@ function link(target: string, name: string): void {
 }
 
 async function build(name: string, pkg: string, what: string, estimate: string): Promise<string> {
-  const sources = ['go.mod', 'go.sum', pkg === './echo' ? 'echo/main.go' : 'main.go'];
+  const sources = ['go.mod', 'go.sum', pkg.startsWith('./') ? `${pkg}/main.go` : 'main.go'];
   const hash = createHash('sha256');
   for (const file of sources) hash.update(readFileSync(path.join(SOURCE, file)));
   const folder = path.join(CACHE, 'built', `${name}-${hash.digest('hex').slice(0, 16)}`);

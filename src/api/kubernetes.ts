@@ -172,6 +172,79 @@ export interface RouteParentStatus {
   readonly conditions: readonly Condition[];
 }
 
+/** Type: Exact when absent, or RegularExpression. */
+export interface HttpRouteValueMatch {
+  readonly type?: string;
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface RouteBackendRef {
+  readonly group?: string;
+  readonly kind?: string;
+  readonly namespace?: string;
+  readonly name: string;
+  readonly port?: number;
+}
+
+export interface HttpRouteHeaderFilter {
+  readonly set?: readonly { readonly name: string; readonly value: string }[];
+  readonly add?: readonly { readonly name: string; readonly value: string }[];
+  readonly remove?: readonly string[];
+}
+
+export interface HttpRoutePathModifier {
+  readonly type: string;
+  readonly replaceFullPath?: string;
+  readonly replacePrefixMatch?: string;
+}
+
+export interface HttpRouteFilter {
+  readonly type: string;
+  readonly requestHeaderModifier?: HttpRouteHeaderFilter;
+  readonly responseHeaderModifier?: HttpRouteHeaderFilter;
+  readonly requestMirror?: {
+    readonly backendRef: RouteBackendRef;
+    readonly percent?: number;
+    readonly fraction?: { readonly numerator: number; readonly denominator?: number };
+  };
+  readonly requestRedirect?: {
+    readonly scheme?: 'http' | 'https';
+    readonly hostname?: string;
+    readonly port?: number;
+    readonly path?: HttpRoutePathModifier;
+    readonly statusCode?: number;
+  };
+  readonly urlRewrite?: { readonly hostname?: string; readonly path?: HttpRoutePathModifier };
+}
+
+/** gateway.networking.k8s.io/v1beta1 ReferenceGrant: what objects of other namespaces may refer to in its own. */
+export interface ReferenceGrant extends KubeObject {
+  readonly spec: {
+    readonly from: readonly { readonly group: string; readonly kind: string; readonly namespace: string }[];
+    readonly to: readonly { readonly group: string; readonly kind: string; readonly name?: string }[];
+  };
+}
+
+/** gateway.networking.k8s.io/v1 GRPCRoute, the part that a mesh route uses. */
+export interface GRPCRoute extends KubeObject {
+  readonly spec: {
+    readonly parentRefs?: readonly ParentRef[];
+    readonly rules?: readonly {
+      readonly matches?: readonly {
+        readonly method?: { readonly type?: string; readonly service?: string; readonly method?: string };
+        readonly headers?: readonly HttpRouteValueMatch[];
+      }[];
+      readonly filters?: readonly HttpRouteFilter[];
+      readonly backendRefs?: readonly (RouteBackendRef & {
+        readonly weight?: number;
+        readonly filters?: readonly HttpRouteFilter[];
+      })[];
+    }[];
+  };
+  readonly status?: { readonly parents?: readonly RouteParentStatus[] };
+}
+
 /** gateway.networking.k8s.io/v1 HTTPRoute, the part that a mesh route uses. */
 export interface HTTPRoute extends KubeObject {
   readonly spec: {
@@ -180,17 +253,15 @@ export interface HTTPRoute extends KubeObject {
       readonly matches?: readonly {
         readonly path?: { readonly type?: string; readonly value?: string };
         readonly method?: string;
-        readonly headers?: readonly { readonly type?: string; readonly name: string; readonly value: string }[];
+        readonly headers?: readonly HttpRouteValueMatch[];
+        readonly queryParams?: readonly HttpRouteValueMatch[];
       }[];
-      readonly backendRefs?: readonly {
-        readonly group?: string;
-        readonly kind?: string;
-        readonly namespace?: string;
-        readonly name: string;
-        readonly port?: number;
+      readonly filters?: readonly HttpRouteFilter[];
+      readonly backendRefs?: readonly (RouteBackendRef & {
         readonly weight?: number;
-      }[];
-      readonly timeouts?: { readonly request?: string };
+        readonly filters?: readonly HttpRouteFilter[];
+      })[];
+      readonly timeouts?: { readonly request?: string; readonly backendRequest?: string };
     }[];
   };
   /** One atomic list that all controllers of its parents share. */

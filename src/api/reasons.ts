@@ -4,6 +4,7 @@ export const CONDITION = {
   resolvedRefs: 'ResolvedRefs',
   programmed: 'Programmed',
   requestsJudged: 'RequestsJudged',
+  sourceReachable: 'SourceReachable',
   ready: 'Ready',
   applied: 'Applied',
   forwardBlocked: 'ForwardBlocked',
@@ -33,6 +34,12 @@ export const REASON = {
   /** Of a BGPPeer: the Secret of its password, or the key in it, is not there. */
   secretNotFound: 'SecretNotFound',
   invalidPassword: 'InvalidPassword',
+
+  // SourceReachable
+  sourceReachable: 'SourceReachable',
+  sourceUnreachable: 'SourceUnreachable',
+  /** No pod calls the service. */
+  sourceNotAsked: 'SourceNotAsked',
 
   // ResolvedRefs
   resolvedRefs: 'ResolvedRefs',

@@ -14,4 +14,12 @@ export function httpPortsIn({ objects, meshServices }: PolicyWorld, pod: Pod): r
   return mesh === undefined ? [] : httpPortsOf(mesh);
 }
 
-const NOTHING = { trustDomain: '', services: [], endpointSlices: [], pods: [], trafficSplits: [], httpRoutes: [] };
+const NOTHING = {
+  trustDomain: '',
+  services: [],
+  endpointSlices: [],
+  pods: [],
+  trafficSplits: [],
+  httpRoutes: [],
+  referenceGrants: [],
+};

@@ -18,6 +18,7 @@ import { Environment } from './environment.ts';
 import { NodeMesh } from './node-mesh.ts';
 import { runUntilSignal } from './process.ts';
 
+const STATE_FOLDER = '/var/lib/weft';
 const TRUST_FILE = '/etc/weft/trust/ca.crt';
 const TOKEN_FILE = '/run/secrets/weft/token';
 /** The kubelet updates mounted files about once a minute. */
@@ -42,7 +43,7 @@ const logger = createLogger({ level: config.logLevel, format: 'json', clock: sys
 
 await runUntilSignal(logger, async (signal) => {
   let server: AgentServer | undefined;
-  const mesh = new NodeMesh(logger);
+  const mesh = new NodeMesh(STATE_FOLDER, logger);
   const metrics = createMetrics();
   const observer = observeAgent(metrics.registry, {
     leases: () => agent.leaseCount,
@@ -53,7 +54,7 @@ await runUntilSignal(logger, async (signal) => {
   const options: NodeAgentOptions = {
     observer,
     version: config.version,
-    stateFolder: '/var/lib/weft',
+    stateFolder: STATE_FOLDER,
     runFolder: '/run/weft',
     runOfNode: '/host/run',
     cni: config.cni,
@@ -92,7 +93,11 @@ await runUntilSignal(logger, async (signal) => {
       versionOf: ({ kind, key }) => agent.resources.versionOf(kind, key),
       watermark: () => agent.resources.watermark,
     },
-    teardown: (request) => agent.teardown(request),
+    teardown: async (request) => {
+      const done = await agent.teardown(request);
+      mesh.discard();
+      return done;
+    },
     addresses: agent.addresses,
     deniedFlows: () => denied.list(),
     log: logger,
@@ -100,7 +105,7 @@ await runUntilSignal(logger, async (signal) => {
   mesh.attach(server);
   agent.attach({
     setLeases: (leases) => server.setLeases(leases),
-    reportNode: (report) => server.reportNode(report),
+    reportNode: (report) => server.reportNode({ ...report, names: mesh.names() }),
     arePresent: () => server.hasPrimary,
     requestBlock: (request) => server.requests.block(request),
     giveBack: (block) => server.requests.giveBack(block),

@@ -1,4 +1,5 @@
 import type { IPPool } from '../api/generated/ippool.ts';
+import type { HTTPRoute } from '../api/kubernetes.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { BgpCompiler } from '../controllers/bgp/compiler.ts';
 import { Borrower } from '../controllers/ippool/borrow.ts';
@@ -16,12 +17,14 @@ import { InStep } from '../controllers/node-state/in-step.ts';
 import { followProgress } from '../controllers/node-state/progress.ts';
 import { RoutedServices } from '../controllers/node-state/routed-services.ts';
 import type { KubeApi } from '../kube/client.ts';
+import { mapStore } from '../kube/mapped-store.ts';
 import type { StoreReader } from '../kube/store.ts';
 import type { Clock } from '../lib/clock.ts';
 import { containsAddress, parseCidr, parseIp } from '../lib/ip.ts';
 import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { PasswordOf } from '../model/bgp/peer-problem.ts';
+import { httpRouteOf } from '../model/mesh/grpc-route.ts';
 import { DesiredTable } from '../model/node/desired.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
 import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
@@ -72,6 +75,8 @@ export class ClusterState {
   readonly poolsLeased = new Listeners<string>();
   /** Nodes that have come, gone, or said something of themselves or of what they could not do. */
   readonly nodesChanged = new Listeners<string>();
+  /** As HTTPRoutes. */
+  readonly grpcRoutes: StoreReader<HTTPRoute>;
   /** What each node's agent said last. */
   readonly nodeReports = new Map<string, NodeReportIr>();
   readonly #deps: ClusterStateDeps;
@@ -93,7 +98,9 @@ export class ClusterState {
       if (before === undefined || after === undefined || isSecond(before) !== isSecond(after)) this.recount();
     });
     const wake = () => this.#wake();
-    this.mesh = new MeshCompiler({ stores, table: this.table, trustDomain, proxyUid }, wake);
+    this.grpcRoutes = mapStore(stores.grpcRoutes, httpRouteOf);
+    const meshStores = { ...stores, grpcRoutes: this.grpcRoutes };
+    this.mesh = new MeshCompiler({ stores: meshStores, table: this.table, trustDomain, proxyUid }, wake);
     this.bgp = new BgpCompiler({ stores, table: this.table, passwordOf }, wake);
     this.#routed = deps.routesServices ? new RoutedServices({ ...stores, table: this.table }, wake) : undefined;
     this.#compiler = new NodeStateCompiler(

@@ -26,6 +26,8 @@ export function createStores() {
     meshServices: new Store<KindOf<'meshService'>>(),
     trafficSplits: new Store<KindOf<'trafficSplit'>>(),
     httpRoutes: new Store<KindOf<'httpRoute'>>(),
+    grpcRoutes: new Store<KindOf<'grpcRoute'>>(),
+    referenceGrants: new Store<KindOf<'referenceGrant'>>(),
   };
 }
 
@@ -51,6 +53,8 @@ const KIND_OF: Readonly<Record<keyof ClusterStores, keyof typeof KINDS>> = {
   meshServices: 'meshService',
   trafficSplits: 'trafficSplit',
   httpRoutes: 'httpRoute',
+  grpcRoutes: 'grpcRoute',
+  referenceGrants: 'referenceGrant',
 };
 
 export interface Reflecting {

@@ -1,8 +1,15 @@
+import path from 'node:path';
+import { renderNames } from '../agent/dataplane/nft/host-names.ts';
 import { applyNftInNetns, renderRedirect } from '../agent/dataplane/nft/redirect.ts';
 import { listenUnixAbstract, peerUid } from '../agent/dataplane/unix-listener.ts';
+import { resolveBy } from '../agent/dns/resolve.ts';
+import { WatchedNames } from '../agent/dns/watched-names.ts';
 import { Proxies, type ProxyReport } from '../agent/envoy/proxies.ts';
 import { Identities } from '../agent/identity/identities.ts';
+import { KnownNamesFile } from '../agent/state/known-names.ts';
 import type { ResourceStore } from '../agent/state/resources.ts';
+import { familyOf } from '../lib/ip.ts';
+import type { NameReport } from '../model/node/report.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { generateKey, privateKeyPem } from '../pki/certificate.ts';
@@ -15,13 +22,17 @@ export class NodeMesh {
   readonly #ads: AdsServer;
   readonly #identities: Identities;
   readonly #logger: Logger;
+  readonly #known: KnownNamesFile;
   #proxies: Proxies | undefined;
+  #names: WatchedNames | undefined;
   #server: AgentServer | undefined;
   /** Proxies that were there before the operators could be told. */
   #early: ProxyReport[] = [];
 
-  constructor(logger: Logger) {
+  /** @param stateFolder where what names lead to is kept, for the next agent. */
+  constructor(stateFolder: string, logger: Logger) {
     this.#logger = logger;
+    this.#known = new KnownNamesFile(path.join(stateFolder, 'names.json'));
     this.#ads = new AdsServer({
       onAck: ({ proxyKey, typeUrl, versions }) => this.#proxies?.acked(proxyKey, typeUrl, versions),
       onNack: ({ proxyKey, typeUrl, name, version, message }) =>
@@ -47,13 +58,27 @@ export class NodeMesh {
     return this.#proxies?.count ?? 0;
   }
 
+  /** What became of the names that services are found by. */
+  names(): readonly NameReport[] {
+    return this.#names?.reports() ?? [];
+  }
+
   start(resources: ResourceStore): Proxies {
+    this.#names = new WatchedNames({
+      resolve: resolveBy(),
+      families: () => [...new Set((resources.get('node', 'self')?.addresses ?? []).map(familyOf))].sort(),
+      known: this.#known,
+      clock: systemClock,
+      logger: this.#logger,
+    });
     this.#proxies = new Proxies({
       resources,
+      names: this.#names,
       server: this.#ads,
       identities: this.#identities,
       namespaces: {
         redirect: (netns, redirect) => applyNftInNetns(netns, renderRedirect(redirect)),
+        redirectNames: (netns, names, port) => applyNftInNetns(netns, renderNames(names, port)),
         listen: listenUnixAbstract,
         peerUid,
       },
@@ -71,7 +96,14 @@ export class NodeMesh {
     this.#early = [];
   }
 
+  /** Nothing of it stays on disk. */
+  discard(): void {
+    this.#names?.close();
+    this.#known.discard();
+  }
+
   close(): void {
+    this.#names?.close();
     this.#ads.close();
     this.#identities.close();
   }

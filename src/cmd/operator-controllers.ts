@@ -106,14 +106,18 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
     ...{ meshServices, trafficSplits, pods, table, proxies, isSettled, isCompiled },
     index: state.mesh.index,
     isConnected: (node: string) => held.isConnected(node),
+    nameReports: (name: string) =>
+      [...state.nodeReports].flatMap(([node, { names = [] }]) =>
+        names.filter((report) => report.name === name).map((report) => ({ node, ...report })),
+      ),
+    onNodeChanged: state.nodesChanged.listen,
     statuses: { meshService: status('weft-meshservice'), trafficSplit: status('weft-trafficsplit') },
   };
-  const httpRouteStatus = {
+  const routeStatus = {
     ...common,
-    ...{ httpRoutes, pods, table, proxies, isSettled, isCompiled },
+    ...{ pods, table, proxies, isSettled, isCompiled },
     index: state.mesh.index,
     isConnected: (node: string) => held.isConnected(node),
-    write: { api, fieldManager: 'weft-httproute' },
   };
   const bgpPeerStatus = {
     ...common,
@@ -148,7 +152,17 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
       runPolicyStatus(weftPolicies, { ...policyStatus, status: status('weft-networkpolicy') }, term),
       runPolicyStatus(clusterPolicies, { ...policyStatus, status: status('weft-clusternetworkpolicy') }, term),
       runMeshStatus(meshStatus, term),
-      runHttpRouteStatus(httpRouteStatus, term),
+      runHttpRouteStatus(
+        { ...routeStatus, kind: KINDS.httpRoute, routes: httpRoutes, write: { api, fieldManager: 'weft-httproute' } },
+        term,
+      ),
+      runHttpRouteStatus(
+        {
+          ...{ ...routeStatus, kind: KINDS.grpcRoute, routes: state.grpcRoutes },
+          write: { api, fieldManager: 'weft-grpcroute' },
+        },
+        term,
+      ),
       runBgpPeerStatus(bgpPeerStatus, term),
       runUninstall(uninstall, term),
       runIpam(ipam, term),

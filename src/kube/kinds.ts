@@ -9,6 +9,7 @@ import type { TrafficSplit } from '../api/generated/trafficsplit.ts';
 import type { ClusterNetworkPolicy } from '../api/cluster-network-policy.ts';
 import type {
   EndpointSlice,
+  GRPCRoute,
   HTTPRoute,
   KubernetesNetworkPolicy,
   Namespace,
@@ -16,6 +17,7 @@ import type {
   Pod,
   Service,
   ServiceCIDR,
+  ReferenceGrant,
 } from '../api/kubernetes.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { trimNode, trimPod } from './trim.ts';
@@ -83,6 +85,14 @@ export const KINDS = {
   lease: kind<Lease>('coordination.k8s.io/v1', 'Lease', 'leases', NAMESPACED),
   event: kind<Event>('events.k8s.io/v1', 'Event', 'events', NAMESPACED),
   httpRoute: kind<HTTPRoute>('gateway.networking.k8s.io/v1', 'HTTPRoute', 'httproutes', {
+    namespaced: true,
+    optional: true,
+  }),
+  grpcRoute: kind<GRPCRoute>('gateway.networking.k8s.io/v1', 'GRPCRoute', 'grpcroutes', {
+    namespaced: true,
+    optional: true,
+  }),
+  referenceGrant: kind<ReferenceGrant>('gateway.networking.k8s.io/v1beta1', 'ReferenceGrant', 'referencegrants', {
     namespaced: true,
     optional: true,
   }),

@@ -1,4 +1,10 @@
-import { type BgpReportIr, type NodeReportIr, type PathFault, SERVICE_ROUTING } from '../model/node/report.ts';
+import {
+  type BgpReportIr,
+  type NameReport,
+  type NodeReportIr,
+  type PathFault,
+  SERVICE_ROUTING,
+} from '../model/node/report.ts';
 
 export function encodeNodeReport(report: NodeReportIr): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(report));
@@ -25,6 +31,7 @@ export function parseNodeReport(body: Uint8Array): NodeReportIr {
     ...(typeof openings['count'] === 'number'
       ? { policyOpenings: { count: openings['count'], lastMs: numberOf(openings['lastMs']) } }
       : {}),
+    ...(Array.isArray(said['names']) ? { names: said['names'].map(objectOf).map(nameOf) } : {}),
   };
 }
 
@@ -42,6 +49,17 @@ function parseBgp(said: Readonly<Record<string, unknown>>): BgpReportIr {
       exported: numberOf(session['exported']),
       message: textOf(session['message']),
     })),
+  };
+}
+
+function nameOf(said: Readonly<Record<string, unknown>>): NameReport {
+  const problem = objectOf(said['problem']);
+  return {
+    name: textOf(said['name']),
+    addresses: numberOf(said['addresses']),
+    ...('message' in problem
+      ? { problem: { message: textOf(problem['message']), since: textOf(problem['since']) } }
+      : {}),
   };
 }
 

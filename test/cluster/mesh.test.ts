@@ -132,6 +132,31 @@ describe('a call in the mesh', () => {
     expect(answer?.clientCertificate).toContain('By=spiffe://cluster.local/ns/shop/sa/web');
   });
 
+  test('reaches what is not in the cluster by a name of its own, and says of a name that nobody answers for that it is not found', async () => {
+    const address = await kube('-n', NS, 'get', 'pod', '-l', 'version=v1', '-o', 'jsonpath={.items[0].status.podIP}');
+    const service = (name: string, spec: object) => {
+      const metadata = { name, namespace: NS };
+      return { apiVersion: 'weft.dev/v1alpha1', kind: 'MeshService', metadata, spec };
+    };
+    const ports = [{ port: 80, targetPort: 8080, protocol: 'HTTP' }];
+    await applyObjects(
+      service('catalog', { source: { static: { endpoints: [{ address }] } }, hosts: ['catalog.example.test'], ports }),
+      service('lost', { source: { dns: { name: 'nobody.invalid' } }, hosts: ['lost.example.test'], ports }),
+    );
+    await programmed('meshservice', 'catalog');
+    await eventually('the name leads there', async () => {
+      const answer = await call(NS, 'http://catalog.example.test/');
+      return answer?.version === 'v1';
+    });
+    await eventually('the other is told to be lost', async () => {
+      const { status } = await getObject<{ status?: { conditions?: { type: string; reason: string }[] } }>(
+        ...['-n', NS, 'meshservice', 'lost'],
+      );
+      return status?.conditions?.some(({ reason }) => reason === 'SourceUnreachable') === true;
+    });
+    await kube('-n', NS, 'delete', 'meshservice', 'catalog', 'lost');
+  });
+
   test('Permissive also lets in callers without a proxy; Strict refuses them, and probes keep working', async () => {
     expect((await call('plain'))?.clientCertificate).toBe('');
     await setTlsMode('Strict');

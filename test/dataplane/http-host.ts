@@ -1,6 +1,8 @@
 import { createServer, type IncomingHttpHeaders, request as sendRequest } from 'node:http';
+import { type DnsQuestions, resolve as resolveNames } from './dns-client.ts';
 
 export type HttpRequest =
+  | DnsQuestions
   | { readonly what: 'serve'; readonly port: number; readonly name: string }
   | { readonly what: 'manners'; readonly port: number; readonly manners: HttpManners }
   | {
@@ -28,6 +30,8 @@ export interface HttpEcho {
   readonly server: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
+  /** Where the call arrived. */
+  readonly address: string;
 }
 
 const TIMEOUT_MS = 5_000;
@@ -36,7 +40,8 @@ const manners = new Map<number, HttpManners>();
 
 function serve(port: number, name: string): Promise<void> {
   const server = createServer((request, response) => {
-    const echo: HttpEcho = { server: name, path: request.url ?? '', headers: request.headers };
+    const address = request.socket.localAddress?.replace('::ffff:', '') ?? '';
+    const echo: HttpEcho = { server: name, path: request.url ?? '', headers: request.headers, address };
     response.setHeader('x-served-by', name);
     response.statusCode = manners.get(port)?.status ?? 200;
     setTimeout(() => response.end(JSON.stringify(echo)), Number(request.headers['x-answer-after-ms'] ?? 0));
@@ -65,6 +70,7 @@ function ask(url: string, method: string, headers: Readonly<Record<string, strin
 }
 
 function work(request: HttpRequest): Promise<unknown> {
+  if (request.what === 'resolve') return resolveNames(request);
   if (request.what === 'serve') return serve(request.port, request.name);
   if (request.what === 'get') return ask(request.url, request.method ?? 'GET', request.headers);
   manners.set(request.port, request.manners);

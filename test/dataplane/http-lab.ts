@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
+import type { DnsQuestions } from './dns-client.ts';
 import type { HttpAnswer, HttpManners, HttpRequest } from './http-host.ts';
 
 /** Starts a program in a network namespace as a user. */
@@ -46,6 +47,11 @@ export class Http {
 
   async get(url: string, headers: Readonly<Record<string, string>> = {}, method = 'GET'): Promise<HttpAnswer> {
     return (await this.#ask({ what: 'get', url, headers, method })) as HttpAnswer;
+  }
+
+  /** The address for each question, or why there is none; all are asked from one socket. */
+  async resolve(server: string, questions: DnsQuestions['questions']): Promise<readonly string[]> {
+    return (await this.#ask({ what: 'resolve', server, questions })) as readonly string[];
   }
 
   stop(): void {

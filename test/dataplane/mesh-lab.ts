@@ -3,9 +3,12 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { renderNames } from '../../src/agent/dataplane/nft/host-names.ts';
 import { applyNftInNetns, renderRedirect } from '../../src/agent/dataplane/nft/redirect.ts';
 import { listenUnixAbstract, peerUid } from '../../src/agent/dataplane/unix-listener.ts';
 import { renderBootstrap } from '../../src/agent/envoy/bootstrap.ts';
+import type { Resolve } from '../../src/agent/dns/resolve.ts';
+import { WatchedNames } from '../../src/agent/dns/watched-names.ts';
 import { Proxies, type ProxyReport } from '../../src/agent/envoy/proxies.ts';
 import { Identities } from '../../src/agent/identity/identities.ts';
 import { ResourceStore } from '../../src/agent/state/resources.ts';
@@ -40,6 +43,15 @@ export interface MeshPod {
 export class MeshLab {
   readonly store: ResourceStore;
   readonly proxies: Proxies;
+  readonly names = new WatchedNames({
+    resolve: (name, family) => this.resolve(name, family),
+    families: () => [4, 6],
+    known: { load: () => ({}), save: () => undefined },
+    clock: systemClock,
+    logger: SILENT,
+  });
+  /** Without one of a test's there are no name servers. */
+  resolve: Resolve = () => Promise.reject(new Error('no name server here'));
   readonly reports: ProxyReport[] = [];
   readonly #netns = new NetnsLab();
   readonly #folder = mkdtempSync(path.join(os.tmpdir(), 'weft-mesh-'));
@@ -78,10 +90,12 @@ export class MeshLab {
       server: this.#ads,
       namespaces: {
         redirect: (netnsPath, redirect) => applyNftInNetns(netnsPath, renderRedirect(redirect)),
+        redirectNames: (netnsPath, names, port) => applyNftInNetns(netnsPath, renderNames(names, port)),
         listen: listenUnixAbstract,
         peerUid,
       },
       identities: this.#identities,
+      names: this.names,
       report: (report) => this.reports.push(report),
       clock: systemClock,
       logger: SILENT,
@@ -217,6 +231,7 @@ export class MeshLab {
       });
       if (envoy.exitCode === null && envoy.kill()) await once(envoy, 'exit');
     }
+    this.names.close();
     this.#ads.close();
     this.#identities.close();
     this.#netns.close();

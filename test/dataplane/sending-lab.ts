@@ -1,6 +1,7 @@
 import type { MeshServiceSpec } from '../../src/api/generated/meshservice.ts';
 import type { TrafficSplitSpec } from '../../src/api/generated/trafficsplit.ts';
 import type { EndpointSlice, Pod, Service } from '../../src/api/kubernetes.ts';
+import type { HttpRouteRule } from '../../src/model/mesh/http-route.ts';
 import { compileMesh } from '../../src/model/mesh/compile-mesh.ts';
 import { indexMesh, type MeshInput } from '../../src/model/mesh/mesh-index.ts';
 import { translatePodMesh } from '../../src/model/mesh/pod-mesh.ts';
@@ -18,6 +19,8 @@ export type Endpoint = keyof typeof PORT;
 export interface World {
   readonly mesh?: Partial<MeshServiceSpec>;
   readonly split?: Partial<TrafficSplitSpec>;
+  /** Rules of an HTTPRoute of `web`. */
+  readonly routes?: readonly HttpRouteRule[];
   /** Of the Service `web`, each with its zone. */
   readonly endpoints?: Partial<Record<Endpoint, string>>;
   /** Of these, if not the server's. */
@@ -127,6 +130,7 @@ const NAMESPACE = 'shop';
 function inputOf({
   mesh = {},
   split,
+  routes,
   endpoints = { a: 'east', b: 'east', c: 'west' },
   address = SERVER,
 }: World): MeshInput {
@@ -158,7 +162,16 @@ function inputOf({
               spec: { service: 'web', port: 80, rules: [{ backends: [{}] }], ...split },
             },
           ],
-    httpRoutes: [],
+    referenceGrants: [],
+    httpRoutes:
+      routes === undefined
+        ? []
+        : [
+            {
+              metadata: { name: 'web', namespace: NAMESPACE },
+              spec: { parentRefs: [{ group: '', kind: 'Service', name: 'web' }], rules: routes },
+            },
+          ],
   };
 }
 

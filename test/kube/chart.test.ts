@@ -34,7 +34,7 @@ beforeAll(async () => {
   const rights = parseManifests(text).filter(({ kind = '' }) => /Role|ServiceAccount/.test(kind));
   const list = { apiVersion: 'v1', kind: 'List', items: rights };
   await kubectl(KUBE_CLUSTER, ['apply', '-f', '-'], JSON.stringify(list));
-});
+}, 30_000);
 
 afterAll(async () => {
   await kube('delete', 'clusterrole,clusterrolebinding', 'weft-operator');
@@ -42,7 +42,7 @@ afterAll(async () => {
   await operator.close();
   await agent.close();
   await api.close();
-});
+}, 30_000);
 
 describe('the rendered chart', () => {
   test('is the same each time', async () => {
@@ -129,13 +129,17 @@ describe("the operator's service account", () => {
     ...['pods', 'namespaces', 'nodes', 'services', 'endpointslices.discovery.k8s.io'],
     ...['networkpolicies.networking.k8s.io', 'servicecidrs.networking.k8s.io', ...CLUSTER_KINDS],
     'clusternetworkpolicies.policy.networking.k8s.io',
+    ...['httproutes', 'grpcroutes', 'referencegrants'].map((plural) => `${plural}.gateway.networking.k8s.io`),
     ...['networkpolicies', 'meshservices', 'trafficsplits'].map((plural) => `${plural}.${WEFT}`),
   ];
 
-  test('may write the statuses of HTTPRoutes, which it shares with other controllers, by patch', async () => {
-    const [right] = may('patch', 'httproutes/status.gateway.networking.k8s.io', 'default');
-    expect(right && (await isAllowed(right))).toBe(true);
-  });
+  test.each(['httproutes', 'grpcroutes'])(
+    'may write the statuses of %s, which it shares with other controllers, by patch',
+    async (plural) => {
+      const [right] = may('patch', `${plural}/status.gateway.networking.k8s.io`, 'default');
+      expect(right && (await isAllowed(right))).toBe(true);
+    },
+  );
 
   test('may write the statuses of ClusterNetworkPolicies, by patch', async () => {
     const [right] = may('patch', 'clusternetworkpolicies/status.policy.networking.k8s.io');

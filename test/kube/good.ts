@@ -145,6 +145,7 @@ export const GOOD: Readonly<Record<string, Good>> = {
     metadata: { name: 'good', namespace: NAMESPACE },
     spec: {
       source: { service: { name: 'web' } },
+      hosts: ['web.example.com'],
       ports: [{ port: 80, protocol: 'HTTP', tls: { mode: 'Strict' } }],
       subsets: [{ name: 'v1', labels: { version: 'v1' } }],
       loadBalancing: {
@@ -252,6 +253,15 @@ export const OTHER_FORMS: Readonly<Record<string, readonly object[]>> = {
       ports: [{ port: 80, protocol: 'HTTP' }],
       loadBalancing: { policy: 'Maglev', hash: { by: 'SourceAddress' } },
     },
+    {
+      source: {
+        static: {
+          endpoints: [{ address: '192.0.2.7', port: 8081, weight: 2, zone: 'a', labels: { version: 'v1' } }],
+        },
+      },
+      ports: [{ port: 80, targetPort: 8080, protocol: 'HTTP' }],
+    },
+    { source: { dns: { name: 'db.example.com' } }, ports: [{ port: 5432, protocol: 'TCP' }] },
   ],
   TrafficSplit: [
     {

@@ -1,22 +1,31 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { installGatewayApi } from '../../lab/cluster/gateway-api.ts';
-import type { HTTPRoute, Pod, RouteParentStatus, Service } from '../../src/api/kubernetes.ts';
+import type {
+  GRPCRoute,
+  HTTPRoute,
+  Pod,
+  ReferenceGrant,
+  RouteParentStatus,
+  Service,
+} from '../../src/api/kubernetes.ts';
 import { objectKey } from '../../src/api/meta.ts';
 import { MeshCompiler } from '../../src/controllers/mesh/compiler.ts';
 import { HttpRouteStatusReconciler, runHttpRouteStatus } from '../../src/controllers/mesh/http-route-status.ts';
 import { ProxyStates } from '../../src/controllers/mesh/proxies.ts';
 import { isConflict } from '../../src/kube/errors.ts';
 import { type Kind, KINDS, objectPath } from '../../src/kube/kinds.ts';
+import { mapStore } from '../../src/kube/mapped-store.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
 import { Store } from '../../src/kube/store.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { Listeners } from '../../src/lib/listeners.ts';
+import { httpRouteOf } from '../../src/model/mesh/grpc-route.ts';
 import { DesiredTable } from '../../src/model/node/desired.ts';
 import { FakeClock, silentLog } from '../kube-room/fake-clock.ts';
 import { connect, create, KUBE_CLUSTER, kube, makeNamespace, read, waitUntil } from './cluster.ts';
 
 const NAMESPACE = 'http-route-status';
-const DEFINITION = 'httproutes.gateway.networking.k8s.io';
+const DEFINITIONS = ['httproutes', 'grpcroutes', 'referencegrants'].map((of) => `${of}.gateway.networking.k8s.io`);
 const WEB = { group: '', kind: 'Service', name: 'web', port: 80 };
 const EDGE = { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'edge' };
 const api = connect();
@@ -33,7 +42,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   // Other files of this tier begin without the kind.
-  await kube('delete', 'crd', DEFINITION, '--ignore-not-found', '--timeout=30s');
+  await kube('delete', 'crd', ...DEFINITIONS, '--ignore-not-found', '--timeout=30s');
   await kube('delete', 'namespace', NAMESPACE, '--wait=false');
   await api.close();
 }, 60_000);
@@ -82,9 +91,12 @@ const CLIENT: Pod = {
 
 /** What the leader has, with stores that are filled by hand or followed. */
 function leader(clock = systemClock) {
+  const grpcRoutes = new Store<GRPCRoute>();
   const stores = {
     services: new Store<Service>(),
     httpRoutes: new Store<HTTPRoute>(),
+    referenceGrants: new Store<ReferenceGrant>(),
+    grpcRoutes: mapStore(grpcRoutes, httpRouteOf),
     pods: new Store<Pod>(),
     ...{ endpointSlices: new Store<never>(), meshServices: new Store<never>(), trafficSplits: new Store<never>() },
   };
@@ -97,11 +109,11 @@ function leader(clock = systemClock) {
   });
   const { httpRoutes, pods } = stores;
   const deps = {
-    ...{ httpRoutes, pods, proxies, table, clock, index: compiler.index },
+    ...{ routes: httpRoutes, kind: KINDS.httpRoute, pods, proxies, table, clock, index: compiler.index },
     ...{ isConnected: () => true, isSettled: () => true, isCompiled: () => true },
     write: { api, fieldManager: 'weft-httproute' },
   };
-  return { deps, stores, table, proxies, acknowledged };
+  return { deps, stores, grpcRoutes, table, proxies, acknowledged };
 }
 
 describe('the status of an HTTPRoute', () => {
@@ -191,6 +203,31 @@ describe('the status of an HTTPRoute', () => {
     expect(words(await routeNow('early'))['Accepted']).toBe('True/Accepted');
     await kube('-n', NAMESPACE, 'delete', 'httproute', 'early');
   }, 60_000);
+});
+
+test('the status of a GRPCRoute is kept as that of an HTTPRoute is', async () => {
+  const { deps, stores, grpcRoutes } = leader();
+  const web = await read(api, KINDS.service, { name: 'web', namespace: NAMESPACE });
+  stores.services.replace(web === undefined ? [] : [web], '1');
+  const { apiVersion, kind } = KINDS.grpcRoute;
+  const rules = [
+    { matches: [{ method: { service: 'shop.Cart', method: 'Add' } }], backendRefs: [{ name: 'web', port: 80 }] },
+    { backendRefs: [{ name: 'nobody', port: 80 }] },
+  ];
+  const metadata = { name: 'calls', namespace: NAMESPACE };
+  const route = await create(api, KINDS.grpcRoute, { apiVersion, kind, metadata, spec: { parentRefs: [WEB], rules } });
+  grpcRoutes.set(route);
+  const own = { kind: KINDS.grpcRoute, routes: stores.grpcRoutes, write: { api, fieldManager: 'weft-grpcroute' } };
+  const reconciler = new HttpRouteStatusReconciler({ ...deps, ...own });
+  expect(await reconciler.reconcile(objectKey(route), never)).toEqual({ done: true });
+  const stored = await read(api, KINDS.grpcRoute, metadata);
+  expect(stored?.status?.parents).toMatchObject([{ parentRef: WEB, controllerName: 'weft.dev/mesh' }]);
+  const conditions = stored?.status?.parents?.[0]?.conditions ?? [];
+  expect(conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`)).toEqual([
+    'Accepted True Accepted',
+    'Programmed True NoTargets',
+    'ResolvedRefs False BackendNotFound',
+  ]);
 });
 
 describe('a write of it', () => {

@@ -121,6 +121,17 @@ const policy = good('NetworkPolicy');
 const ranges = { ...policy, spec: OTHER_FORMS['NetworkPolicy']?.[0] };
 const judging = { ...policy, spec: OTHER_FORMS['NetworkPolicy']?.[2] };
 const mesh = good('MeshService');
+const listed = { ...mesh, spec: OTHER_FORMS['MeshService']?.[2] };
+const ONE_SOURCE = 'source must have exactly one of service, static and dns';
+const NAME_FORM = "should match '^([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\\.)*[a-z]([-a-z0-9]{0,61}[a-z0-9])?$'";
+const NO_SUBSETS = 'subsets must be absent with source.dns, as addresses in the DNS have no labels';
+const ADDRESS_FORM =
+  'address must be the IP address of a machine, for example 192.0.2.7, and not loopback, link-local or multicast';
+const HOST_FORM = "should match '^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\\.)*[a-z]([-a-z0-9]{0,61}[a-z0-9])?$'";
+const TARGET_PORT = 'ports must not have targetPort with source.service, as the Service has it';
+const ENDPOINT_PORT = 'endpoints must not have port where ports has more than one entry; give the ports targetPort';
+const OWN_PROXIES =
+  'tls.mode Strict, tls of ports and rateLimit must be absent unless source is service, as they are kept by the proxies of its pods';
 const split = good('TrafficSplit');
 const bgp = good('BGPConfiguration');
 const bgpPeer = good('BGPPeer');
@@ -312,6 +323,33 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
       'web.shop',
       '-web',
     ]),
+    ...wrong(mesh, ['spec', 'source'], 'spec.source', ONE_SOURCE, [
+      {},
+      { service: { name: 'web' }, static: { endpoints: [{ address: '192.0.2.7' }] } },
+    ]),
+    ...wrong(
+      listed,
+      ['spec', 'source', 'static', 'endpoints', 0, 'address'],
+      'spec.source.static.endpoints[0]',
+      ADDRESS_FORM,
+      [...['web', '192.0.2', '192.0.2.0/24', '127.0.0.1', '::1', '169.254.169.254', '224.0.0.1', '0.0.0.0', 'fe80::1']],
+    ),
+    ...wrong(mesh, ['spec', 'hosts', 0], 'spec.hosts[0]', HOST_FORM, [
+      ...['Web.example.com', 'web.example.com.', '*.example.com', '10.96.0.1', 'a_b', '-a', 'http://web', ''],
+      `${'a'.repeat(64)}.example.com`,
+    ]),
+    ...wrong(mesh, ['spec', 'source'], 'spec.source', ONE_SOURCE, [
+      { dns: { name: 'a.example.com' }, service: { name: 'web' } },
+    ]),
+    ...wrong(mesh, ['spec', 'source'], 'spec.source.dns.name', NAME_FORM, [
+      ...[{ dns: { name: 'db.example.com.' } }, { dns: { name: '192.0.2.7' } }, { dns: { name: 'DB.example.com' } }],
+    ]),
+    ...wrong(mesh, ['spec', 'source'], 'spec', NO_SUBSETS, [{ dns: { name: 'db.example.com' } }]),
+    ...wrong(mesh, ['spec', 'ports', 0, 'targetPort'], 'spec', TARGET_PORT, [8080]),
+    ...wrong(listed, ['spec', 'ports', 1], 'spec', ENDPOINT_PORT, [{ port: 81, protocol: 'TCP' }]),
+    ...wrong(listed, ['spec', 'tls'], 'spec', OWN_PROXIES, [{ mode: 'Strict' }]),
+    ...wrong(listed, ['spec', 'ports', 0, 'tls'], 'spec', OWN_PROXIES, [{ mode: 'Permissive' }]),
+    ...wrong(listed, ['spec', 'rateLimit'], 'spec', OWN_PROXIES, [{ requestsPerSecond: 1 }]),
     ...wrong(mesh, ['spec', 'loadBalancing'], 'spec.loadBalancing', HASH_POLICY, [
       { policy: 'RingHash' },
       { policy: 'Maglev' },

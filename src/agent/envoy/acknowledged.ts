@@ -18,7 +18,7 @@ export class Acknowledged {
   readonly #rejected = new Map<string, { readonly version: string; readonly message: string }>();
   readonly #reported = new Map<string, string>();
   #refs: readonly Ref[] = [];
-  readonly #refsByPart = new Map<string, Ref>();
+  readonly #refsByPart = new Map<string, Ref[]>();
   #hasAnswered = false;
 
   /** What the proxy is offered from now on: what did not change for it is accepted already. */
@@ -28,7 +28,13 @@ export class Acknowledged {
       parts: encoded.map(({ typeUrl, name, version }) => ({ id: idOf(typeUrl, name), version })),
     }));
     this.#refsByPart.clear();
-    for (const ref of this.#refs) for (const { id } of ref.parts) this.#refsByPart.set(id, ref);
+    for (const ref of this.#refs) {
+      for (const { id } of ref.parts) {
+        const refs = this.#refsByPart.get(id);
+        if (refs === undefined) this.#refsByPart.set(id, [ref]);
+        else refs.push(ref);
+      }
+    }
     const keys = new Set(this.#refs.map(({ origin }) => keyOf(origin)));
     for (const key of this.#reported.keys()) if (!keys.has(key)) this.#reported.delete(key);
     return this.#reportsOf(this.#refs);
@@ -50,7 +56,7 @@ export class Acknowledged {
     const id = idOf(typeUrl, name);
     this.#hasAnswered = true;
     this.#rejected.set(id, { version, message });
-    return this.#reportsOf([this.#refsByPart.get(id) ?? []].flat());
+    return this.#reportsOf(this.#refsByPart.get(id) ?? []);
   }
 
   #reportsOf(refs: readonly Ref[]): ResourceReport[] {

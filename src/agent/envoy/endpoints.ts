@@ -27,9 +27,10 @@ function tiersOf({ endpoints, prefersZone }: EndpointsIr, zone: string | undefin
   return tiers.filter((tier) => tier.length > 0);
 }
 
-function lbEndpoint({ address, port, spiffeId = NO_IDENTITY }: EndpointIr) {
+function lbEndpoint({ address, port, spiffeId = NO_IDENTITY, weight }: EndpointIr) {
   return {
     hostIdentifier: { case: 'endpoint' as const, value: { address: socketAddress(address, port) } },
     metadata: { filterMetadata: { 'envoy.transport_socket_match': { [MESH_IDENTITY]: spiffeId } } },
+    ...(weight === undefined ? {} : { loadBalancingWeight: weight }),
   };
 }

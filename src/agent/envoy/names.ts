@@ -1,5 +1,5 @@
-/** Ports of the proxy's own inside of a pod. 15021 answers probes, 15000 is for people on the node. */
-export const PROXY_PORT = { admin: 15000, outbound: 15001, inbound: 15006, ready: 15021 } as const;
+/** Ports of the proxy's own inside of a pod. 15021 answers probes, 15000 is for people on the node, 15053 is UDP. */
+export const PROXY_PORT = { admin: 15000, outbound: 15001, inbound: 15006, ready: 15021, names: 15053 } as const;
 
 export const READY_PATH = '/ready';
 

@@ -14,12 +14,14 @@ import type { PodAttachment } from '../cni/attach.ts';
 import type { Redirect } from '../dataplane/nft/redirect.ts';
 import type { PodMesh } from '../network.ts';
 import type { ResourceStore } from '../state/resources.ts';
+import type { WatchedNames } from '../dns/watched-names.ts';
 import { Acknowledged, type ResourceReport } from './acknowledged.ts';
 import { type EncodedResource, typeUrlOf } from './encoded.ts';
+import { hostNamesIn } from './host-names.ts';
 import { AGENT_SOCKET, PROXY_PORT } from './names.ts';
 import { serveProxySocket } from './proxy-socket.ts';
 import { encodeRootsSecret, encodeWorkloadSecret, type WorkloadCertificate } from './secrets.ts';
-import { SnapshotBuilder, type SnapshotInput, type Versioned } from './snapshot.ts';
+import { type FoundEndpoints, SnapshotBuilder, type SnapshotInput, type Versioned } from './snapshot.ts';
 
 /** Towards the proxies' protocol. `xds/` is it. */
 export interface ProxyServer {
@@ -31,6 +33,8 @@ export interface ProxyServer {
 /** The inside of pods' network namespaces. `agent/dataplane` is it. */
 export interface PodNamespaces {
   redirect(netnsPath: string, redirect: Redirect): void;
+  /** Questions for the addresses of these names go to the proxy, all others where they would. */
+  redirectNames(netnsPath: string, names: readonly string[], port: number): void;
   /** A listening abstract unix socket in that namespace. */
   listen(netnsPath: string, name: string): number;
   peerUid(fd: number): number;
@@ -56,6 +60,7 @@ export interface ProxiesDeps {
   readonly server: ProxyServer;
   readonly namespaces: PodNamespaces;
   readonly identities: Identities;
+  readonly names: Pick<WatchedNames, 'watch' | 'addressesOf' | 'onChange'>;
   readonly report: (report: ProxyReport) => void;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -70,6 +75,7 @@ interface Proxy {
   readonly judging: Judging;
   /** As last applied, to tell whether it must be again. */
   redirect: string;
+  names: string;
 }
 
 const TYPE_URL_OF_ROUTES = typeUrlOf(RouteConfigurationSchema);
@@ -91,6 +97,7 @@ export class Proxies implements PodMesh {
 
   constructor(deps: ProxiesDeps) {
     this.#deps = deps;
+    deps.names.onChange(() => this.#compileSoon());
   }
 
   /** Redirects the pod's traffic and waits for its proxy; nothing for pods without one. @throws what the kernel refused. */
@@ -109,7 +116,10 @@ export class Proxies implements PodMesh {
       logger,
     });
     const judging = new Judging(isRestored ? httpPortsOf(mesh) : []);
-    const proxy: Proxy = { key, attachment, mesh, socket, acknowledged: new Acknowledged(), judging, redirect: '' };
+    const proxy: Proxy = {
+      ...{ key, attachment, mesh, socket, acknowledged: new Acknowledged(), judging },
+      ...{ redirect: '', names: '' },
+    };
     try {
       this.#redirect(proxy, mesh);
     } catch (error) {
@@ -118,7 +128,9 @@ export class Proxies implements PodMesh {
     }
     this.#proxies.set(key, proxy);
     identities.hold(mesh.spiffeId, attachment.podUid);
-    this.#offer(proxy, pod, this.#inputs());
+    const inputs = this.#inputs();
+    this.#redirectNames(proxy, pod, inputs);
+    this.#offer(proxy, pod, inputs);
   }
 
   get count(): number {
@@ -193,6 +205,7 @@ export class Proxies implements PodMesh {
       } catch (error) {
         logger.error('redirect not renewed', { proxy: proxy.key, error: String(error) });
       }
+      this.#redirectNames(proxy, pod, inputs);
       this.#offer(proxy, pod, inputs);
     }
     this.#builder.forget('endpoints', (key) => inputs.endpoints.has(key));
@@ -251,10 +264,38 @@ export class Proxies implements PodMesh {
     proxy.redirect = text;
   }
 
+  /** Without it the pod finds services by all other names: it starts nevertheless. */
+  #redirectNames(proxy: Proxy, { namespace }: PodIr, { services }: Pick<SnapshotInput, 'services'>): void {
+    const { namespaces, logger } = this.#deps;
+    const names = hostNamesIn(services, namespace);
+    if (proxy.names === names.join()) return;
+    try {
+      namespaces.redirectNames(proxy.attachment.netns, names, PROXY_PORT.names);
+      proxy.names = names.join();
+    } catch (error) {
+      logger.error('names of services not redirected', { proxy: proxy.key, error: String(error) });
+    }
+  }
+
   #inputs() {
     const zone = this.#deps.resources.get('node', 'self')?.zone;
     const place = zone === undefined ? {} : { zone };
-    return { services: this.#versioned('service'), endpoints: this.#versioned('endpoints'), ...place };
+    return { services: this.#versioned('service'), endpoints: this.#endpoints(), ...place };
+  }
+
+  /** With the addresses that names lead to. */
+  #endpoints(): ReadonlyMap<string, FoundEndpoints> {
+    const { names } = this.#deps;
+    const all: Map<string, FoundEndpoints> = this.#versioned('endpoints');
+    names.watch(new Set([...all.values()].flatMap(({ body }) => body.dns?.name ?? [])));
+    for (const [key, { version, body }] of all) {
+      if (body.dns === undefined) continue;
+      const { name, port } = body.dns;
+      const addresses = names.addressesOf(name);
+      const endpoints = addresses.map((address) => ({ address, port }));
+      all.set(key, { version, found: addresses.join(), body: { ...body, endpoints } });
+    }
+    return all;
   }
 
   #versioned<K extends 'service' | 'endpoints'>(kind: K): Map<string, Versioned<ResourceBodies[K]>> {

@@ -25,7 +25,10 @@ type HeaderChanges = Pick<
   'requestHeadersToAdd' | 'requestHeadersToRemove' | 'responseHeadersToAdd' | 'responseHeadersToRemove'
 >;
 
-export function headerChangesOf({ requestHeaders, responseHeaders }: RouteSendingIr): HeaderChanges {
+export function headerChangesOf({
+  requestHeaders,
+  responseHeaders,
+}: Pick<RouteSendingIr, 'requestHeaders' | 'responseHeaders'>): HeaderChanges {
   return {
     ...(requestHeaders && {
       requestHeadersToAdd: headersToAdd(requestHeaders),
@@ -69,7 +72,10 @@ function prefixRewrite(from: string, to: string) {
   return { pattern: { regex }, substitution: after === '' ? '/' : after };
 }
 
-export function redirectOf({ scheme, host, port, path, status }: RedirectIr): NonNullable<Route['action']> {
+export function redirectOf(
+  { scheme, host, port, path, prefix, status }: RedirectIr,
+  match: RouteMatchIr,
+): NonNullable<Route['action']> {
   return {
     case: 'redirect',
     value: {
@@ -77,6 +83,9 @@ export function redirectOf({ scheme, host, port, path, status }: RedirectIr): No
       ...(host && { hostRedirect: host }),
       ...(port && { portRedirect: port }),
       ...(path && { pathRewriteSpecifier: { case: 'pathRedirect' as const, value: path } }),
+      ...(prefix !== undefined && {
+        pathRewriteSpecifier: { case: 'regexRewrite' as const, value: prefixRewrite(match.path?.value ?? '/', prefix) },
+      }),
       responseCode: REDIRECT[status],
     },
   };

@@ -120,7 +120,7 @@ type Answer = Omit<Route, 'match' | '$typeName' | '$unknown'>;
 function actionOf(rule: RouteRuleIr, match: RouteMatchIr, retry: RetryIr | undefined): Answer {
   const { origin, backends, timeoutMs = 0, idleTimeoutMs, mirrors = [], rewrite } = rule;
   const around = { ...headerChangesOf(rule), typedPerFilterConfig: filterConfigOf(rule) };
-  if (rule.redirect !== undefined) return { ...around, action: redirectOf(rule.redirect) };
+  if (rule.redirect !== undefined) return { ...around, action: redirectOf(rule.redirect, match) };
   if (rule.respond !== undefined) return { ...around, action: respondOf(rule.respond) };
   const isHttpRoute = origin.startsWith('HTTPRoute ');
   const target = targetOf(rule, backends, isHttpRoute ? FIXED_CLUSTER.absent : FIXED_CLUSTER.nothing);
@@ -160,11 +160,13 @@ function targetOf(
     .map((backend) => ({
       name: backend.cluster ?? nobody,
       weight: backend.weight,
+      ...headerChangesOf(backend),
       ...(stickiness && { responseHeadersToAdd: headersToAdd({ add: [stickyCookie(stickiness, backend)] }) }),
     }));
   const [first, ...others] = clusters;
   if (first === undefined) return undefined;
-  return others.length === 0
+  const isPlain = backends.every((of) => of.requestHeaders === undefined && of.responseHeaders === undefined);
+  return others.length === 0 && isPlain
     ? { case: 'cluster', value: first.name }
     : { case: 'weightedClusters', value: { clusters } };
 }

@@ -2,6 +2,7 @@ import type { EndpointsIr, PodIr, ServiceIr } from '../../model/node/ir.ts';
 import { encodeCluster, encodeFixedClusters } from './clusters.ts';
 import type { EncodedResource } from './encoded.ts';
 import { encodeEndpoints } from './endpoints.ts';
+import { HostNames, isNamedIn } from './host-names.ts';
 import { httpPortsOf } from '../../model/mesh/http-ports.ts';
 import { isJudged, type JudgedPod } from './authorization.ts';
 import { encodeInbound, encodeInboundRoutes } from './inbound.ts';
@@ -14,10 +15,15 @@ export interface Versioned<T> {
   readonly body: T;
 }
 
+export interface FoundEndpoints extends Versioned<EndpointsIr> {
+  /** What of it this node has found, and not been told. */
+  readonly found?: string;
+}
+
 export interface SnapshotInput {
   /** By key, as in the IR. */
   readonly services: ReadonlyMap<string, Versioned<ServiceIr>>;
-  readonly endpoints: ReadonlyMap<string, Versioned<EndpointsIr>>;
+  readonly endpoints: ReadonlyMap<string, FoundEndpoints>;
   readonly pod: Versioned<PodIr>;
   /** Absent: no policy judges its requests. */
   readonly judged?: Versioned<JudgedPod>;
@@ -60,6 +66,7 @@ export class SnapshotBuilder {
     service: new Map<string, Cached>(),
     pod: new Map<string, Cached>(),
   };
+  readonly #hostNames = new HostNames();
   readonly #fixed = encodeFixedClusters();
   readonly #listeners = {
     ipv4: { outbound: encodeOutbound(false), readiness: encodeReadiness(false) },
@@ -71,18 +78,21 @@ export class SnapshotBuilder {
     const { outbound, readiness } = hasIpv6 ? this.#listeners.both : this.#listeners.ipv4;
     for (const encoded of [...this.#fixed, outbound, ...secrets]) parts.add(encoded);
     if (secrets.length > 0) parts.add(readiness);
-    for (const [key, { version, body }] of endpoints) {
+    for (const [key, { version, found = '', body }] of endpoints) {
       const encode = () => [encodeCluster(key, body), encodeEndpoints(key, body, zone)];
-      const at = body.prefersZone ? `${version} ${zone}` : version;
+      const at = `${version} ${found} ${body.prefersZone ? zone : ''}`;
       parts.addAll(this.#encoded('endpoints', key, at, encode), { kind: 'endpoints', key, version });
     }
+    const { namespace } = pod.body;
+    const names = this.#hostNames.listener(services, namespace, hasIpv6);
     const spiffeId = pod.body.mesh?.spiffeId ?? '';
     const hasEndpoints = (cluster: string) => (endpoints.get(cluster)?.body.endpoints.length ?? 0) > 0;
     for (const [key, { version, body }] of services) {
       const encode = () => [...encodeServiceListeners(body), ...encodeRoutes(body, { spiffeId, hasEndpoints })];
       const at = `${version} ${emptyClusters(body, hasEndpoints)}`;
       const encoded = this.#encoded('service', key, at, encode, asksForCaller(body) ? spiffeId : '');
-      parts.addAll(encoded, { kind: 'service', key, version });
+      const named = names !== undefined && isNamedIn(body, namespace) ? [...encoded, names] : encoded;
+      parts.addAll(named, { kind: 'service', key, version });
     }
     const { mesh, uid } = pod.body;
     if (mesh !== undefined) {

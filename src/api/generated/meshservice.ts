@@ -17,7 +17,11 @@ export interface MeshService {
 export interface MeshServiceSpec {
   readonly source: MeshServiceSource;
   /**
-   * What the Service's ports speak. A TCP port that is not listed speaks what its appProtocol or the prefix of its name says (http-, http2-, grpc-), or else TCP.
+   * Names by which pods with a proxy, of this namespace, reach the service, for example catalog.example.com. Inside of these pods a name goes before what the cluster's DNS has under it. Of two MeshServices with the same name, the older counts.
+   */
+  readonly hosts?: readonly string[];
+  /**
+   * What the Service's ports speak. A TCP port that is not listed speaks what its appProtocol or the prefix of its name says (http-, http2-, grpc-), or else TCP. Of other sources, these are all ports.
    */
   readonly ports: readonly MeshServicePort[];
   /**
@@ -34,10 +38,12 @@ export interface MeshServiceSpec {
   readonly tls?: MeshServiceTls;
 }
 /**
- * Where the endpoints come from.
+ * Where the endpoints come from, by exactly one of its fields.
  */
 export interface MeshServiceSource {
-  readonly service: MeshServiceKubernetesSource;
+  readonly service?: MeshServiceKubernetesSource;
+  readonly static?: MeshServiceStaticSource;
+  readonly dns?: MeshServiceDnsSource;
 }
 /**
  * A Kubernetes Service of the same namespace. Of two MeshServices that name the same one, the older counts.
@@ -48,11 +54,55 @@ export interface MeshServiceKubernetesSource {
    */
   readonly name: string;
 }
+/**
+ * Addresses that are listed here, of whatever is not in the cluster. They are called without mutual TLS.
+ */
+export interface MeshServiceStaticSource {
+  /**
+   * Of IPv4 and IPv6 together, those of IPv4 are called.
+   */
+  readonly endpoints: readonly MeshServiceStaticEndpoint[];
+}
+export interface MeshServiceStaticEndpoint {
+  /**
+   * An IP address, for example 192.0.2.7.
+   */
+  readonly address: string;
+  /**
+   * Where it is called; absent is the targetPort of the port. Only where spec.ports has one entry.
+   */
+  readonly port?: number;
+  /**
+   * Its share beside those of the others, for example 2 for twice as much; absent is 1.
+   */
+  readonly weight?: number;
+  /**
+   * Where it is, as in the label topology.kubernetes.io/zone of Nodes.
+   */
+  readonly zone?: string;
+  /**
+   * What subsets find it by.
+   */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+/**
+ * The addresses that a name has in the DNS, of whatever is not in the cluster. Each node with callers asks its own name servers as the records run out, and keeps what it has while nobody answers. They are called without mutual TLS.
+ */
+export interface MeshServiceDnsSource {
+  /**
+   * A whole name, for example db.example.com. Of addresses of both families, those of IPv4 are called where nodes have such.
+   */
+  readonly name: string;
+}
 export interface MeshServicePort {
   /**
-   * The Service's port, for example 80.
+   * The port that callers dial, for example 80.
    */
   readonly port: number;
+  /**
+   * Where endpoints are called that have no port of their own; absent is the same as port. Not with source.service, whose Service says it.
+   */
+  readonly targetPort?: number;
   /**
    * What is spoken on it. HTTP is HTTP/1.1; HTTP2 and GRPC are HTTP/2 without upgrade; TCP is anything.
    */

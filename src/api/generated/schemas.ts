@@ -876,9 +876,6 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
         "properties": {
           "source": {
             "type": "object",
-            "required": [
-              "service"
-            ],
             "additionalProperties": false,
             "properties": {
               "service": {
@@ -895,7 +892,85 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                     "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
                   }
                 }
+              },
+              "static": {
+                "type": "object",
+                "required": [
+                  "endpoints"
+                ],
+                "additionalProperties": false,
+                "properties": {
+                  "endpoints": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": 256,
+                    "items": {
+                      "type": "object",
+                      "required": [
+                        "address"
+                      ],
+                      "additionalProperties": false,
+                      "properties": {
+                        "address": {
+                          "type": "string",
+                          "minLength": 2,
+                          "maxLength": 45
+                        },
+                        "port": {
+                          "type": "integer",
+                          "minimum": 1,
+                          "maximum": 65535
+                        },
+                        "weight": {
+                          "type": "integer",
+                          "minimum": 1,
+                          "maximum": 1000
+                        },
+                        "zone": {
+                          "type": "string",
+                          "minLength": 1,
+                          "maxLength": 63
+                        },
+                        "labels": {
+                          "type": "object",
+                          "minProperties": 1,
+                          "maxProperties": 16,
+                          "additionalProperties": {
+                            "type": "string",
+                            "maxLength": 63,
+                            "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+                          }
+                        }
+                      }
+                    }
+                  }
+                }
+              },
+              "dns": {
+                "type": "object",
+                "required": [
+                  "name"
+                ],
+                "additionalProperties": false,
+                "properties": {
+                  "name": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 253,
+                    "pattern": "^([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\\.)*[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
+                  }
+                }
               }
+            }
+          },
+          "hosts": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 16,
+            "items": {
+              "type": "string",
+              "maxLength": 253,
+              "pattern": "^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\\.)*[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
             }
           },
           "ports": {
@@ -911,6 +986,11 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               "additionalProperties": false,
               "properties": {
                 "port": {
+                  "type": "integer",
+                  "minimum": 1,
+                  "maximum": 65535
+                },
+                "targetPort": {
                   "type": "integer",
                   "minimum": 1,
                   "maximum": 65535

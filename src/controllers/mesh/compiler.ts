@@ -5,6 +5,8 @@ import { bearsLabels } from '../../model/labels.ts';
 import { translateEndpoints } from '../../model/mesh/endpoints.ts';
 import { isInjected } from '../../model/mesh/identity.ts';
 import { translatePodMesh } from '../../model/mesh/pod-mesh.ts';
+import { sourceServiceKey } from '../../model/mesh/mesh-index.ts';
+import { grantedNamespaces } from '../../model/mesh/reference-grant.ts';
 import { translateService } from '../../model/mesh/service.ts';
 import type { DesiredTable } from '../../model/node/desired.ts';
 import type { PodMeshIr } from '../../model/node/ir.ts';
@@ -36,7 +38,8 @@ export class MeshCompiler {
   constructor(deps: MeshCompilerDeps, wake: () => void) {
     this.#deps = deps;
     this.index = new LiveMeshIndex(deps.stores, deps.trustDomain);
-    const { services, endpointSlices, pods, meshServices, trafficSplits, httpRoutes } = deps.stores;
+    const { services, endpointSlices, pods, meshServices, trafficSplits, httpRoutes, grpcRoutes } = deps.stores;
+    const { referenceGrants } = deps.stores;
     const follow = <T extends KubeObject>(store: StoreReader<T>, mark: (object: T) => void) => {
       for (const object of store.list()) mark(object);
       store.onChange((_key, before, after) => {
@@ -49,9 +52,20 @@ export class MeshCompiler {
       for (const key of serviceOfSlice(slice)) this.#dirty.add(key);
     });
     // A service, or how it is called, may be named by the splits and routes of its whole namespace.
-    for (const store of [services, meshServices, trafficSplits, httpRoutes] as StoreReader<KubeObject>[]) {
-      follow(store, ({ metadata }) => this.#markNamespace(metadata.namespace ?? 'default'));
+    const naming = [services, meshServices, trafficSplits, httpRoutes, grpcRoutes] as StoreReader<KubeObject>[];
+    for (const store of naming) {
+      follow(store, ({ metadata: { namespace = 'default' } }) => {
+        this.#markNamespace(namespace);
+        // Routes of other namespaces may lead here.
+        for (const grant of this.index.grantsOf(namespace)) {
+          for (const other of grantedNamespaces(grant)) this.#markNamespace(other);
+        }
+      });
     }
+    follow(referenceGrants, (grant) => {
+      for (const namespace of grantedNamespaces(grant)) this.#markNamespace(namespace);
+    });
+    follow(meshServices, (mesh) => this.#dirty.add(sourceServiceKey(mesh)));
     follow(pods, (pod) => this.#markPod(pod));
     pods.onChange((key, _before, after) => this.#place(key, after));
     for (const pod of pods.list()) this.#place(objectKey(pod), pod);
@@ -96,7 +110,10 @@ export class MeshCompiler {
   }
 
   #all(): readonly string[] {
-    return [...new Set([...this.#deps.stores.services.list().map(objectKey), ...this.#dirty])];
+    const { services, meshServices } = this.#deps.stores;
+    return [
+      ...new Set([...services.list().map(objectKey), ...meshServices.list().map(sourceServiceKey), ...this.#dirty]),
+    ];
   }
 
   #markNamespace(namespace: string): void {

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { HTTPRoute } from '../../api/kubernetes.ts';
-import { objectKey } from '../../api/meta.ts';
+import { type KubeObject, objectKey } from '../../api/meta.ts';
 import type { ApplyOptions } from '../../kube/apply.ts';
 import { DONE, type Reconciler, type ReconcileResult, runController } from '../../kube/controller.ts';
-import { KINDS, objectPath } from '../../kube/kinds.ts';
+import { type Kind, objectPath } from '../../kube/kinds.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import { WorkQueue } from '../../kube/workqueue.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -14,7 +14,9 @@ import { whenCompiled } from '../when-compiled.ts';
 import { type TargetDeps, targetsOf } from './targets.ts';
 
 export interface HttpRouteStatusDeps extends TargetDeps {
-  readonly httpRoutes: StoreReader<HTTPRoute>;
+  /** Of one kind: HTTPRoutes, or GRPCRoutes as such. */
+  readonly routes: StoreReader<HTTPRoute>;
+  readonly kind: Kind<KubeObject>;
   readonly index: MeshIndex;
   readonly write: ApplyOptions;
   /** Every node has reported, or the time for it is over. */
@@ -39,23 +41,23 @@ const RESYNC_MS = 31_000;
 /** Between two status writes of one route. */
 const STATUS_INTERVAL_MS = 1_000;
 
-/** Keeps our entries in the statuses of HTTPRoutes true while this replica leads; resolves when it has stopped. */
+/** Keeps our entries in the statuses of HTTPRoutes, or of GRPCRoutes, true while this replica leads; resolves when it has stopped. */
 export async function runHttpRouteStatus(deps: HttpRouteStatusRunDeps, signal: AbortSignal): Promise<void> {
-  const { httpRoutes, pods, clock, log, random } = deps;
+  const { routes, kind, pods, clock, log, random } = deps;
   const queue = new WorkQueue({ clock, random });
   const enqueueAll = () => {
-    for (const route of httpRoutes.list()) queue.addAfter(objectKey(route), SETTLE_MS);
+    for (const route of routes.list()) queue.addAfter(objectKey(route), SETTLE_MS);
   };
   const unsubscribe = [
-    httpRoutes.onChange((key) => queue.addAfter(key, SETTLE_MS)),
+    routes.onChange((key) => queue.addAfter(key, SETTLE_MS)),
     deps.onAcknowledged(enqueueAll),
     clock.after(RESYNC_MS, enqueueAll),
   ];
   enqueueAll();
   const reconciler = whenCompiled(deps.isCompiled, new HttpRouteStatusReconciler(deps));
   try {
-    const stores = [httpRoutes, pods];
-    await runController({ name: 'httproute-status', reconciler, queue, stores, clock, log }, signal);
+    const stores = [routes, pods];
+    await runController({ name: `${kind.kind.toLowerCase()}-status`, reconciler, queue, stores, clock, log }, signal);
   } finally {
     for (const end of unsubscribe) end();
   }
@@ -73,8 +75,8 @@ export class HttpRouteStatusReconciler implements Reconciler {
 
   /** @throws KubeError when the write fails; 409 when the route has changed since, by whomever, or is another. */
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
-    const { httpRoutes, index, isSettled, clock } = this.#deps;
-    const route = httpRoutes.get(key);
+    const { routes, index, isSettled, clock } = this.#deps;
+    const route = routes.get(key);
     if (route === undefined) {
       this.#writtenMs.delete(key);
       return DONE;
@@ -95,9 +97,10 @@ export class HttpRouteStatusReconciler implements Reconciler {
 
   /** The list is atomic and others write to it too: what was read is written back, if it is still what stands there. */
   async #write(route: HTTPRoute, parents: readonly unknown[], signal: AbortSignal): Promise<void> {
-    const { api, fieldManager } = this.#deps.write;
+    const { kind, write } = this.#deps;
+    const { api, fieldManager } = write;
     const { resourceVersion } = route.metadata;
-    await api.request('PATCH', objectPath(KINDS.httpRoute, route.metadata, 'status'), {
+    await api.request('PATCH', objectPath(kind, route.metadata, 'status'), {
       ...{ query: { fieldManager }, contentType: 'application/merge-patch+json', signal },
       body: { metadata: { resourceVersion }, status: { parents } },
     });

@@ -1,16 +1,18 @@
 import type { MeshService } from '../../api/generated/meshservice.ts';
 import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
-import type { EndpointSlice, HTTPRoute, Pod, Service } from '../../api/kubernetes.ts';
+import type { EndpointSlice, HTTPRoute, Pod, ReferenceGrant, Service } from '../../api/kubernetes.ts';
 import { type KubeObject, objectKey } from '../../api/meta.ts';
 import type { StoreReader } from '../../kube/store.ts';
+import { byAge } from '../../model/mesh/by-age.ts';
 import {
-  byAge,
+  findOwnService,
   type MeshIndex,
   parentServiceKeys,
   resolveServiceKey,
   SERVICE_NAME_LABEL,
   sourceServiceKey,
 } from '../../model/mesh/mesh-index.ts';
+import { assignVirtualAddresses } from '../../model/mesh/virtual-addresses.ts';
 
 export interface MeshStores {
   readonly services: StoreReader<Service>;
@@ -19,6 +21,9 @@ export interface MeshStores {
   readonly meshServices: StoreReader<MeshService>;
   readonly trafficSplits: StoreReader<TrafficSplit>;
   readonly httpRoutes: StoreReader<HTTPRoute>;
+  /** As HTTPRoutes. */
+  readonly grpcRoutes: StoreReader<HTTPRoute>;
+  readonly referenceGrants: StoreReader<ReferenceGrant>;
 }
 
 /** Answers what the translation of one service asks, out of the stores; EndpointSlices, the many, are kept by service. */
@@ -26,16 +31,21 @@ export class LiveMeshIndex implements MeshIndex {
   readonly trustDomain: string;
   readonly #stores: MeshStores;
   readonly #slices = new Map<string, Map<string, EndpointSlice>>();
+  /** Undefined: to be computed anew. */
+  #virtual: ReadonlyMap<string, readonly string[]> | undefined;
 
   constructor(stores: MeshStores, trustDomain: string) {
     this.#stores = stores;
     this.trustDomain = trustDomain;
     for (const slice of stores.endpointSlices.list()) this.#keep(objectKey(slice), undefined, slice);
     stores.endpointSlices.onChange((key, before, after) => this.#keep(key, before, after));
+    stores.meshServices.onChange((_key, before, after) => {
+      if (before === undefined || after === undefined) this.#virtual = undefined;
+    });
   }
 
   service(key: string): Service | undefined {
-    return this.#stores.services.get(key);
+    return this.#stores.services.get(key) ?? findOwnService(this, key);
   }
 
   pod(key: string): Pod | undefined {
@@ -60,7 +70,23 @@ export class LiveMeshIndex implements MeshIndex {
   }
 
   httpRoutesOf(serviceKey: string): readonly HTTPRoute[] {
-    return oldestFirst(this.#stores.httpRoutes, serviceKey, (route) => parentServiceKeys(route).includes(serviceKey));
+    const { httpRoutes, grpcRoutes } = this.#stores;
+    const isFor = (route: HTTPRoute) => parentServiceKeys(route).includes(serviceKey);
+    return [httpRoutes, grpcRoutes].flatMap((store) => oldestFirst(store, serviceKey, isFor)).sort(byAge);
+  }
+
+  grantsOf(namespace: string): readonly ReferenceGrant[] {
+    return this.#stores.referenceGrants.inNamespace(namespace);
+  }
+
+  meshServicesNamed(namespace: string, host: string): readonly MeshService[] {
+    const named = this.#stores.meshServices.inNamespace(namespace).filter(({ spec }) => spec.hosts?.includes(host));
+    return named.sort(byAge);
+  }
+
+  virtualAddressesOf(meshKey: string): readonly string[] {
+    this.#virtual ??= assignVirtualAddresses(this.#stores.meshServices.list());
+    return this.#virtual.get(meshKey) ?? [];
   }
 
   #keep(key: string, before: EndpointSlice | undefined, after: EndpointSlice | undefined): void {

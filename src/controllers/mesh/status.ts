@@ -8,9 +8,12 @@ import type { StoreReader } from '../../kube/store.ts';
 import { WorkQueue } from '../../kube/workqueue.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { resolveServiceKey, sourceServiceKey } from '../../model/mesh/mesh-index.ts';
+import { findEndpoints } from '../../model/mesh/endpoints.ts';
+import { meshServiceFor, resolveServiceKey, sourceServiceKey } from '../../model/mesh/mesh-index.ts';
 import { problemsOfMeshService, problemsOfTrafficSplit } from '../../model/mesh/mesh-problems.ts';
+import { ownerOfService } from '../../model/mesh/own-service.ts';
 import { meshObjectStatus } from '../../model/status/mesh.ts';
+import { nameCondition, nameEndpoints, type NameOnNode } from '../../model/status/source.ts';
 import { PendingPatience } from '../pending-patience.ts';
 import { whenCompiled } from '../when-compiled.ts';
 import type { LiveMeshIndex } from './live-index.ts';
@@ -26,6 +29,10 @@ export interface MeshStatusDeps extends TargetDeps {
   readonly isCompiled: () => boolean;
   readonly statuses: { readonly meshService: StatusWriter; readonly trafficSplit: StatusWriter };
   readonly onAcknowledged: (listener: () => void) => () => void;
+  /** What nodes say of a name. */
+  readonly nameReports: (name: string) => readonly NameOnNode[];
+  /** A node says something else than before. */
+  readonly onNodeChanged: (listener: () => void) => () => void;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -47,6 +54,10 @@ export async function runMeshStatus(deps: MeshStatusDeps, signal: AbortSignal): 
     meshServices.onChange((key) => queue.addAfter(`MeshService ${key}`, SETTLE_MS)),
     trafficSplits.onChange((key) => queue.addAfter(`TrafficSplit ${key}`, SETTLE_MS)),
     deps.onAcknowledged(enqueueAll),
+    deps.onNodeChanged(() => {
+      const named = meshServices.list().filter(({ spec }) => spec.source.dns !== undefined);
+      for (const object of named) queue.addAfter(`MeshService ${objectKey(object)}`, SETTLE_MS);
+    }),
   ];
   enqueueAll();
   const patience = new PendingPatience(clock);
@@ -72,10 +83,13 @@ async function reconcile(
     if (mesh === undefined) return DONE;
     const serviceKey = sourceServiceKey(mesh);
     const status = statusOf(deps, mesh, problemsOfMeshService(index, mesh), serviceKey);
-    const endpoints = { total: endpointCount(index, serviceKey) };
     const again = patience.heldBack(text, status.conditions);
     if (again !== undefined) return again;
-    return statuses.meshService.write(KINDS.meshService, mesh, { ...status, endpoints }, signal);
+    const { dns } = mesh.spec.source;
+    const reports = dns === undefined ? [] : deps.nameReports(dns.name);
+    const endpoints = { total: dns === undefined ? endpointCount(index, serviceKey) : nameEndpoints(reports) };
+    const conditions = [...status.conditions, ...(dns === undefined ? [] : [nameCondition(dns.name, reports)])];
+    return statuses.meshService.write(KINDS.meshService, mesh, { ...status, endpoints, conditions }, signal);
   }
   const split = trafficSplits.get(key);
   if (split === undefined) return DONE;
@@ -103,9 +117,16 @@ function statusOf(
 }
 
 function endpointCount(index: LiveMeshIndex, serviceKey: string): number {
+  if (ownerOfService(serviceKey) !== undefined) return sourceEndpointCount(index, serviceKey);
   const ready = index
     .slicesOf(serviceKey)
     .flatMap(({ endpoints }) => endpoints ?? []) // null for a Service without pods
     .filter(({ conditions }) => conditions?.ready !== false);
   return new Set(ready.flatMap(({ addresses }) => addresses)).size;
+}
+
+function sourceEndpointCount(index: LiveMeshIndex, serviceKey: string): number {
+  const mesh = meshServiceFor(index, serviceKey);
+  const [port] = index.service(serviceKey)?.spec.ports ?? [];
+  return port === undefined ? 0 : findEndpoints(index, serviceKey, port, mesh).length;
 }

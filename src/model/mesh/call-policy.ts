@@ -11,6 +11,8 @@ type CallPolicy = Pick<RouteRuleIr, 'timeoutMs' | 'retry' | 'idleTimeoutMs' | 'h
 interface OwnPolicy {
   /** 0 is without limit. */
   readonly timeoutMs?: number | undefined;
+  /** Of one try; 0 is without limit. */
+  readonly perTryTimeoutMs?: number | undefined;
   readonly retry?: MeshServiceRetry | undefined;
   /** Where the MeshService has none. */
   readonly hash?: MeshServiceHash | undefined;
@@ -27,8 +29,12 @@ export function callPolicy(protocol: AppProtocol, mesh: MeshService | undefined,
   const hash = translateHash(mesh?.spec.loadBalancing?.hash ?? own.hash);
   const common = idleTimeoutMs === undefined ? {} : { idleTimeoutMs };
   if (!isHttp(protocol)) return { ...common, ...(hash?.by === 'SourceAddress' ? { hash } : {}) };
-  const limit = own.timeoutMs ?? mesh?.spec.timeouts?.requestMilliseconds ?? 0;
-  const retry = translateRetry(own.retry ?? mesh?.spec.retry);
+  const wanted = translateRetry(own.retry ?? mesh?.spec.retry);
+  const retry =
+    wanted === undefined || own.perTryTimeoutMs === undefined ? wanted : withTryLimit(wanted, own.perTryTimeoutMs);
+  const whole = own.timeoutMs ?? mesh?.spec.timeouts?.requestMilliseconds ?? 0;
+  // Where nothing is tried again the only try is the whole call.
+  const limit = retry === undefined ? shorter(whole, own.perTryTimeoutMs ?? 0) : whole;
   const sessionCookie = mesh?.spec.loadBalancing?.sessionCookie;
   return {
     ...(limit === 0 ? {} : { timeoutMs: limit }),
@@ -37,6 +43,15 @@ export function callPolicy(protocol: AppProtocol, mesh: MeshService | undefined,
     ...(hash === undefined ? {} : { hash }),
     ...(sessionCookie === undefined ? {} : { sessionCookie }),
   };
+}
+
+function withTryLimit({ perTryTimeoutMs: _, ...retry }: RetryIr, limitMs: number): RetryIr {
+  return limitMs === 0 ? retry : { ...retry, perTryTimeoutMs: limitMs };
+}
+
+/** Of two limits; 0 is none. */
+function shorter(a: number, b: number): number {
+  return a === 0 || b === 0 ? a + b : Math.min(a, b);
 }
 
 function translateRetry({

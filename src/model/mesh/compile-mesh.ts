@@ -3,7 +3,7 @@ import type { EndpointsIr, ServiceIr } from '../node/ir.ts';
 import type { Problem } from '../problem.ts';
 import { translateEndpoints } from './endpoints.ts';
 import { routeOrigin } from './http-route.ts';
-import { indexMesh, type MeshIndex, type MeshInput } from './mesh-index.ts';
+import { indexMesh, type MeshIndex, type MeshInput, sourceServiceKey } from './mesh-index.ts';
 import { problemsOfHttpRoute, problemsOfMeshService, problemsOfTrafficSplit } from './mesh-problems.ts';
 import { translateService } from './service.ts';
 import { splitOrigin } from './traffic-split.ts';
@@ -23,7 +23,7 @@ export interface Mesh {
  */
 export function compileMesh(input: MeshInput): Mesh {
   const index = indexMesh(input);
-  const keys = input.services.map(objectKey).sort();
+  const keys = [...new Set([...input.services.map(objectKey), ...input.meshServices.map(sourceServiceKey)])].sort();
   return {
     services: new Map(
       keys.flatMap((key) => {

@@ -1,3 +1,4 @@
+import type { MeshService } from '../../api/generated/meshservice.ts';
 import type { EndpointSlice, Pod } from '../../api/kubernetes.ts';
 import { canonicalIp, compareIps, familyOf } from '../../lib/ip.ts';
 import { bearsLabels } from '../labels.ts';
@@ -6,6 +7,7 @@ import { clusterKey } from './backends.ts';
 import { isInjected, spiffeIdOf } from './identity.ts';
 import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
 import { meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
+import { endpointsOfSource, targetPortOf } from './source-endpoints.ts';
 import { translateSending } from './sending.ts';
 
 /** Envoy's default (Cluster.connect_timeout); within a cluster a connection takes a millisecond or does not come. */
@@ -19,42 +21,60 @@ export function translateEndpoints(index: MeshIndex, serviceKey: string): Readon
   const service = index.service(serviceKey);
   if (service === undefined) return new Map();
   const mesh = meshServiceFor(index, serviceKey);
-  const slices = index.slicesOf(serviceKey);
   const entries = meshPortsOf(service).flatMap((port): [string, EndpointsIr][] => {
     const sending = translateSending(protocolOf(port, mesh), mesh);
-    const found = readyEndpoints(index, slices, port, sending.prefersZone === true);
+    const all = findEndpoints(index, serviceKey, port, mesh);
+    const found = sending.prefersZone === true ? all : all.map(withoutZone);
+    const dns =
+      mesh?.spec.source.dns === undefined
+        ? {}
+        : { dns: { name: mesh.spec.source.dns.name, port: targetPortOf(mesh, port) } };
     const resource = (endpoints: readonly FoundEndpoint[]): EndpointsIr => ({
       protocol: protocolOf(port, mesh),
       loadBalancing: mesh?.spec.loadBalancing?.policy ?? 'LeastRequest',
       connectTimeoutMs: mesh?.spec.timeouts?.connectMilliseconds ?? CONNECT_TIMEOUT_MS,
       ...sending,
       endpoints: endpoints.map(({ ir }) => ir),
+      ...dns,
     });
     const subsets = mesh?.spec.subsets ?? [];
     return [
       [clusterKey(serviceKey, port.port), resource(found)],
       ...subsets.map(({ name, labels }): [string, EndpointsIr] => [
         clusterKey(serviceKey, port.port, name),
-        resource(found.filter(({ pod }) => pod !== undefined && bearsLabels(pod.metadata.labels ?? {}, labels))),
+        resource(found.filter((endpoint) => bearsLabels(endpoint.labels, labels))),
       ]),
     ];
   });
   return new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-interface FoundEndpoint {
+export interface FoundEndpoint {
   readonly ir: EndpointIr;
-  readonly pod: Pod | undefined;
+  /** What subsets find it by. */
+  readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Ready and not terminating, each address and port once, sorted by address and port. Of one family: a pod with both would count twice. */
-function readyEndpoints(
+/** Those of a service's port that can be called, each address and port once, sorted by address and port. */
+export function findEndpoints(
   index: MeshIndex,
-  slices: readonly EndpointSlice[],
+  serviceKey: string,
   port: ServicePort,
-  doZonesCount: boolean,
+  mesh: MeshService | undefined,
 ): readonly FoundEndpoint[] {
-  const found = new Map<string, FoundEndpoint>();
+  const isOwn = mesh !== undefined && mesh.spec.source.service === undefined;
+  const found = isOwn ? endpointsOfSource(mesh, port) : readyEndpoints(index, index.slicesOf(serviceKey), port);
+  const distinct = new Map(found.map((endpoint) => [`${endpoint.ir.address} ${endpoint.ir.port}`, endpoint]));
+  return [...distinct.values()].sort((a, b) => compareIps(a.ir.address, b.ir.address) || a.ir.port - b.ir.port);
+}
+
+function withoutZone({ ir: { zone: _, ...ir }, labels }: FoundEndpoint): FoundEndpoint {
+  return { ir, labels };
+}
+
+/** Ready and not terminating. Of one family: a pod with both would count twice. */
+function readyEndpoints(index: MeshIndex, slices: readonly EndpointSlice[], port: ServicePort): FoundEndpoint[] {
+  const found: FoundEndpoint[] = [];
   const family = slices.some(({ addressType }) => addressType === 'IPv4') ? 'IPv4' : 'IPv6';
   for (const slice of slices) {
     const target = slice.ports?.find(
@@ -71,12 +91,12 @@ function readyEndpoints(
         address,
         port: target.port,
         ...(pod !== undefined && isServing(pod) ? { spiffeId: spiffeIdOf(pod, index.trustDomain) } : {}),
-        ...(doZonesCount && zone !== undefined ? { zone } : {}),
+        ...(zone === undefined ? {} : { zone }),
       };
-      found.set(`${address} ${ir.port}`, { ir, pod });
+      found.push({ ir, labels: pod?.metadata.labels ?? {} });
     }
   }
-  return [...found.values()].sort((a, b) => compareIps(a.ir.address, b.ir.address) || a.ir.port - b.ir.port);
+  return found;
 }
 
 type TargetRef = NonNullable<NonNullable<EndpointSlice['endpoints']>[number]['targetRef']>;

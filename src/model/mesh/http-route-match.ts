@@ -1,12 +1,19 @@
 import { REASON } from '../../api/reasons.ts';
+import type { HttpRouteValueMatch } from '../../api/kubernetes.ts';
 import type { RouteMatchIr, RouteRuleIr } from '../node/ir.ts';
+import type { ValueMatchIr } from '../node/sending-ir.ts';
 import type { Problem } from '../problem.ts';
 import type { HttpRouteRule } from './http-route.ts';
 
 type HttpRouteMatch = NonNullable<HttpRouteRule['matches']>[number];
 
-const KNOWN_FIELDS = ['path', 'method', 'headers'];
-const PATH_TYPES: Readonly<Record<string, 'Exact' | 'Prefix'>> = { Exact: 'Exact', PathPrefix: 'Prefix' };
+const KNOWN_FIELDS = ['path', 'method', 'headers', 'queryParams'];
+const PATH_TYPES: Readonly<Record<string, 'Exact' | 'Prefix' | 'Regex'>> = {
+  Exact: 'Exact',
+  PathPrefix: 'Prefix',
+  RegularExpression: 'Regex',
+};
+const VALUE_TYPES: readonly string[] = ['Exact', 'RegularExpression'];
 
 /** Undefined when the match uses something that Weft does not know: it then matches nothing, instead of too much. */
 export function translateRouteMatch(
@@ -19,7 +26,7 @@ export function translateRouteMatch(
     problems.push({
       path: `${path}.${field}`,
       reason: REASON.unsupportedValue,
-      message: 'must be one that Weft knows: path Exact or PathPrefix, method, headers Exact; the match is left out',
+      message: 'must be one that Weft knows, and an expression of RE2; the match is left out',
     });
   }
   if (unsupported.length > 0) return undefined;
@@ -29,13 +36,19 @@ export function translateRouteMatch(
   return {
     ...(isEveryPath ? {} : { path: { type: pathType, value } }),
     ...(match.method === undefined ? {} : { method: match.method }),
-    headers: (match.headers ?? []).map(({ name, value: text }) => ({ name: name.toLowerCase(), value: text })),
+    headers: (match.headers ?? []).map((header) => translateValue({ ...header, name: header.name.toLowerCase() })),
+    ...(match.queryParams === undefined ? {} : { query: match.queryParams.map(translateValue) }),
   };
 }
 
+function translateValue({ type = 'Exact', name, value }: HttpRouteValueMatch): ValueMatchIr {
+  return { name, ...(type === 'Exact' ? {} : { type: 'Regex' }), value };
+}
+
 /**
- * The Gateway API's precedence among all matches on a port (HTTPRouteRule.matches): an exact path, then the longest
- * prefix, then a method, then the most headers. Equal ones keep their order, so hand rules over oldest route first.
+ * The Gateway API's precedence among all matches on a port (HTTPRouteRule.matches): an exact path, then an expression,
+ * which it leaves to us, then the longest prefix, then a method, then the most headers, then the most query parameters.
+ * Equal ones keep their order, so hand rules over oldest route first.
  */
 export function compareRouteRules(a: RouteRuleIr, b: RouteRuleIr): number {
   const [ranksA, ranksB] = [ranksOf(a), ranksOf(b)];
@@ -47,17 +60,35 @@ export function compareRouteRules(a: RouteRuleIr, b: RouteRuleIr): number {
 }
 
 /** Larger is met earlier. */
-function ranksOf({ matches: [match] }: RouteRuleIr): readonly number[] {
-  if (match === undefined) return [0, 0, 0, 0];
-  const { path, method, headers } = match;
-  return [path?.type === 'Exact' ? 1 : 0, path?.value.length ?? 0, method === undefined ? 0 : 1, headers.length];
+function ranksOf({ origin, matches: [match] }: RouteRuleIr): readonly number[] {
+  if (match === undefined) return [0, 0, 0, 0, 0];
+  const { path, method, headers, query = [] } = match;
+  // Of gRPC a prefix is a service by its name, which goes before any service by expression.
+  const prefix = path !== undefined && origin.startsWith('GRPCRoute ') ? 2 : 0;
+  const type = { Exact: 3, Regex: 1, Prefix: prefix }[path?.type ?? 'Prefix'];
+  return [type, path?.value.length ?? 0, method === undefined ? 0 : 1, headers.length, query.length];
 }
 
 function unsupportedFields(match: HttpRouteMatch): string[] {
   const fields = Object.keys(match).filter((field) => !KNOWN_FIELDS.includes(field));
-  if (match.path?.type !== undefined && PATH_TYPES[match.path.type] === undefined) fields.push('path.type');
-  for (const [position, { type = 'Exact' }] of (match.headers ?? []).entries()) {
-    if (type !== 'Exact') fields.push(`headers[${position}].type`);
+  const { type: pathType = 'PathPrefix', value: path = '/' } = match.path ?? {};
+  if (PATH_TYPES[pathType] === undefined) fields.push('path.type');
+  if (pathType === 'RegularExpression' && !isExpression(path)) fields.push('path.value');
+  for (const field of ['headers', 'queryParams'] as const) {
+    for (const [position, { type = 'Exact', value }] of (match[field] ?? []).entries()) {
+      if (!VALUE_TYPES.includes(type)) fields.push(`${field}[${position}].type`);
+      if (type === 'RegularExpression' && !isExpression(value)) fields.push(`${field}[${position}].value`);
+    }
   }
   return fields.sort();
+}
+
+/** What is none in RE2 either, or looks around or back, which RE2 does not. What is left, a proxy may still refuse. */
+function isExpression(text: string): boolean {
+  if (/\(\?(<?[=!])|\\[1-9]/.test(text)) return false;
+  try {
+    return new RegExp(text).source !== '';
+  } catch {
+    return false;
+  }
 }

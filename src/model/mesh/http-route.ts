@@ -1,4 +1,4 @@
-import type { HTTPRoute } from '../../api/kubernetes.ts';
+import type { HTTPRoute, RouteBackendRef } from '../../api/kubernetes.ts';
 import { objectKey } from '../../api/meta.ts';
 import { REASON } from '../../api/reasons.ts';
 import type { AppProtocol, BackendIr, RouteMatchIr, RouteRuleIr } from '../node/ir.ts';
@@ -6,17 +6,25 @@ import type { Problem, Translation } from '../problem.ts';
 import { clusterKey } from './backends.ts';
 import { callPolicy } from './call-policy.ts';
 import { parseDuration } from './duration.ts';
+import { BACKEND_FILTERS, type FilterEffects, RULE_FILTERS, translateFilters } from './http-route-filters.ts';
 import { translateRouteMatch } from './http-route-match.ts';
 import { isServiceRef, meshServiceFor, type MeshIndex } from './mesh-index.ts';
 import { meshPortsOf } from './protocol.ts';
+import { isGranted } from './reference-grant.ts';
 
 export type HttpRouteRule = NonNullable<HTTPRoute['spec']['rules']>[number];
 type BackendRef = NonNullable<HttpRouteRule['backendRefs']>[number];
 
-const KNOWN_FIELDS = ['name', 'matches', 'backendRefs', 'timeouts'];
+const KNOWN_FIELDS = ['name', 'matches', 'filters', 'backendRefs', 'timeouts'];
 
+/** A GRPCRoute keeps its kind: see `httpRouteOf`. */
 export function routeOrigin(route: HTTPRoute): string {
-  return `HTTPRoute ${objectKey(route)}`;
+  return `${route.kind ?? 'HTTPRoute'} ${objectKey(route)}`;
+}
+
+/** What calls are answered with where nobody can be asked; with 503 gRPC is UNAVAILABLE (GRPCRouteRule.backendRefs). */
+function errorOf({ kind }: HTTPRoute): number {
+  return kind === 'GRPCRoute' ? 503 : 500;
 }
 
 /**
@@ -39,8 +47,9 @@ export function isAttached(route: HTTPRoute, serviceKey: string, port: number): 
  * The rules that an HTTPRoute gives a Service it is attached to, one for each of its matches, in the route's order:
  * the Gateway API's precedence goes over single matches (see `compareRouteRules`).
  *
- * What Weft does not do is never passed over: a rule with filters answers 500, a match that cannot be made out matches
- * nothing, and both are problems. So does the share of a backend that means nothing (HTTPRouteRule.backendRefs).
+ * What Weft does not do is never passed over: a rule with a filter that it does not know answers 500, a match that
+ * cannot be made out matches nothing, and both are problems. So does the share of a backend that means nothing
+ * (HTTPRouteRule.backendRefs).
  */
 export function translateHttpRoute(
   route: HTTPRoute,
@@ -53,14 +62,22 @@ export function translateHttpRoute(
   const value = (route.spec.rules ?? []).flatMap((rule, position) => {
     const path = `spec.rules[${position}]`;
     const matches = matchesOf(rule, path, problems);
-    const backends = translateBackends(route, rule, path, index, problems);
-    const timeoutMs = timeoutOf(rule, path, problems);
+    const context = {
+      path: `${path}.filters`,
+      allowed: RULE_FILTERS,
+      clusterOf: (ref: RouteBackendRef, at: string) =>
+        translateBackend(route, ref, at, index, problems, 'nobody gets a copy').cluster,
+    };
+    const effects = translateFilters(rule.filters ?? [], context, problems);
+    const backends = translateBackends(route, rule, path, index, problems, effects);
+    const policy = callPolicy(protocol, mesh, timeoutsOf(rule, path, problems));
     return matches.map(
       (match): RouteRuleIr => ({
         origin: routeOrigin(route),
         matches: isEverything(match) ? [] : [match],
         backends,
-        ...callPolicy(protocol, mesh, { timeoutMs }),
+        ...policy,
+        ...effects,
       }),
     );
   });
@@ -75,8 +92,8 @@ function matchesOf(rule: HttpRouteRule, path: string, problems: Problem[]): read
   );
 }
 
-function isEverything({ path, method, headers }: RouteMatchIr): boolean {
-  return path === undefined && method === undefined && headers.length === 0;
+function isEverything({ path, method, headers, query = [] }: RouteMatchIr): boolean {
+  return path === undefined && method === undefined && headers.length === 0 && query.length === 0;
 }
 
 function translateBackends(
@@ -85,19 +102,28 @@ function translateBackends(
   path: string,
   index: MeshIndex,
   problems: Problem[],
+  effects: FilterEffects | undefined,
 ): readonly BackendIr[] {
   const unknown = Object.keys(rule).filter((field) => !KNOWN_FIELDS.includes(field));
   for (const field of unknown.sort()) {
     problems.push({
       path: `${path}.${field}`,
       reason: REASON.unsupportedValue,
-      message: 'must be absent, as Weft does not know it; the calls of this rule are answered with 500',
+      message: `must be absent, as Weft does not know it; the calls of this rule are answered with ${errorOf(route)}`,
     });
   }
+  if (effects?.redirect !== undefined) return [];
   const refs = rule.backendRefs ?? [];
   // Without a backend there is nobody to ask (HTTPRouteRule.backendRefs).
-  if (refs.length === 0 || unknown.length > 0) return [{ weight: 1 }];
-  return refs.map((ref, position) => translateBackend(route, ref, `${path}.backendRefs[${position}]`, index, problems));
+  if (refs.length === 0 || unknown.length > 0 || effects === undefined) return [{ weight: 1 }];
+  return refs.map((ref, position): BackendIr => {
+    const at = `${path}.backendRefs[${position}]`;
+    const backend = translateBackend(route, ref, at, index, problems);
+    const none = () => undefined;
+    const context = { path: `${at}.filters`, allowed: BACKEND_FILTERS, clusterOf: none };
+    const changes = translateFilters(ref.filters ?? [], context, problems);
+    return changes === undefined ? { weight: backend.weight } : { ...backend, ...changes };
+  });
 }
 
 function translateBackend(
@@ -106,6 +132,7 @@ function translateBackend(
   path: string,
   index: MeshIndex,
   problems: Problem[],
+  consequence = `its share of the calls is answered with ${errorOf(route)}`,
 ): BackendIr {
   const { group = '', kind = 'Service', name, port, weight = 1 } = ref;
   const namespace = route.metadata.namespace ?? 'default';
@@ -114,14 +141,15 @@ function translateBackend(
     return { weight };
   };
   if (!isServiceRef({ group, kind })) return refuse('kind', REASON.invalidKind, 'must be a Service of the core group');
-  if ((ref.namespace ?? namespace) !== namespace) {
-    return refuse('namespace', REASON.refNotPermitted, `must be '${namespace}', the route's own namespace, or absent`);
+  const there = ref.namespace ?? namespace;
+  if (there !== namespace && !isGranted(index.grantsOf(there), route, name)) {
+    const message = `must be '${namespace}', the route's own namespace, or one with a ReferenceGrant for it`;
+    return refuse('namespace', REASON.refNotPermitted, message);
   }
-  if ('filters' in ref) return refuse('filters', REASON.unsupportedValue, 'must be absent, as Weft does not know it');
-  const serviceKey = `${namespace}/${name}`;
+  const serviceKey = `${there}/${name}`;
   const service = index.service(serviceKey);
   if (service === undefined) {
-    const message = `must name a Service that exists; there is no '${serviceKey}', its share of the calls is answered with 500`;
+    const message = `must name a Service that exists; there is no '${serviceKey}', ${consequence}`;
     return refuse('name', REASON.backendNotFound, message);
   }
   const ports = meshPortsOf(service).map((candidate) => candidate.port);
@@ -133,12 +161,16 @@ function translateBackend(
   return { cluster: clusterKey(serviceKey, port), weight };
 }
 
-function timeoutOf(rule: HttpRouteRule, path: string, problems: Problem[]): number | undefined {
-  const text = rule.timeouts?.request;
-  const timeoutMs = text === undefined ? undefined : parseDuration(text);
-  if (text !== undefined && timeoutMs === undefined) {
-    const message = `must be a duration such as 10s or 500ms; it is '${text}' and counts as absent`;
-    problems.push({ path: `${path}.timeouts.request`, reason: REASON.unsupportedValue, message });
-  }
-  return timeoutMs;
+/** 0 is without limit. */
+function timeoutsOf({ timeouts = {} }: HttpRouteRule, path: string, problems: Problem[]) {
+  const read = (field: 'request' | 'backendRequest') => {
+    const text = timeouts[field];
+    const durationMs = text === undefined ? undefined : parseDuration(text);
+    if (text !== undefined && durationMs === undefined) {
+      const message = `must be a duration such as 10s or 500ms; it is '${text}' and counts as absent`;
+      problems.push({ path: `${path}.timeouts.${field}`, reason: REASON.unsupportedValue, message });
+    }
+    return durationMs;
+  };
+  return { timeoutMs: read('request'), perTryTimeoutMs: read('backendRequest') };
 }

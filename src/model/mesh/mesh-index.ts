@@ -1,7 +1,10 @@
-import type { EndpointSlice, HTTPRoute, Pod, Service } from '../../api/kubernetes.ts';
+import type { EndpointSlice, HTTPRoute, Pod, ReferenceGrant, Service } from '../../api/kubernetes.ts';
 import type { MeshService } from '../../api/generated/meshservice.ts';
 import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
 import { objectKey, type KubeObject } from '../../api/meta.ts';
+import { byAge } from './by-age.ts';
+import { ownerOfService, ownService, ownServiceName } from './own-service.ts';
+import { assignVirtualAddresses } from './virtual-addresses.ts';
 
 /** Everything that says how services are called, as stored. Lists in any order. */
 export interface MeshInput {
@@ -10,7 +13,9 @@ export interface MeshInput {
   readonly pods: readonly Pod[];
   readonly meshServices: readonly MeshService[];
   readonly trafficSplits: readonly TrafficSplit[];
+  /** And GRPCRoutes, as such: see `httpRouteOf`. */
   readonly httpRoutes: readonly HTTPRoute[];
+  readonly referenceGrants: readonly ReferenceGrant[];
   readonly trustDomain: string;
 }
 
@@ -20,6 +25,7 @@ export interface MeshInput {
  */
 export interface MeshIndex {
   readonly trustDomain: string;
+  /** A Kubernetes Service, or what stands for one: see `ownService`. */
   service(key: string): Service | undefined;
   pod(key: string): Pod | undefined;
   meshService(key: string): MeshService | undefined;
@@ -30,6 +36,12 @@ export interface MeshIndex {
   trafficSplitsOf(serviceKey: string): readonly TrafficSplit[];
   /** Oldest first, also those for other ports. */
   httpRoutesOf(serviceKey: string): readonly HTTPRoute[];
+  /** Of the namespace. */
+  grantsOf(namespace: string): readonly ReferenceGrant[];
+  /** MeshServices of a namespace that have this name among their `hosts`, oldest first. */
+  meshServicesNamed(namespace: string, host: string): readonly MeshService[];
+  /** Of the MeshService of that key; see `assignVirtualAddresses`. */
+  virtualAddressesOf(meshKey: string): readonly string[];
 }
 
 /** Label of EndpointSlices: the Service they are of. */
@@ -45,10 +57,19 @@ export function indexMesh(input: MeshInput): MeshIndex {
     return name === undefined ? [] : [inNamespaceOf(slice, name)];
   });
   const ofService = group([...input.meshServices].sort(byAge), (mesh) => [sourceServiceKey(mesh)]);
-  const names = { service: (key: string) => services.get(key), meshService: (key: string) => meshServices.get(key) };
+  const named = group([...input.meshServices].sort(byAge), ({ metadata, spec }) =>
+    (spec.hosts ?? []).map((host) => `${metadata.namespace ?? 'default'} ${host}`),
+  );
+  const virtual = assignVirtualAddresses(input.meshServices);
+  const names = {
+    meshService: (key: string) => meshServices.get(key),
+    virtualAddressesOf: (key: string) => virtual.get(key) ?? [],
+    service: (key: string): Service | undefined => services.get(key) ?? findOwnService(names, key),
+  };
   const splits = group([...input.trafficSplits].sort(byAge), (split) => [
     resolveServiceKey(names, split, split.spec.service),
   ]);
+  const grants = group(input.referenceGrants, ({ metadata }) => [metadata.namespace ?? 'default']);
   const routes = group([...input.httpRoutes].sort(byAge), parentServiceKeys);
   return {
     ...names,
@@ -58,6 +79,8 @@ export function indexMesh(input: MeshInput): MeshIndex {
     meshServicesOf: (key) => ofService.get(key) ?? [],
     trafficSplitsOf: (key) => splits.get(key) ?? [],
     httpRoutesOf: (key) => routes.get(key) ?? [],
+    grantsOf: (namespace) => grants.get(namespace) ?? [],
+    meshServicesNamed: (namespace, host) => named.get(`${namespace} ${host}`) ?? [],
   };
 }
 
@@ -66,9 +89,20 @@ export function meshServiceFor(index: Pick<MeshIndex, 'meshServicesOf'>, service
   return index.meshServicesOf(serviceKey)[0];
 }
 
-/** Key of the Service that a MeshService is about. */
+/** Key of the Service that a MeshService is about, or of its own service where that is none of Kubernetes'. */
 export function sourceServiceKey(mesh: MeshService): string {
-  return inNamespaceOf(mesh, mesh.spec.source.service.name);
+  return inNamespaceOf(mesh, mesh.spec.source.service?.name ?? ownServiceName(mesh.metadata.name));
+}
+
+/** The service of that key, if it is a MeshService's own. */
+export function findOwnService(
+  index: Pick<MeshIndex, 'meshService' | 'virtualAddressesOf'>,
+  serviceKey: string,
+): Service | undefined {
+  const meshKey = ownerOfService(serviceKey);
+  const mesh = meshKey === undefined ? undefined : index.meshService(meshKey);
+  if (meshKey === undefined || mesh === undefined || mesh.spec.source.service !== undefined) return undefined;
+  return ownService(mesh, index.virtualAddressesOf(meshKey));
 }
 
 /**
@@ -102,16 +136,6 @@ export function isServiceRef({ group, kind }: { readonly group?: string; readonl
 
 export function inNamespaceOf({ metadata }: KubeObject, name: string): string {
   return `${metadata.namespace ?? 'default'}/${name}`;
-}
-
-/** Older first; by namespace and name where the API server's clock does not tell them apart. */
-export function byAge(a: KubeObject, b: KubeObject): number {
-  const [ageA, ageB] = [ageText(a), ageText(b)];
-  return ageA < ageB ? -1 : ageA > ageB ? 1 : 0;
-}
-
-function ageText(object: KubeObject): string {
-  return `${object.metadata.creationTimestamp ?? '9999'} ${objectKey(object)}`;
 }
 
 function byKey<T extends KubeObject>(objects: readonly T[]): ReadonlyMap<string, T> {

@@ -4,6 +4,7 @@ import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
 import { objectKey, type KubeObject } from '../../api/meta.ts';
 import { REASON } from '../../api/reasons.ts';
 import type { Problem } from '../problem.ts';
+import { problemsOfHosts } from './hosts.ts';
 import { isAttached, translateHttpRoute } from './http-route.ts';
 import { isServiceRef, meshServiceFor, resolveServiceKey, sourceServiceKey, type MeshIndex } from './mesh-index.ts';
 import { isHttp, meshPortsOf, protocolOf } from './protocol.ts';
@@ -25,6 +26,7 @@ export function problemsOfMeshService(index: MeshIndex, mesh: MeshService): read
   return [
     ...mesh.spec.ports.flatMap(({ port }, position) => portNotFound(service, port, `spec.ports[${position}].port`)),
     ...problemsOfSending(mesh.spec, protocols),
+    ...problemsOfHosts(index, mesh),
   ];
 }
 

@@ -1,29 +1,41 @@
 import type { MeshService } from '../../api/generated/meshservice.ts';
 import type { HTTPRoute, Service } from '../../api/kubernetes.ts';
 import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
-import { canonicalIp, compareIps } from '../../lib/ip.ts';
+import { objectKey } from '../../api/meta.ts';
+import { canonicalIp, compareIps, familyOf } from '../../lib/ip.ts';
 import type { AppProtocol, RouteRuleIr, ServiceIr, ServicePortIr } from '../node/ir.ts';
 import { clusterKey } from './backends.ts';
 import { callPolicy } from './call-policy.ts';
 import { compareRouteRules } from './http-route-match.ts';
 import { isAttached, translateHttpRoute } from './http-route.ts';
-import { byAge, meshServiceFor, type MeshIndex } from './mesh-index.ts';
+import { byAge } from './by-age.ts';
+import { hostsOf } from './hosts.ts';
+import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
 import { isHttp, meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
 import { translateTrafficSplit } from './traffic-split.ts';
 
 /**
- * How meshed pods call one Service. Undefined when it does not exist, or has no IPv4 address or no TCP port of its
- * own: calls then go past the mesh, to wherever they are addressed.
+ * How meshed pods call one Service. Undefined when it does not exist, or has no TCP port, or neither an address of its
+ * own nor a name in `hosts`: calls then go past the mesh, to wherever they are addressed.
  */
 export function translateService(index: MeshIndex, serviceKey: string): ServiceIr | undefined {
   const service = index.service(serviceKey);
   if (service === undefined) return undefined;
-  const clusterIPs = clusterIPsOf(service);
   const mesh = meshServiceFor(index, serviceKey);
+  const hosts = mesh === undefined ? [] : hostsOf(index, mesh);
+  const spare = mesh === undefined || hosts.length === 0 ? [] : index.virtualAddressesOf(objectKey(mesh));
+  const clusterIPs = inBothFamilies(clusterIPsOf(service), spare);
   const ports = meshPortsOf(service).map((port) => translatePort(index, serviceKey, port, mesh));
   if (clusterIPs.length === 0 || ports.length === 0) return undefined;
   const { namespace = 'default', name } = service.metadata;
-  return { namespace, name, clusterIPs, ports: ports.sort((a, b) => a.port - b.port) };
+  const names = hosts.length === 0 ? {} : { hosts };
+  return { namespace, name, clusterIPs, ...names, ports: ports.sort((a, b) => a.port - b.port) };
+}
+
+/** A name must have an answer in each family: callers take a missing one for a name that is not there. */
+function inBothFamilies(own: readonly string[], spare: readonly string[]): readonly string[] {
+  const missing = spare.filter((address) => !own.some((other) => familyOf(other) === familyOf(address)));
+  return [...own, ...missing].sort(compareIps);
 }
 
 function translatePort(

@@ -1,13 +1,8 @@
 import type { Family } from '../../lib/ip.ts';
 import type { RoutedService, RoutedSlice } from '../service/objects.ts';
-import type {
-  LoadBalancing,
-  RateLimitIr,
-  RouteMatchMoreIr,
-  RouteSendingIr,
-  SendingIr,
-  ValueMatchIr,
-} from './sending-ir.ts';
+import type { EndpointsIr, PodMeshIr, ServiceIr } from './mesh-ir.ts';
+
+export type * from './mesh-ir.ts';
 
 /**
  * What one node is told: the vocabulary between the operator (which compiles it) and the agent (which applies it).
@@ -305,91 +300,3 @@ export type PodLinkIr =
       /** Of each family that the pod has one: what is on the link, and the way out. */
       readonly networks: readonly { readonly cidr: string; readonly gateway?: string }[];
     };
-
-export type TlsMode = 'Permissive' | 'Strict';
-export type AppProtocol = 'HTTP' | 'HTTP2' | 'GRPC' | 'TCP';
-
-export interface PodMeshIr {
-  /** `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
-  readonly spiffeId: string;
-  readonly proxyUid: number;
-  /** For ports not listed in `inbound`. */
-  readonly tlsMode: TlsMode;
-  readonly inbound: readonly InboundPortIr[];
-  /** Container ports of declared probes: host traffic to these bypasses the proxy. */
-  readonly probePorts: readonly number[];
-}
-
-export interface InboundPortIr {
-  /** The port the application listens on. */
-  readonly port: number;
-  readonly protocol: AppProtocol;
-  readonly tlsMode: TlsMode;
-  /** Of all callers together. */
-  readonly rateLimit?: RateLimitIr;
-}
-
-/** A service that meshed pods can call. */
-export interface ServiceIr {
-  readonly namespace: string;
-  readonly name: string;
-  readonly clusterIPs: readonly string[];
-  readonly ports: readonly ServicePortIr[];
-}
-
-export interface ServicePortIr {
-  /** The port callers dial. */
-  readonly port: number;
-  readonly protocol: AppProtocol;
-  /** HTTP protocols only, first match wins; TCP has exactly one rule without matches. */
-  readonly rules: readonly RouteRuleIr[];
-}
-
-export interface RouteRuleIr extends RouteSendingIr {
-  /** Where the rule came from: `Service ns/name`, `TrafficSplit ns/name`, `HTTPRoute ns/name`. */
-  readonly origin: string;
-  /** Any of which matches; empty: everything. */
-  readonly matches: readonly RouteMatchIr[];
-  readonly backends: readonly BackendIr[];
-  readonly timeoutMs?: number;
-  readonly retry?: RetryIr;
-}
-
-export interface RouteMatchIr extends RouteMatchMoreIr {
-  readonly path?: { readonly type: 'Exact' | 'Prefix' | 'Regex'; readonly value: string };
-  readonly method?: string;
-  readonly headers: readonly ValueMatchIr[];
-}
-
-export interface RetryIr {
-  /** Retries, not counting the first try. */
-  readonly attempts: number;
-  /** Of one try. */
-  readonly perTryTimeoutMs?: number;
-  /** Only conditions under which the request cannot have been worked on, unless the method is idempotent. */
-  readonly on: readonly ('ConnectFailure' | 'Refused' | 'GatewayError')[];
-}
-
-export interface BackendIr {
-  /** Key of an `endpoints` resource; absent: names nothing, keeps its weight and answers 503, of an HTTPRoute 500. */
-  readonly cluster?: string;
-  /** Relative, 0..1_000_000. */
-  readonly weight: number;
-}
-
-/** Key: `namespace/name:port` of the service port, and `|subset` behind it for a subset. */
-export interface EndpointsIr extends SendingIr {
-  readonly protocol: AppProtocol;
-  readonly loadBalancing: LoadBalancing;
-  readonly connectTimeoutMs: number;
-  readonly endpoints: readonly EndpointIr[];
-}
-
-export interface EndpointIr {
-  readonly address: string;
-  readonly port: number;
-  /** Of the pod behind it when that pod carries the proxy: the call is mutual TLS and must present this identity. */
-  readonly spiffeId?: string;
-  /** Only where zones count. */
-  readonly zone?: string;
-}

@@ -19,6 +19,16 @@ export interface NodeReportIr {
   readonly bgp?: BgpReportIr;
   /** Absent from an agent that does not say. */
   readonly policyOpenings?: PolicyOpenings;
+  /** Names that services of the mesh are found by, sorted; absent from an agent that does not say. */
+  readonly names?: readonly NameReport[];
+}
+
+export interface NameReport {
+  readonly name: string;
+  /** So many are called. */
+  readonly addresses: number;
+  /** Why the name is not found now, and since when (RFC 3339). */
+  readonly problem?: { readonly message: string; readonly since: string };
 }
 
 /** Times since the agent's start that somebody else took the policy table away or changed it. */

@@ -101,6 +101,8 @@ export interface RedirectIr {
   readonly host?: string;
   readonly port?: number;
   readonly path?: string;
+  /** Takes the place of the prefix that matched; not with `path`. */
+  readonly prefix?: string;
   readonly status: 301 | 302 | 303 | 307 | 308;
 }
 

@@ -3,6 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { compileMesh } from '../../../src/model/mesh/compile-mesh.ts';
 import type { MeshInput } from '../../../src/model/mesh/mesh-index.ts';
 import { expectGolden, goldenCases, goldenInput } from '../../support/golden.ts';
+import type { GRPCRoute, HTTPRoute } from '../../../src/api/kubernetes.ts';
+import { httpRouteOf } from '../../../src/model/mesh/grpc-route.ts';
 import { ofKind, parseManifests } from '../../support/manifests.ts';
 
 const DIR = path.join(import.meta.dirname, 'compile-mesh');
@@ -15,7 +17,11 @@ function meshInput(text: string, isReversed = false): MeshInput {
     pods: ofKind(objects, 'Pod'),
     meshServices: ofKind(objects, 'MeshService'),
     trafficSplits: ofKind(objects, 'TrafficSplit'),
-    httpRoutes: ofKind(objects, 'HTTPRoute'),
+    referenceGrants: ofKind(objects, 'ReferenceGrant'),
+    httpRoutes: [
+      ...ofKind<HTTPRoute>(objects, 'HTTPRoute'),
+      ...ofKind<GRPCRoute>(objects, 'GRPCRoute').map(httpRouteOf),
+    ],
     trustDomain: 'cluster.local',
   };
 }

@@ -17,7 +17,14 @@ const FULL: EndpointSlice = {
 };
 
 function endpointsOf(...endpointSlices: readonly EndpointSlice[]) {
-  const nothing = { pods: [], meshServices: [], trafficSplits: [], httpRoutes: [], trustDomain: 'cluster.local' };
+  const nothing = {
+    pods: [],
+    meshServices: [],
+    trafficSplits: [],
+    httpRoutes: [],
+    referenceGrants: [],
+    trustDomain: 'cluster.local',
+  };
   const index = indexMesh({ ...nothing, services: [WEB], endpointSlices });
   return translateEndpoints(index, 'shop/web').get('shop/web:80')?.endpoints;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { TrafficSplit } from '../../../src/api/generated/trafficsplit.ts';
-import type { HTTPRoute, ParentRef, RouteParentStatus, Service } from '../../../src/api/kubernetes.ts';
+import type { HTTPRoute, ParentRef, ReferenceGrant, RouteParentStatus, Service } from '../../../src/api/kubernetes.ts';
 import { httpRouteParents, MESH_CONTROLLER } from '../../../src/model/mesh/http-route-status.ts';
 import { indexMesh } from '../../../src/model/mesh/mesh-index.ts';
 import type { ProgramTarget } from '../../../src/model/status/programmed.ts';
@@ -10,6 +10,7 @@ type Rules = NonNullable<HTTPRoute['spec']['rules']>;
 const NOW = '2026-02-01T00:00:00Z';
 const LATER = '2026-02-02T00:00:00Z';
 const WEB: ParentRef = { group: '', kind: 'Service', name: 'web', port: 80 };
+const FROM = { group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace: 'shop' };
 const TO_WEB: Rules = [{ backendRefs: [{ name: 'web', port: 80 }] }];
 const READY: ProgramTarget = { name: 'shop/client', isReachable: true, wanted: 'v2', acknowledged: 'v2' };
 const LATE: ProgramTarget = { name: 'shop/late', isReachable: true, wanted: 'v2', acknowledged: 'v1' };
@@ -39,13 +40,23 @@ function route(
 interface World {
   readonly targets?: readonly ProgramTarget[];
   readonly trafficSplits?: readonly TrafficSplit[];
+  readonly referenceGrants?: readonly ReferenceGrant[];
   readonly now?: string;
   readonly isSettled?: boolean;
 }
 
-function parentsOf(of: HTTPRoute, { targets = [READY], trafficSplits = [], now = NOW, isSettled = true }: World = {}) {
+function parentsOf(
+  of: HTTPRoute,
+  { targets = [READY], trafficSplits = [], referenceGrants = [], now = NOW, isSettled = true }: World = {},
+) {
   const nothing = { endpointSlices: [], pods: [], meshServices: [], trustDomain: 'cluster.local' };
-  const index = indexMesh({ ...nothing, services: SERVICES, trafficSplits: [...trafficSplits], httpRoutes: [of] });
+  const index = indexMesh({
+    ...nothing,
+    services: SERVICES,
+    trafficSplits: [...trafficSplits],
+    httpRoutes: [of],
+    referenceGrants,
+  });
   return httpRouteParents(of, { index, targetsOf: () => targets, isSettled, now });
 }
 
@@ -128,6 +139,21 @@ describe('ResolvedRefs', () => {
     expect(messageOf(parents, 'ResolvedRefs')).toMatch(/^spec\.rules\[0\]\.backendRefs\[1\]\./);
   });
 
+  test.each<[string, Partial<ReferenceGrant['spec']>, string]>([
+    ['for every Service', {}, 'False/BackendNotFound'],
+    ['for that Service', { to: [{ group: '', kind: 'Service', name: 'far' }] }, 'False/BackendNotFound'],
+    ['for another Service', { to: [{ group: '', kind: 'Service', name: 'web' }] }, 'False/RefNotPermitted'],
+    ['for Secrets', { to: [{ group: '', kind: 'Secret' }] }, 'False/RefNotPermitted'],
+    ['for another namespace', { from: [{ ...FROM, namespace: 'bank' }] }, 'False/RefNotPermitted'],
+    ['for another kind', { from: [{ ...FROM, kind: 'GRPCRoute' }] }, 'False/RefNotPermitted'],
+  ])('asks for a backend in another namespace where there is a grant %s', (_, spec, verdict) => {
+    const to = [{ group: '', kind: 'Service' }];
+    const grant = { metadata: { name: 'grant', namespace: 'other' }, spec: { from: [FROM], to, ...spec } };
+    const rules: Rules = [{ backendRefs: [{ name: 'far', namespace: 'other', port: 80 }] }];
+    // The Service is not there: who may not refer to it is not told that.
+    expect(words(parentsOf(route([WEB], rules), { referenceGrants: [grant] }))['ResolvedRefs']).toBe(verdict);
+  });
+
   test('counts what else is wrong, and is True for a rule without backends', () => {
     const rules: Rules = [
       {
@@ -149,8 +175,16 @@ describe('ResolvedRefs', () => {
 
 describe('a rule that Weft does not know all of', () => {
   test.each([
-    ['a filter', { filters: [{ type: 'URLRewrite' }], ...TO_WEB[0] }],
-    ['a match by expression', { matches: [{ path: { type: 'RegularExpression', value: '/x.*' } }], ...TO_WEB[0] }],
+    ['a filter', { filters: [{ type: 'ExtensionRef' }], ...TO_WEB[0] }],
+    ['a mirror of a backend', { backendRefs: [{ name: 'web', port: 80, filters: [{ type: 'RequestMirror' }] }] }],
+    [
+      'a match by what is no expression',
+      { matches: [{ path: { type: 'RegularExpression', value: '/x(' } }], ...TO_WEB[0] },
+    ],
+    [
+      'a match that looks ahead',
+      { matches: [{ headers: [{ type: 'RegularExpression', name: 'a', value: '(?=b)' }] }], ...TO_WEB[0] },
+    ],
   ])('is said so, and the rest is programmed: %s', (_, rule) => {
     const parents = parentsOf(route([WEB], [rule, ...TO_WEB]));
     expect(words(parents)).toEqual({ ...ALL_WELL, Accepted: 'False/UnsupportedValue' });

@@ -21,7 +21,14 @@ function service(name: string, portName: string): Service {
 
 function indexOf(services: readonly Service[], meshServices: readonly MeshService[]) {
   const input: MeshInput = {
-    ...{ endpointSlices: [], pods: [], trafficSplits: [], httpRoutes: [], trustDomain: 'cluster.local' },
+    ...{
+      endpointSlices: [],
+      pods: [],
+      trafficSplits: [],
+      httpRoutes: [],
+      referenceGrants: [],
+      trustDomain: 'cluster.local',
+    },
     ...{ services, meshServices },
   };
   return indexMesh(input);

@@ -37,7 +37,15 @@ function pod(more: { spec?: Partial<Pod['spec']>; metadata?: Partial<Pod['metada
 }
 
 function input(more: Partial<MeshInput>): MeshInput {
-  const nothing = { services: [], endpointSlices: [], pods: [], meshServices: [], trafficSplits: [], httpRoutes: [] };
+  const nothing = {
+    services: [],
+    endpointSlices: [],
+    pods: [],
+    meshServices: [],
+    trafficSplits: [],
+    httpRoutes: [],
+    referenceGrants: [],
+  };
   return { ...nothing, trustDomain: 'cluster.local', ...more };
 }
 

@@ -1,0 +1,107 @@
+import type {
+  HeaderChangeIr,
+  LoadBalancing,
+  RateLimitIr,
+  RouteMatchMoreIr,
+  RouteSendingIr,
+  SendingIr,
+  ValueMatchIr,
+} from './sending-ir.ts';
+
+/** What a node is told of the mesh: part of the vocabulary of `ir.ts`. */
+
+export type TlsMode = 'Permissive' | 'Strict';
+export type AppProtocol = 'HTTP' | 'HTTP2' | 'GRPC' | 'TCP';
+
+export interface PodMeshIr {
+  /** `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
+  readonly spiffeId: string;
+  readonly proxyUid: number;
+  /** For ports not listed in `inbound`. */
+  readonly tlsMode: TlsMode;
+  readonly inbound: readonly InboundPortIr[];
+  /** Container ports of declared probes: host traffic to these bypasses the proxy. */
+  readonly probePorts: readonly number[];
+}
+
+export interface InboundPortIr {
+  /** The port the application listens on. */
+  readonly port: number;
+  readonly protocol: AppProtocol;
+  readonly tlsMode: TlsMode;
+  /** Of all callers together. */
+  readonly rateLimit?: RateLimitIr;
+}
+
+/** A service that meshed pods can call. */
+export interface ServiceIr {
+  readonly namespace: string;
+  readonly name: string;
+  readonly clusterIPs: readonly string[];
+  /** Names that lead to these addresses, for pods of the namespace that have a proxy; absent: none. */
+  readonly hosts?: readonly string[];
+  readonly ports: readonly ServicePortIr[];
+}
+
+export interface ServicePortIr {
+  /** The port callers dial. */
+  readonly port: number;
+  readonly protocol: AppProtocol;
+  /** HTTP protocols only, first match wins; TCP has exactly one rule without matches. */
+  readonly rules: readonly RouteRuleIr[];
+}
+
+export interface RouteRuleIr extends RouteSendingIr {
+  /** Where the rule came from: `Service ns/name`, `TrafficSplit ns/name`, `HTTPRoute ns/name`. */
+  readonly origin: string;
+  /** Any of which matches; empty: everything. */
+  readonly matches: readonly RouteMatchIr[];
+  readonly backends: readonly BackendIr[];
+  readonly timeoutMs?: number;
+  readonly retry?: RetryIr;
+}
+
+export interface RouteMatchIr extends RouteMatchMoreIr {
+  readonly path?: { readonly type: 'Exact' | 'Prefix' | 'Regex'; readonly value: string };
+  readonly method?: string;
+  readonly headers: readonly ValueMatchIr[];
+}
+
+export interface RetryIr {
+  /** Retries, not counting the first try. */
+  readonly attempts: number;
+  /** Of one try. */
+  readonly perTryTimeoutMs?: number;
+  /** Only conditions under which the request cannot have been worked on, unless the method is idempotent. */
+  readonly on: readonly ('ConnectFailure' | 'Refused' | 'GatewayError')[];
+}
+
+export interface BackendIr {
+  /** Key of an `endpoints` resource; absent: names nothing, keeps its weight and answers 503, of an HTTPRoute 500. */
+  readonly cluster?: string;
+  /** Relative, 0..1_000_000. */
+  readonly weight: number;
+  readonly requestHeaders?: HeaderChangeIr;
+  readonly responseHeaders?: HeaderChangeIr;
+}
+
+/** Key: `namespace/name:port` of the service port, and `|subset` behind it for a subset. */
+export interface EndpointsIr extends SendingIr {
+  readonly protocol: AppProtocol;
+  readonly loadBalancing: LoadBalancing;
+  readonly connectTimeoutMs: number;
+  readonly endpoints: readonly EndpointIr[];
+  /** Where the addresses are that the node finds under this name, instead of `endpoints`. */
+  readonly dns?: { readonly name: string; readonly port: number };
+}
+
+export interface EndpointIr {
+  readonly address: string;
+  readonly port: number;
+  /** Of the pod behind it when that pod carries the proxy: the call is mutual TLS and must present this identity. */
+  readonly spiffeId?: string;
+  /** Only where zones count. */
+  readonly zone?: string;
+  /** Its share beside those of the others; absent: 1. */
+  readonly weight?: number;
+}
