@@ -107,9 +107,11 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
     index: state.mesh.index,
     isConnected: (node: string) => held.isConnected(node),
     nameReports: (name: string) =>
-      [...state.nodeReports].flatMap(([node, { names = [] }]) =>
-        names.filter((report) => report.name === name).map((report) => ({ node, ...report })),
-      ),
+      [...state.nodeReports]
+        .filter(([node]) => held.isConnected(node))
+        .flatMap(([node, { names = [] }]) =>
+          names.filter((report) => report.name === name).map((report) => ({ node, ...report })),
+        ),
     onNodeChanged: state.nodesChanged.listen,
     statuses: { meshService: status('weft-meshservice'), trafficSplit: status('weft-trafficsplit') },
   };
