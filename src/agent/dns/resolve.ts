@@ -9,7 +9,10 @@ export interface Resolved {
   readonly ttlSeconds: number;
 }
 
-/** Rejects when nobody answers, or the answer has no address of the family. */
+/** The code of the error that says: there is such a name, and it has no address of the family. */
+export const NO_SUCH_RECORDS = dns.NODATA;
+
+/** Rejects when nobody answers, or the answer has no address of the family (`NO_SUCH_RECORDS`). */
 export type Resolve = (name: string, family: Family) => Promise<Resolved>;
 
 const TRY_MS = 2_000;

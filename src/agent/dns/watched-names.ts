@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Family } from '../../lib/ip.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { NameReport } from '../../model/node/report.ts';
-import type { Resolve } from './resolve.ts';
+import { NO_SUCH_RECORDS, type Resolve } from './resolve.ts';
 
 /** By name; what was found last. */
 export type KnownNames = Readonly<Record<string, readonly string[]>>;
@@ -37,7 +37,8 @@ interface Watched {
 export class WatchedNames {
   readonly #deps: WatchedNamesDeps;
   readonly #names = new Map<string, Watched>();
-  readonly #known: KnownNames;
+  /** Of names that are not watched any more too, as services come back. */
+  #known: KnownNames;
   #changed: () => void = () => undefined;
 
   constructor(deps: WatchedNamesDeps) {
@@ -104,7 +105,11 @@ export class WatchedNames {
     if (this.#names.get(name) === watched) watched.cancel = clock.after(nextMs, () => void this.#look(name));
   }
 
-  /** @throws what the last family's failure was. */
+  /**
+   * The first family that the name has addresses of. One whose question is lost is not taken for one without: callers
+   * would be sent to other endpoints for a lost packet.
+   * @throws the failure that ended it.
+   */
   async #resolve(name: string) {
     let failure: unknown = new Error('the node has no address yet');
     for (const family of this.#deps.families()) {
@@ -112,6 +117,7 @@ export class WatchedNames {
         return await this.#deps.resolve(name, family);
       } catch (error) {
         failure = error;
+        if (!(error instanceof Error && 'code' in error && error.code === NO_SUCH_RECORDS)) break;
       }
     }
     throw failure;
@@ -120,7 +126,9 @@ export class WatchedNames {
   #found(name: string, watched: Watched, addresses: readonly string[]): void {
     if (this.#names.get(name) !== watched || watched.addresses.join() === addresses.join()) return;
     watched.addresses = addresses;
-    this.#deps.known.save(Object.fromEntries([...this.#names].map(([of, { addresses: held }]) => [of, held])));
+    this.#known = { ...this.#known, [name]: addresses };
+    const held = Object.entries(this.#known).filter(([known]) => this.#names.has(known));
+    this.#deps.known.save(Object.fromEntries(held));
     this.#changed();
   }
 }
