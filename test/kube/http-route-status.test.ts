@@ -207,21 +207,26 @@ describe('the status of an HTTPRoute', () => {
 
 test('the status of a GRPCRoute is kept as that of an HTTPRoute is', async () => {
   const { deps, stores, grpcRoutes } = leader();
-  const web = await read(api, KINDS.service, { name: 'web', namespace: NAMESPACE });
-  stores.services.replace(web === undefined ? [] : [web], '1');
+  const cart = await create(api, KINDS.service, {
+    metadata: { name: 'cart', namespace: NAMESPACE },
+    spec: { ports: [{ name: 'grpc', port: 80 }] },
+  });
+  stores.services.replace([cart], '1');
   const { apiVersion, kind } = KINDS.grpcRoute;
   const rules = [
-    { matches: [{ method: { service: 'shop.Cart', method: 'Add' } }], backendRefs: [{ name: 'web', port: 80 }] },
+    { matches: [{ method: { service: 'shop.Cart', method: 'Add' } }], backendRefs: [{ name: 'cart', port: 80 }] },
     { backendRefs: [{ name: 'nobody', port: 80 }] },
   ];
   const metadata = { name: 'calls', namespace: NAMESPACE };
-  const route = await create(api, KINDS.grpcRoute, { apiVersion, kind, metadata, spec: { parentRefs: [WEB], rules } });
+  const parent = { ...WEB, name: 'cart' };
+  const spec = { parentRefs: [parent], rules };
+  const route = await create(api, KINDS.grpcRoute, { apiVersion, kind, metadata, spec });
   grpcRoutes.set(route);
   const own = { kind: KINDS.grpcRoute, routes: stores.grpcRoutes, write: { api, fieldManager: 'weft-grpcroute' } };
   const reconciler = new HttpRouteStatusReconciler({ ...deps, ...own });
   expect(await reconciler.reconcile(objectKey(route), never)).toEqual({ done: true });
   const stored = await read(api, KINDS.grpcRoute, metadata);
-  expect(stored?.status?.parents).toMatchObject([{ parentRef: WEB, controllerName: 'weft.dev/mesh' }]);
+  expect(stored?.status?.parents).toMatchObject([{ parentRef: parent, controllerName: 'weft.dev/mesh' }]);
   const conditions = stored?.status?.parents?.[0]?.conditions ?? [];
   expect(conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`)).toEqual([
     'Accepted True Accepted',

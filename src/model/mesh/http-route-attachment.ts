@@ -3,7 +3,8 @@ import { objectKey } from '../../api/meta.ts';
 import { REASON } from '../../api/reasons.ts';
 import type { Problem } from '../problem.ts';
 import { type MeshIndex, meshServiceFor } from './mesh-index.ts';
-import { isHttp, meshPortsOf, protocolOf } from './protocol.ts';
+import { isCarriedBy } from './http-route.ts';
+import { meshPortsOf, protocolOf } from './protocol.ts';
 import { routingOf, translateService } from './service.ts';
 
 /** Whether the route decides on any port of this parent, and what is in its way. */
@@ -41,9 +42,10 @@ export function attachmentOf(
   }
   const mesh = meshServiceFor(index, serviceKey);
   const spoken = ports.map((port) => ({ port: port.port, protocol: protocolOf(port, mesh) }));
-  const http = spoken.filter(({ protocol }) => isHttp(protocol));
+  const http = spoken.filter(({ protocol }) => isCarriedBy(route, protocol));
   if (http.length === 0) {
-    const message = `must be a port that speaks HTTP; declare the protocol of Service '${serviceKey}' in a MeshService`;
+    const needed = route.kind === 'GRPCRoute' ? 'HTTP/2' : 'HTTP';
+    const message = `must be a port that speaks ${needed}; declare the protocol of Service '${serviceKey}' in a MeshService`;
     return refuse('port', REASON.needsHttp, message);
   }
   const problems = http.flatMap(({ port, protocol }): readonly Problem[] => {

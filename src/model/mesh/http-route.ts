@@ -9,7 +9,7 @@ import { parseDuration } from './duration.ts';
 import { BACKEND_FILTERS, type FilterEffects, RULE_FILTERS, translateFilters } from './http-route-filters.ts';
 import { translateRouteMatch } from './http-route-match.ts';
 import { isServiceRef, meshServiceFor, type MeshIndex } from './mesh-index.ts';
-import { meshPortsOf } from './protocol.ts';
+import { isHttp, meshPortsOf } from './protocol.ts';
 import { isGranted } from './reference-grant.ts';
 
 export type HttpRouteRule = NonNullable<HTTPRoute['spec']['rules']>[number];
@@ -20,6 +20,11 @@ const KNOWN_FIELDS = ['name', 'matches', 'filters', 'backendRefs', 'timeouts'];
 /** A GRPCRoute keeps its kind: see `httpRouteOf`. */
 export function routeOrigin(route: HTTPRoute): string {
   return `${route.kind ?? 'HTTPRoute'} ${objectKey(route)}`;
+}
+
+/** Whether a port of that protocol has calls that the route is about: gRPC is HTTP/2. */
+export function isCarriedBy({ kind }: HTTPRoute, protocol: AppProtocol): boolean {
+  return kind === 'GRPCRoute' ? protocol === 'HTTP2' || protocol === 'GRPC' : isHttp(protocol);
 }
 
 /** What calls are answered with where nobody can be asked; with 503 gRPC is UNAVAILABLE (GRPCRouteRule.backendRefs). */

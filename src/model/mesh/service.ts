@@ -7,11 +7,11 @@ import type { AppProtocol, RouteRuleIr, ServiceIr, ServicePortIr } from '../node
 import { clusterKey } from './backends.ts';
 import { callPolicy } from './call-policy.ts';
 import { compareRouteRules } from './http-route-match.ts';
-import { isAttached, translateHttpRoute } from './http-route.ts';
+import { isAttached, isCarriedBy, translateHttpRoute } from './http-route.ts';
 import { byAge } from './by-age.ts';
 import { hostsOf } from './hosts.ts';
 import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
-import { isHttp, meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
+import { meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
 import { translateTrafficSplit } from './traffic-split.ts';
 
 /**
@@ -81,13 +81,13 @@ interface Routing {
 
 /**
  * Of the TrafficSplits and HTTPRoutes for a port the oldest decides: a TrafficSplit stands alone, HTTPRoutes stand
- * together. HTTPRoutes say nothing about a TCP port.
+ * together. They say nothing about a TCP port, and GRPCRoutes nothing about one of HTTP/1.1.
  */
 export function routingOf(index: MeshIndex, serviceKey: string, port: number, protocol: AppProtocol): Routing {
   const [split] = index.trafficSplitsOf(serviceKey).filter(({ spec }) => spec.port === port);
-  const routes = isHttp(protocol)
-    ? index.httpRoutesOf(serviceKey).filter((route) => isAttached(route, serviceKey, port))
-    : [];
+  const routes = index
+    .httpRoutesOf(serviceKey)
+    .filter((route) => isCarriedBy(route, protocol) && isAttached(route, serviceKey, port));
   const [oldest] = routes;
   if (split === undefined) return { routes };
   return oldest !== undefined && byAge(oldest, split) < 0 ? { routes } : { split, routes: [] };

@@ -95,6 +95,12 @@ describe('a parent that is a Service', () => {
     expect(words(parentsOf(route([ref])))).toEqual({ ...ALL_WELL, Accepted: verdict, Programmed: verdict });
   });
 
+  test('of a GRPCRoute is not accepted when it is a port that speaks HTTP/1.1', () => {
+    const parents = parentsOf({ ...route([WEB]), kind: 'GRPCRoute' });
+    expect(words(parents)).toEqual({ ...ALL_WELL, Accepted: 'False/NeedsHttp', Programmed: 'False/NeedsHttp' });
+    expect(messageOf(parents, 'Accepted')).toContain('must be a port that speaks HTTP/2');
+  });
+
   test('without a port is accepted for the ports that speak HTTP', () => {
     const { port: _, ...every } = WEB;
     expect(words(parentsOf(route([every])))).toEqual(ALL_WELL);
