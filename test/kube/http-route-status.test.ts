@@ -1,5 +1,8 @@
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { kubectl } from '../../lab/cluster/cluster.ts';
 import { installGatewayApi } from '../../lab/cluster/gateway-api.ts';
+import { ROOT } from '../../lab/setup/paths.ts';
 import type {
   GRPCRoute,
   HTTPRoute,
@@ -233,6 +236,13 @@ test('the status of a GRPCRoute is kept as that of an HTTPRoute is', async () =>
     'Programmed True NoTargets',
     'ResolvedRefs False BackendNotFound',
   ]);
+});
+
+test.each(['http-route.yaml', 'grpc-route.yaml'])('the example %s is taken as it is', async (file) => {
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
+  await kubectl(KUBE_CLUSTER, ['apply', '-f', '-'], JSON.stringify(namespace));
+  const taken = await kube('apply', '--dry-run=server', '-f', path.join(ROOT, 'examples', file));
+  expect(taken).toMatch(/route\S* created/);
 });
 
 describe('a write of it', () => {

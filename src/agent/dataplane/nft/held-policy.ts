@@ -24,6 +24,13 @@ export interface NextState {
   readonly removedSets: readonly string[];
   readonly chains: ReadonlyMap<string, ChainIr>;
   readonly pods: ReadonlyMap<string, PodBinding>;
+  readonly podDelta: PodDelta;
+}
+
+/** Bindings that end, those that others take the place of among them, and bindings that begin. */
+export interface PodDelta {
+  readonly gone: readonly PodBinding[];
+  readonly come: readonly PodBinding[];
 }
 
 /** What the kernel's table is to hold: the agent's memory of it, for differences, repairs and judging connections. */

@@ -77,7 +77,7 @@ export function kernelSteps(held: HeldPolicy, next: NextState): KernelSteps {
       });
       return [...lines, ...sets, ...renderChain(direction, key, chain, families)];
     }),
-    bindings: [...factMessages(held, next), ...podMessages(held, next)],
+    bindings: [...factMessages(held, next), ...podMessages(next)],
     unload: [
       ...next.deltas.flatMap((delta) =>
         slices(delta.remove).map((members) => memberMessages('delete', delta, members, families)),
@@ -120,10 +120,8 @@ function factMessages(held: HeldPolicy, next: NextState): BatchMessage[] {
   return held.facts === next.facts ? [] : fixedMessages(factElements(held.facts), factElements(next.facts));
 }
 
-function podMessages(held: HeldPolicy, next: NextState): BatchMessage[] {
-  if (held.pods === next.pods) return [];
-  const gone = [...held.pods.values()].filter((pod) => next.pods.get(pod.hostInterface) !== pod);
-  const come = [...next.pods.values()].filter((pod) => held.pods.get(pod.hostInterface) !== pod);
+function podMessages(next: NextState): BatchMessage[] {
+  const { gone, come } = next.podDelta;
   const elements = (pods: readonly PodBinding[]) => pods.flatMap((pod) => podElements(pod, next.facts.hasIpv6));
   return fixedMessages(elements(gone), elements(come));
 }

@@ -1,6 +1,6 @@
 import type { AddressSetIr, ChainIr } from '../../../model/node/ir.ts';
 import { setsOfChain } from '../../../model/policy/chain-sets.ts';
-import type { HeldPolicy, NextState, SetDelta } from './held-policy.ts';
+import type { HeldPolicy, NextState, PodDelta, SetDelta } from './held-policy.ts';
 import { checkedAddress, checkedCidr, checkedInterface, type Direction } from './names.ts';
 import { type Culprit, NftError } from './nft-error.ts';
 import type { PodBinding, PolicyChange, SetPatch } from './policy-state.ts';
@@ -11,15 +11,18 @@ import type { PodBinding, PolicyChange, SetPatch } from './policy-state.ts';
  */
 export function nextState(held: HeldPolicy, change: PolicyChange): NextState {
   const removedSets = (change.sets?.remove ?? []).filter((key) => held.sets.has(key));
+  const pods = nextPods(held, change);
   const next = {
     facts: change.facts ?? held.facts,
     deltas: setDeltas(held, change),
     removedSets,
     chains: nextChains(held, change),
-    pods: nextPods(held, change),
+    pods,
+    podDelta: podDelta(held, pods, change),
   };
-  // A patch of members cannot leave a reference dangling, and is the change that comes most often.
-  if (change.chains !== undefined || change.pods !== undefined || removedSets.length > 0) requireReferences(held, next);
+  // Pods that come and go, and members, change the most often: what stays cannot dangle by them.
+  const isMoreThanPods = change.chains !== undefined || removedSets.length > 0;
+  requireReferences(held, next, isMoreThanPods ? pods.values() : next.podDelta.come);
   return next;
 }
 
@@ -101,9 +104,26 @@ function nextPods(held: HeldPolicy, { pods }: PolicyChange): ReadonlyMap<string,
   return next;
 }
 
-function requireReferences(held: HeldPolicy, { deltas, removedSets, chains, pods }: NextState): void {
+function podDelta(held: HeldPolicy, next: NextState['pods'], { pods }: PolicyChange): PodDelta {
+  const names = new Set([...(pods?.unbind ?? []), ...(pods?.bind ?? []).map(({ hostInterface }) => hostInterface)]);
+  const [gone, come]: [PodBinding[], PodBinding[]] = [[], []];
+  for (const name of names) {
+    const [before, after] = [held.pods.get(name), next.get(name)];
+    if (before === after) continue;
+    if (before !== undefined) gone.push(before);
+    if (after !== undefined) come.push(after);
+  }
+  return { gone, come };
+}
+
+/** @param pods those whose references may be wrong. */
+function requireReferences(
+  held: HeldPolicy,
+  { deltas, removedSets, chains }: NextState,
+  pods: Iterable<PodBinding>,
+): void {
   const added = new Set(deltas.map(({ key }) => key));
-  for (const { key } of usedChains(pods.values()).values()) {
+  for (const { key } of usedChains(pods).values()) {
     const culprit: Culprit = { kind: 'chain', key };
     const chain = chains.get(key);
     if (chain === undefined) throw new NftError('DanglingReference', 'a pod needs a chain that is not there', culprit);

@@ -14,7 +14,9 @@ const MEMBERS_LIMIT = 256;
 export function addressesToRecheck(held: HeldPolicy, next: NextState): ReadonlySet<string> {
   const addresses = new Set<string>();
   if (held.pods !== next.pods || held.chains !== next.chains) {
-    for (const pod of next.pods.values()) {
+    const { gone, come } = next.podDelta;
+    // Where pods only come, all others are as they were.
+    for (const pod of held.chains === next.chains && gone.length === 0 ? come : next.pods.values()) {
       for (const address of pod.addresses) {
         const old = held.podAt(address);
         // Nobody had the address, so no connection is open: what leaves it is purged.
@@ -32,7 +34,7 @@ export function addressesToRecheck(held: HeldPolicy, next: NextState): ReadonlyS
 
 /** Addresses that pods have left: nothing of their connections may be inherited by who comes next. */
 export function addressesToPurge(held: HeldPolicy, next: NextState): ReadonlySet<string> {
-  if (held.pods === next.pods) return new Set();
+  if (next.podDelta.gone.length === 0) return new Set();
   const addressesOf = ({ pods }: Pick<NextState, 'pods'>) => [...pods.values()].flatMap(({ addresses }) => addresses);
   const kept = new Set(addressesOf(next));
   return new Set(addressesOf(held).filter((address) => !kept.has(address)));
