@@ -1,7 +1,8 @@
-import type { HttpRouteFilter, HttpRouteHeaderFilter, HttpRoutePathModifier } from '../../api/kubernetes.ts';
+import type { HttpRouteFilter, HttpRoutePathModifier } from '../../api/kubernetes.ts';
 import { REASON } from '../../api/reasons.ts';
-import type { HeaderChangeIr, MirrorIr, RedirectIr, RewriteIr, RouteSendingIr } from '../node/sending-ir.ts';
+import type { MirrorIr, RedirectIr, RewriteIr, RouteSendingIr } from '../node/sending-ir.ts';
 import type { Problem } from '../problem.ts';
+import { translateHeaderChanges } from './header-changes.ts';
 
 /** What filters of a rule, or of a backend of it, do with a call. */
 export type FilterEffects = Pick<
@@ -56,9 +57,10 @@ export function translateFilters(
       continue;
     }
     const { requestHeaderModifier, responseHeaderModifier, requestMirror, requestRedirect, urlRewrite } = filter;
-    if (requestHeaderModifier !== undefined) effects = { ...effects, requestHeaders: changesOf(requestHeaderModifier) };
+    if (requestHeaderModifier !== undefined)
+      effects = { ...effects, requestHeaders: translateHeaderChanges(requestHeaderModifier) };
     if (responseHeaderModifier !== undefined)
-      effects = { ...effects, responseHeaders: changesOf(responseHeaderModifier) };
+      effects = { ...effects, responseHeaders: translateHeaderChanges(responseHeaderModifier) };
     if (requestMirror !== undefined) {
       const cluster = clusterOf(requestMirror.backendRef, `${at}.requestMirror.backendRef`);
       // One that means nothing is left out: nobody misses a copy.
@@ -73,16 +75,6 @@ export function translateFilters(
   }
   if (!isKnown) return undefined;
   return mirrors.length === 0 ? effects : { ...effects, mirrors };
-}
-
-function changesOf({ set, add, remove }: HttpRouteHeaderFilter): HeaderChangeIr {
-  const lower = (headers: NonNullable<typeof set>) =>
-    headers.map(({ name, value }) => ({ name: name.toLowerCase(), value }));
-  return {
-    ...(set === undefined ? {} : { set: lower(set) }),
-    ...(add === undefined ? {} : { add: lower(add) }),
-    ...(remove === undefined ? {} : { remove: remove.map((name) => name.toLowerCase()) }),
-  };
 }
 
 function percentOf({ percent, fraction }: NonNullable<HttpRouteFilter['requestMirror']>): number {

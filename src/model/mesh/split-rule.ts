@@ -1,10 +1,7 @@
-import type {
-  TrafficSplitHeaderChanges,
-  TrafficSplitMatch,
-  TrafficSplitRule,
-} from '../../api/generated/trafficsplit.ts';
+import type { TrafficSplitMatch, TrafficSplitRule } from '../../api/generated/trafficsplit.ts';
 import type { RouteMatchIr } from '../node/ir.ts';
-import type { HeaderChangeIr, RedirectIr, RouteSendingIr, ValueMatchIr } from '../node/sending-ir.ts';
+import type { RedirectIr, RouteSendingIr, ValueMatchIr } from '../node/sending-ir.ts';
+import { translateHeaderChanges } from './header-changes.ts';
 
 /** What a rule does with a call beside choosing whom to ask and whom to tell: numbers as the API server fills them in. */
 export function translateSplitRule(rule: TrafficSplitRule): Omit<RouteSendingIr, 'mirrors' | 'redistributes'> {
@@ -15,8 +12,8 @@ export function translateSplitRule(rule: TrafficSplitRule): Omit<RouteSendingIr,
     ...(redirect === undefined ? {} : { redirect: translateRedirect(redirect) }),
     ...(respond === undefined ? {} : { respond }),
     ...(fault === undefined ? {} : { fault: translateFault(fault) }),
-    ...(requestHeaders === undefined ? {} : { requestHeaders: translateChanges(requestHeaders) }),
-    ...(responseHeaders === undefined ? {} : { responseHeaders: translateChanges(responseHeaders) }),
+    ...(requestHeaders === undefined ? {} : { requestHeaders: translateHeaderChanges(requestHeaders) }),
+    ...(responseHeaders === undefined ? {} : { responseHeaders: translateHeaderChanges(responseHeaders) }),
   };
 }
 
@@ -65,15 +62,5 @@ function translateFault({
   return {
     ...(delay === undefined ? {} : { delay: { ms: delay.milliseconds, percent: delay.percent ?? 100 } }),
     ...(abort === undefined ? {} : { abort: { status: abort.status, percent: abort.percent ?? 100 } }),
-  };
-}
-
-function translateChanges({ set, add, remove }: TrafficSplitHeaderChanges): HeaderChangeIr {
-  const lower = (headers: NonNullable<typeof set>) =>
-    headers.map(({ name, value }) => ({ name: name.toLowerCase(), value }));
-  return {
-    ...(set === undefined ? {} : { set: lower(set) }),
-    ...(add === undefined ? {} : { add: lower(add) }),
-    ...(remove === undefined ? {} : { remove: remove.map((name) => name.toLowerCase()) }),
   };
 }
