@@ -15,9 +15,9 @@ mount -t tmpfs tmpfs /run && mount -t sysfs -o ro sysfs /sys
 mkdir -p /run/systemd/network /run/systemd/netif/links && chown -R systemd-network:systemd-network /run/systemd/netif
 printf '[Match]\\nName=%s\\n%s\\n' "$1" "$2" >/run/systemd/network/50-lab.network
 /lib/systemd/systemd-networkd >/dev/null 2>&1 & networkd=$!
-decided() { [ $(ls /run/systemd/netif/links | wc -l) -ge 3 ] && ! grep -q STATE=pending /run/systemd/netif/links/*; }
-for attempt in $(seq 600); do decided && break; sleep 0.1; done
-kill $networkd; mkdir -p "$3" && cp -r /run/systemd "$3/"
+undecided() { [ $(ls /run/systemd/netif/links | wc -l) -lt 3 ] || grep -qE 'STATE=(pending|initialized)' /run/systemd/netif/links/*; }
+for attempt in $(seq 600); do undecided || break; sleep 0.1; done
+kill -STOP $networkd; mkdir -p "$3" && cp -r /run/systemd "$3/"; kill -KILL $networkd
 `;
 
 const lab = new NetnsLab();
