@@ -35,12 +35,14 @@ export interface Container {
   readonly startupProbe?: Probe;
   readonly restartPolicy?: string;
   readonly securityContext?: { readonly runAsUser?: number };
+  readonly lifecycle?: { readonly preStop?: object };
 }
 
 export interface Pod extends KubeObject {
   readonly spec: {
     readonly nodeName?: string;
     readonly hostNetwork?: boolean;
+    readonly terminationGracePeriodSeconds?: number;
     readonly serviceAccountName?: string;
     readonly securityContext?: { readonly runAsUser?: number };
     readonly containers: readonly Container[];

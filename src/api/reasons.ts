@@ -154,6 +154,7 @@ export const REASON = {
   proxyUserTaken: 'ProxyUserTaken',
   proxyNameTaken: 'ProxyNameTaken',
   proxyChanged: 'ProxyChanged',
+  invalidDrainSeconds: 'InvalidDrainSeconds',
 } as const;
 
 /** Reasons that say that something an object names is not there; all others speak against the object itself. */

@@ -7,6 +7,7 @@ import { BlockClaimer } from '../controllers/ippool/claim.ts';
 import { giveBack } from '../controllers/ippool/give-back.ts';
 import { loansOf } from '../controllers/ippool/loans.ts';
 import { MeshCompiler } from '../controllers/mesh/compiler.ts';
+import { Leaving } from '../controllers/mesh/leaving.ts';
 import { ProxyStates } from '../controllers/mesh/proxies.ts';
 import { Announcing } from '../controllers/node-state/announcing.ts';
 import { NodeStateCompiler } from '../controllers/node-state/compiler.ts';
@@ -199,6 +200,14 @@ export class ClusterState {
     const claimer = new BlockClaimer({ api, pools, blocks, nodes, serviceCidrs, borrower, log });
     const forgetting = new Forgetting({ inStep: this.#inStep, pods, nodes, onAcknowledged }, clock);
     const announcing = new Announcing({ table, held, policies, onAcknowledged }, clock);
+    const leaving = new Leaving(
+      {
+        ...{ pods, endpointSlices: stores.endpointSlices, table, held, proxies: this.proxies, onAcknowledged },
+        clustersOf: (service) => this.mesh.clustersOf(service),
+        isCompiled: () => this.isCompiled,
+      },
+      clock,
+    );
     return {
       async block(nodeName, ask) {
         const known = held.keys(nodeName, 'block');
@@ -211,6 +220,7 @@ export class ClusterState {
       loans: (node, ask) => loansOf({ api, blocks }, { ...ask, nodeUid: held.nodeUid(node) ?? '' }, signal),
       forgotten: (_node, { addresses }) => forgetting.wait(addresses),
       known: (_node, { podUid, addresses }) => announcing.wait(podUid, addresses),
+      left: (_node, pod) => leaving.wait(pod),
       certificate: async (node, request) => signWorkload(authority, pods, trustDomain, { node, ...request }),
     };
   }

@@ -4,7 +4,9 @@ import { applyNftInNetns, renderRedirect } from '../agent/dataplane/nft/redirect
 import { listenUnixAbstract, peerUid } from '../agent/dataplane/unix-listener.ts';
 import { resolveBy } from '../agent/dns/resolve.ts';
 import { WatchedNames } from '../agent/dns/watched-names.ts';
-import { Proxies, type ProxyReport } from '../agent/envoy/proxies.ts';
+import { connectTcp, listenTcp } from '../agent/dataplane/tcp-socket.ts';
+import { Proxies } from '../agent/envoy/proxies.ts';
+import type { ProxyReport } from '../agent/envoy/proxies-ports.ts';
 import { Identities } from '../agent/identity/identities.ts';
 import { KnownNamesFile } from '../agent/state/known-names.ts';
 import type { ResourceStore } from '../agent/state/resources.ts';
@@ -80,9 +82,11 @@ export class NodeMesh {
         redirect: (netns, redirect) => applyNftInNetns(netns, renderRedirect(redirect)),
         redirectNames: (netns, names, port) => applyNftInNetns(netns, renderNames(names, port)),
         listen: listenUnixAbstract,
+        ...{ listenTcp, connectTcp },
         peerUid,
       },
       report: (report) => (this.#server === undefined ? this.#early.push(report) : this.#server.reportProxy(report)),
+      left: async (pod, signal) => this.#server?.requests.left(pod, signal) ?? 'the agent is starting',
       clock: systemClock,
       logger: this.#logger,
     });

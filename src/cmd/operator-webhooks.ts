@@ -1,5 +1,5 @@
 import { renderBootstrap } from '../agent/envoy/bootstrap.ts';
-import { PROXY_PORT, READY_PATH } from '../agent/envoy/names.ts';
+import { DRAIN_PATH, PROXY_PORT, READY_PATH } from '../agent/envoy/names.ts';
 import { applyObject } from '../kube/apply.ts';
 import type { KubeApi } from '../kube/client.ts';
 import type { Kind } from '../kube/kinds.ts';
@@ -51,6 +51,7 @@ export async function startWebhooks({ api, authority, config, log }: WebhookDeps
     ...proxy,
     bootstrap: renderBootstrap('weft'),
     ready: { port: PROXY_PORT.ready, path: READY_PATH },
+    drain: { port: PROXY_PORT.drain, path: DRAIN_PATH },
   });
   const handlers = new Map([[INJECT_PATH, handler]]);
   const server = await serveWebhooks({

@@ -2,7 +2,14 @@ import type { LoansAnswer, LoansAsk } from '../model/ipam/loan.ts';
 import { Asked } from './asked.ts';
 import type { OperatorMessage } from './generated/wire/weft/node/v1/node_pb.ts';
 import type { LeaseIr } from './agent-ports.ts';
-import type { BlockAnswer, BlockAsk, BlockReturn, CertificateAnswer, CertificateAsk } from './operator-ports.ts';
+import type {
+  BlockAnswer,
+  BlockAsk,
+  BlockReturn,
+  CertificateAnswer,
+  CertificateAsk,
+  LeavingPod,
+} from './operator-ports.ts';
 import type { AgentPayload } from './wire.ts';
 
 /** What a node asks of whichever replica is primary, and the answers it waits for. */
@@ -14,6 +21,7 @@ export class AgentRequests {
   readonly #forgotten = new Asked<readonly string[]>();
   readonly #known = new Asked<void>();
   readonly #returned = new Asked<string>();
+  readonly #left = new Asked<string>();
   readonly #loans = new Asked<LoansAnswer | Error>();
   #count = 0;
 
@@ -40,6 +48,12 @@ export class AgentRequests {
   known({ podUid, addresses }: LeaseIr, signal?: AbortSignal): Promise<void> {
     const value = { id: this.#nextId(), podUid, addresses: [...addresses] };
     return this.#known.ask(value.id, () => this.#send({ case: 'knownRequest', value }), signal);
+  }
+
+  /** Empty when nobody sends to the pod, which ends, any more; else why not to wait for that any longer. As `block`. */
+  left({ uid, name, namespace }: LeavingPod, signal?: AbortSignal): Promise<string> {
+    const value = { id: this.#nextId(), podUid: uid, podName: name, podNamespace: namespace };
+    return this.#left.ask(value.id, () => this.#send({ case: 'leftRequest', value }), signal);
   }
 
   /** Gives a block back; empty when that is done, else why it is not. As `block`. */
@@ -88,6 +102,9 @@ export class AgentRequests {
         this.#loans.answer(id, problem === '' ? plain : new Error(problem));
         return true;
       }
+      case 'leftGrant':
+        this.#left.answer(message.value.id, message.value.problem);
+        return true;
       case 'knownGrant':
         this.#known.answer(message.value.id, undefined);
         return true;
@@ -106,7 +123,8 @@ export class AgentRequests {
   }
 
   #all() {
-    return [this.#blocks, this.#certificates, this.#forgotten, this.#known, this.#returned, this.#loans];
+    const addresses = [this.#blocks, this.#forgotten, this.#known, this.#returned, this.#loans];
+    return [...addresses, this.#certificates, this.#left];
   }
 
   /** Unique over restarts of the agent, so that an old answer meets no new request. */

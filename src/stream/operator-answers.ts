@@ -58,6 +58,13 @@ export function answerNode(
         .catch(() => undefined)
         .then(() => ({ case: 'knownGrant', value: { id } }));
     }
+    case 'leftRequest': {
+      const { id, podUid: uid, podName: name, podNamespace: namespace } = message.value;
+      return requests
+        .left(node, { uid, name, namespace })
+        .catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
+        .then((problem) => ({ case: 'leftGrant', value: { id, problem } }));
+    }
     default:
       return undefined;
   }

@@ -84,6 +84,8 @@ export interface NodeRequests {
   forgotten(node: string, request: { readonly addresses: readonly string[] }): Promise<readonly string[]>;
   /** Resolves when the nodes that need the pod's address know it, or do not come to it in reasonable time. */
   known(node: string, request: { readonly podUid: string; readonly addresses: readonly string[] }): Promise<void>;
+  /** Empty when nobody sends to the pod, which ends, any more; else why that is not to be waited for any longer. */
+  left(node: string, request: LeavingPod): Promise<string>;
   /** The CSR is untrusted: whether the pod runs on that node, and what it may be called, is the answerer's to check. */
   certificate(node: string, request: CertificateAsk): Promise<CertificateAnswer>;
 }
@@ -100,6 +102,12 @@ export interface BlockReturn {
   readonly cidr: string;
   /** Of the IPBlock. */
   readonly uid: string;
+}
+
+export interface LeavingPod {
+  readonly uid: string;
+  readonly name: string;
+  readonly namespace: string;
 }
 
 export interface CertificateAsk {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ChainIr, PodIr, RuleIr } from '../../src/model/node/ir.ts';
-import { MeshLab, type MeshPod, PROXY_UID } from './mesh-lab.ts';
+import { MeshLab, type MeshPod, PROXY_UID, statOf } from './mesh-lab.ts';
 
 /** Both in the client's namespace. */
 const [FRIEND, STRANGER] = ['10.9.0.1', '10.9.0.3'] as const;
@@ -63,10 +63,7 @@ function ask(from: string, wish: string, scheme = 'http'): Promise<number> {
   });
 }
 
-async function stat(name: string): Promise<number> {
-  const { body } = await server.outsider.get(`http://127.0.0.1:15000/stats?filter=${encodeURIComponent(`^${name}$`)}`);
-  return Number(body.split(': ')[1]);
-}
+const stat = (name: string) => statOf(server, name);
 
 /** Ports that the kernel may let callers in on for the sake of rules about requests. */
 function judgedPorts(): readonly number[] {

@@ -3,7 +3,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import type { BackendIr, EndpointsIr, ServiceIr } from '../../src/model/node/ir.ts';
 import { ensureAuthority } from '../../src/pki/authority.ts';
 import type { HttpEcho } from './http-host.ts';
-import { MeshLab, type MeshPod, spiffeIdOf } from './mesh-lab.ts';
+import { MeshLab, type MeshPod, spiffeIdOf, statOf } from './mesh-lab.ts';
 
 const [CLIENT, SERVER] = ['10.9.0.1', '10.9.0.2'] as const;
 const SHOP_IP = '10.96.0.10';
@@ -46,11 +46,7 @@ beforeAll(async () => {
 afterAll(() => lab.close(), 30_000);
 
 /** A counter or gauge of the client's proxy. */
-async function stat(name: string): Promise<number> {
-  const pattern = encodeURIComponent(`^${name.replaceAll(/[.|]/g, '[$&]')}$`);
-  const { body } = await client.outsider.get(`http://127.0.0.1:15000/stats?filter=${pattern}`);
-  return Number(body.split(': ')[1]);
-}
+const stat = (name: string) => statOf(client, name);
 
 async function accepted(kind: 'endpoints' | 'service', key: string, version: string): Promise<void> {
   expect(await lab.answerOf(client.uid, kind, key, version)).toMatchObject({ accepted: true });

@@ -5,11 +5,15 @@ import os from 'node:os';
 import path from 'node:path';
 import { renderNames } from '../../src/agent/dataplane/nft/host-names.ts';
 import { applyNftInNetns, renderRedirect } from '../../src/agent/dataplane/nft/redirect.ts';
+import { connectTcp, listenTcp } from '../../src/agent/dataplane/tcp-socket.ts';
 import { listenUnixAbstract, peerUid } from '../../src/agent/dataplane/unix-listener.ts';
 import { renderBootstrap } from '../../src/agent/envoy/bootstrap.ts';
 import type { Resolve } from '../../src/agent/dns/resolve.ts';
 import { WatchedNames } from '../../src/agent/dns/watched-names.ts';
-import { Proxies, type ProxyReport } from '../../src/agent/envoy/proxies.ts';
+import { ProxyAdmin } from '../../src/agent/envoy/admin.ts';
+import { ADMIN_MARK, PROXY_PORT } from '../../src/agent/envoy/names.ts';
+import { Proxies } from '../../src/agent/envoy/proxies.ts';
+import type { PodName, ProxyReport } from '../../src/agent/envoy/proxies-ports.ts';
 import { Identities } from '../../src/agent/identity/identities.ts';
 import { ResourceStore } from '../../src/agent/state/resources.ts';
 import { sleep, systemClock } from '../../src/lib/clock.ts';
@@ -52,6 +56,8 @@ export class MeshLab {
   });
   /** Without one of a test's there are no name servers. */
   resolve: Resolve = () => Promise.reject(new Error('no name server here'));
+  /** As the operator would say that nobody sends to a pod any more. */
+  left: (pod: PodName, signal: AbortSignal) => Promise<string> = async () => 'no operator here';
   readonly reports: ProxyReport[] = [];
   readonly #netns = new NetnsLab();
   readonly #folder = mkdtempSync(path.join(os.tmpdir(), 'weft-mesh-'));
@@ -92,11 +98,13 @@ export class MeshLab {
         redirect: (netnsPath, redirect) => applyNftInNetns(netnsPath, renderRedirect(redirect)),
         redirectNames: (netnsPath, names, port) => applyNftInNetns(netnsPath, renderNames(names, port)),
         listen: listenUnixAbstract,
+        ...{ listenTcp, connectTcp },
         peerUid,
       },
       identities: this.#identities,
       names: this.names,
       report: (report) => this.reports.push(report),
+      left: (pod, signal) => this.left(pod, signal),
       clock: systemClock,
       logger: SILENT,
     });
@@ -241,6 +249,13 @@ export class MeshLab {
   #logs(): string {
     return this.#pods.map(({ uid, log }) => `${uid}: ${log}`).join('\n');
   }
+}
+
+/** A counter or gauge of the pod's proxy. */
+export async function statOf({ netns }: MeshPod, name: string): Promise<number> {
+  const admin = new ProxyAdmin(() => connectTcp(netns, PROXY_PORT.admin, ADMIN_MARK));
+  const pattern = encodeURIComponent(`^${name.replaceAll(/[.|]/g, '[$&]')}$`);
+  return Number((await admin.get(`/stats?filter=${pattern}`)).split(': ')[1]);
 }
 
 /** As a URL has it. */

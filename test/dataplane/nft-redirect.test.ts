@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { Socket } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { applyNftInNetns, type Redirect, renderRedirect } from '../../src/agent/dataplane/nft/redirect.ts';
+import { connectTcp } from '../../src/agent/dataplane/tcp-socket.ts';
 import { NetnsLab } from './netns-lab.ts';
 import { Traffic } from './traffic.ts';
 
@@ -17,6 +20,7 @@ const REDIRECT: Redirect = {
   hostAddresses: [HOST, HOST6],
   probePorts: [8081],
   excludedInboundPorts: [15020, 15021, 15090],
+  administration: { port: 15000, mark: 0x57e7 },
 };
 
 const lab = new NetnsLab();
@@ -41,6 +45,7 @@ beforeAll(async () => {
   await proxy.listenTcp(15006, 'inbound proxy');
   await proxy.listenTcp(15001, 'outbound proxy');
   await proxy.listenTcp(15021, 'proxy health');
+  await proxy.listenTcp(15000, 'administration');
   await host.listenTcp(8080, 'remote');
   applyNftInNetns(pod, renderRedirect(REDIRECT));
 }, 60_000);
@@ -83,6 +88,15 @@ describe.each([
   test('shuts the capturing ports to those who dial them', async () => {
     expect(await host.dial(at.pod, 15_006)).toBe('silence');
     expect(await host.dial(at.pod, 15_001)).toBe('silence');
+  });
+
+  test('opens the administration of its proxy to marked packets only, whoever sends them', async () => {
+    for (const process of [app, proxy]) expect(await process.dial(at.loopback, 15_000)).toBe('ECONNREFUSED');
+    const socket = new Socket({ fd: connectTcp(pod, 15_000, REDIRECT.administration.mark) });
+    socket.write('who are you?\n');
+    const [answer] = await once(socket, 'data');
+    socket.destroy();
+    expect(String(answer)).toContain('administration');
   });
 
   test('has one table, however often it is applied', () => {

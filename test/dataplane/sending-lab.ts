@@ -7,7 +7,7 @@ import { indexMesh, type MeshInput } from '../../src/model/mesh/mesh-index.ts';
 import { translatePodMesh } from '../../src/model/mesh/pod-mesh.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import type { HttpAnswer, HttpEcho } from './http-host.ts';
-import { MeshLab, type MeshPod, PROXY_UID } from './mesh-lab.ts';
+import { MeshLab, type MeshPod, PROXY_UID, statOf } from './mesh-lab.ts';
 
 const [CLIENT, SERVER] = ['10.9.0.1', '10.9.0.2'] as const;
 const ADDRESS = '10.96.0.10';
@@ -101,9 +101,7 @@ export class SendingLab {
 
   /** A counter or gauge of the caller's proxy. */
   async stat(name: string): Promise<number> {
-    const pattern = encodeURIComponent(`^${name.replaceAll(/[.|]/g, '[$&]')}$`);
-    const { body } = await this.#client.outsider.get(`http://127.0.0.1:15000/stats?filter=${pattern}`);
-    return Number(body.split(': ')[1]);
+    return statOf(this.#client, name);
   }
 
   async until(what: string, look: () => boolean | Promise<boolean>): Promise<void> {

@@ -177,6 +177,7 @@ const NO_REQUESTS: NodeRequests = {
   forgotten: async () => [],
   giveBack: async () => 'nothing is taken back here',
   known: async () => undefined,
+  left: async () => 'nobody leaves here',
   loans: () => Promise.reject(new Error('no loans here')),
 };
 

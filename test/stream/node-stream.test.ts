@@ -290,6 +290,7 @@ describe('what the node asks', () => {
       forgotten: () => new Promise(() => undefined),
       known: () => new Promise(() => undefined),
       giveBack: () => new Promise(() => undefined),
+      left: () => new Promise(() => undefined),
       loans: () => new Promise(() => undefined),
     };
     const first = net.replica(smallTable(), { requests: silent });
@@ -297,6 +298,7 @@ describe('what the node asks', () => {
     const forgotten = net.agent.requests.forgotten(['10.0.0.7']);
     const certificate = net.agent.requests.certificate({ csrDer: new Uint8Array([1, 2, 3]), podUid: 'p1' });
     const known = net.agent.requests.known({ podUid: 'p1', addresses: P1 });
+    const left = net.agent.requests.left({ uid: 'p1', name: 'web-1', namespace: 'shop' });
     const returned = net.agent.requests.giveBack({ cidr: 'fd00::/122', uid: 'b1' });
     const loans = net.agent.requests.loans({ uids: ['l1', 'l2'], isLost: true });
     net.replica(smallTable(), {
@@ -307,6 +309,7 @@ describe('what the node asks', () => {
           blocks: ['b1'],
         }),
         block: async (_node, request) => ({ cidr: JSON.stringify(request) }),
+        left: async (node, { uid, name, namespace }) => `${namespace}/${name} (${uid}) of ${node}`,
         giveBack: async (_node, { cidr, uid }) => `${uid}, which is ${cidr}, is in use`,
         forgotten: async (_node, { addresses }) => addresses,
         known: async (_node, request) => {
@@ -320,6 +323,7 @@ describe('what the node asks', () => {
     expect(await block).toEqual({ cidr: JSON.stringify(ask) });
     expect(await plain).toEqual({ cidr: JSON.stringify({ family: 4 }) });
     expect(await returned).toBe('b1, which is fd00::/122, is in use');
+    expect(await left).toBe(`shop/web-1 (p1) of ${NODE}`);
     expect(await certificate).toEqual({ problem: '3 bytes for p1' });
     expect(await forgotten).toEqual(['10.0.0.7']);
     await known;

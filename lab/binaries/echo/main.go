@@ -41,14 +41,16 @@ func fail(message string) {
 }
 
 // serve answers HTTP on -port with its host name, VERSION, the caller's address and the certificate header that a
-// proxy added; it echoes lines on TCP on -tcp.
+// proxy added, -think after it was asked; it echoes lines on TCP on -tcp. It ends at SIGTERM as it is.
 func serve(args []string) {
 	flags := flag.NewFlagSet("serve", flag.ExitOnError)
 	port := flags.Int("port", 8080, "HTTP port")
 	tcp := flags.Int("tcp", 0, "TCP echo port, 0 for none")
+	think := flags.Duration("think", 0, "before an answer of HTTP")
 	flags.Parse(args)
 	host, _ := os.Hostname()
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(*think)
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(map[string]string{
 			"host": host, "version": os.Getenv("VERSION"), "path": r.URL.Path, "from": r.RemoteAddr,

@@ -8,6 +8,7 @@ import { RBACSchema } from '../../xds/generated/wire/envoy/extensions/filters/ht
 import { encodeAuthorization, type JudgedPod, RBAC_FILTER } from './authorization.ts';
 import { durationOf, type EncodedResource, encodeResource, packAny, socketAddress } from './encoded.ts';
 import { closed, httpConnectionManager, ORIGINAL_DST_FILTER, TLS_INSPECTOR_FILTER, tcpProxy } from './filters.ts';
+import { TrafficDirection } from '../../xds/generated/wire/envoy/config/core/v3/base_pb.js';
 import { FIXED_CLUSTER, MESH_ALPN, PROXY_PORT } from './names.ts';
 import { rateLimitFilter } from './route-filters.ts';
 import { downstreamMtls, FROM_ADS } from './tls.ts';
@@ -33,6 +34,8 @@ export function encodeInbound(mesh: PodMeshIr, hasIpv6: boolean, isJudged: IsJud
   const rules: InboundRule[] = [...mesh.inbound, { protocol: 'TCP', tlsMode: mesh.tlsMode }];
   return encodeResource(ListenerSchema, 'inbound', {
     name: 'inbound',
+    // What is drained when the pod ends.
+    trafficDirection: TrafficDirection.INBOUND,
     address: socketAddress('0.0.0.0', PROXY_PORT.inbound),
     ...(hasIpv6 && { additionalAddresses: [{ address: socketAddress('::', PROXY_PORT.inbound) }] }),
     listenerFilters: [ORIGINAL_DST_FILTER, TLS_INSPECTOR_FILTER],

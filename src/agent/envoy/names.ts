@@ -1,7 +1,21 @@
-/** Ports of the proxy's own inside of a pod. 15021 answers probes, 15000 is for people on the node, 15053 is UDP. */
-export const PROXY_PORT = { admin: 15000, outbound: 15001, inbound: 15006, ready: 15021, names: 15053 } as const;
+/**
+ * Ports of the proxy's own inside of a pod. 15000 is for the agent alone; 15021 answers probes; at 15022 it is the agent
+ * that answers, to preStop hooks; 15053 is UDP.
+ */
+export const PROXY_PORT = {
+  admin: 15000,
+  outbound: 15001,
+  inbound: 15006,
+  ready: 15021,
+  drain: 15022,
+  names: 15053,
+} as const;
+
+/** Packets of the agent's to the administration carry it: no process without privileges can set one. */
+export const ADMIN_MARK = 0x57e7;
 
 export const READY_PATH = '/ready';
+export const DRAIN_PATH = '/drain';
 
 /** The abstract unix socket, in the pod's network namespace, at which the agent waits for the proxy. */
 export const AGENT_SOCKET = 'weft';

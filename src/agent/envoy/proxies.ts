@@ -1,8 +1,6 @@
 import { familyOf } from '../../lib/ip.ts';
+import type { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
-import type { Duplex } from 'node:stream';
-import type { Clock } from '../../lib/clock.ts';
-import type { Logger } from '../../lib/logger.ts';
 import { setsOfChain } from '../../model/policy/chain-sets.ts';
 import { Listeners } from '../../lib/listeners.ts';
 import { httpPortsOf } from '../../model/mesh/http-ports.ts';
@@ -11,66 +9,26 @@ import type { JudgedPod } from './authorization.ts';
 import { Judging } from './judging.ts';
 import type { PodIr, PodMeshIr, ResourceBodies, ResourceKind } from '../../model/node/ir.ts';
 import type { PodAttachment } from '../cni/attach.ts';
-import type { Redirect } from '../dataplane/nft/redirect.ts';
 import type { PodMesh } from '../network.ts';
-import type { ResourceStore } from '../state/resources.ts';
-import type { WatchedNames } from '../dns/watched-names.ts';
 import { Acknowledged, type ResourceReport } from './acknowledged.ts';
 import { type EncodedResource, typeUrlOf } from './encoded.ts';
 import { hostNamesIn } from './host-names.ts';
-import { AGENT_SOCKET, PROXY_PORT } from './names.ts';
+import { ProxyAdmin } from './admin.ts';
+import { serveDrain } from './drain.ts';
+import { ADMIN_MARK, AGENT_SOCKET, PROXY_PORT } from './names.ts';
+import type { ProxiesDeps } from './proxies-ports.ts';
 import { serveProxySocket } from './proxy-socket.ts';
-import { encodeRootsSecret, encodeWorkloadSecret, type WorkloadCertificate } from './secrets.ts';
+import { encodeRootsSecret, encodeWorkloadSecret } from './secrets.ts';
 import { type FoundEndpoints, SnapshotBuilder, type SnapshotInput, type Versioned } from './snapshot.ts';
-
-/** Towards the proxies' protocol. `xds/` is it. */
-export interface ProxyServer {
-  setSnapshot(proxyKey: string, snapshot: ReadonlyMap<string, ReadonlyMap<string, EncodedResource>>): void;
-  serve(proxyKey: string, connection: Duplex): void;
-  remove(proxyKey: string): void;
-}
-
-/** The inside of pods' network namespaces. `agent/dataplane` is it. */
-export interface PodNamespaces {
-  redirect(netnsPath: string, redirect: Redirect): void;
-  /** Questions for the addresses of these names go to the proxy, all others where they would. */
-  redirectNames(netnsPath: string, names: readonly string[], port: number): void;
-  /** A listening abstract unix socket in that namespace. */
-  listen(netnsPath: string, name: string): number;
-  peerUid(fd: number): number;
-}
-
-/** `agent/identity` is it. */
-export interface Identities {
-  hold(spiffeId: string, podUid: string): void;
-  release(spiffeId: string, podUid: string): void;
-  certificateOf(spiffeId: string): WorkloadCertificate | undefined;
-}
-
-export interface ProxyReport {
-  readonly podUid: string;
-  /** The pod has no proxy any more. */
-  readonly gone: boolean;
-  /** What is new since the last report. */
-  readonly resources: readonly ResourceReport[];
-}
-
-export interface ProxiesDeps {
-  readonly resources: Pick<ResourceStore, 'get' | 'all' | 'versionOf'>;
-  readonly server: ProxyServer;
-  readonly namespaces: PodNamespaces;
-  readonly identities: Identities;
-  readonly names: Pick<WatchedNames, 'watch' | 'addressesOf' | 'onChange'>;
-  readonly report: (report: ProxyReport) => void;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
 
 interface Proxy {
   readonly key: string;
   readonly attachment: PodAttachment;
   readonly mesh: PodMeshIr;
   readonly socket: Server;
+  /** Undefined where somebody else in the pod has its port. */
+  readonly draining: HttpServer | undefined;
+  readonly admin: ProxyAdmin;
   readonly acknowledged: Acknowledged;
   readonly judging: Judging;
   /** As last applied, to tell whether it must be again. */
@@ -116,14 +74,17 @@ export class Proxies implements PodMesh {
       logger,
     });
     const judging = new Judging(isRestored ? httpPortsOf(mesh) : []);
+    const admin = new ProxyAdmin(() => namespaces.connectTcp(attachment.netns, PROXY_PORT.admin, ADMIN_MARK));
+    const draining = this.#drain(pod, attachment, admin);
     const proxy: Proxy = {
-      ...{ key, attachment, mesh, socket, acknowledged: new Acknowledged(), judging },
+      ...{ key, attachment, mesh, socket, draining, admin, acknowledged: new Acknowledged(), judging },
       ...{ redirect: '', names: '' },
     };
     try {
       this.#redirect(proxy, mesh);
     } catch (error) {
       socket.close();
+      draining?.close();
       throw error;
     }
     this.#proxies.set(key, proxy);
@@ -143,6 +104,8 @@ export class Proxies implements PodMesh {
     if (proxy === undefined) return;
     this.#proxies.delete(key);
     proxy.socket.close();
+    proxy.draining?.close();
+    proxy.draining?.closeAllConnections();
     this.#deps.server.remove(key);
     const { podUid } = attachment;
     if ([...this.#proxies.values()].some((other) => other.attachment.podUid === podUid)) return;
@@ -235,9 +198,7 @@ export class Proxies implements PodMesh {
     const chain = ingressChain === undefined ? undefined : resources.get('chain', ingressChain);
     if (chain?.rules.some(({ http }) => http !== undefined) !== true) return undefined;
     this.#areJudged = true;
-    const { addresses = [], tunnelAddresses = [] } = resources.get('node', 'self') ?? {};
-    const node = [...addresses, ...tunnelAddresses, ...(attachment.nodeAddresses ?? [])];
-    const trusted = ['127.0.0.1', '::1', ...attachment.addresses, ...node];
+    const trusted = ['127.0.0.1', '::1', ...attachment.addresses, ...this.#hostAddresses(attachment)];
     const sets = setsOfChain(chain).map((key) => resources.versionOf('addressSet', key));
     return {
       version: [ingressChain, ...sets, ...trusted].join(),
@@ -252,12 +213,35 @@ export class Proxies implements PodMesh {
     return [encodeWorkloadSecret(certificate), encodeRootsSecret(node.trustBundlePem)];
   }
 
-  #redirect(proxy: Proxy, { proxyUid, probePorts }: PodMeshIr): void {
+  #drain({ uid, name, namespace }: PodIr, attachment: PodAttachment, admin: ProxyAdmin): HttpServer | undefined {
+    const { namespaces, left, clock, logger } = this.#deps;
+    const proxy = keyOf(attachment);
+    try {
+      return serveDrain({
+        fd: namespaces.listenTcp(attachment.netns, PROXY_PORT.drain),
+        isNode: (address) => this.#hostAddresses(attachment).includes(address),
+        left: (signal) => left({ uid, name, namespace }, signal),
+        ...{ admin, clock, logger, proxy },
+      });
+    } catch (error) {
+      logger.error('the pod will end without waiting for its callers', { proxy, error: String(error) });
+      return undefined;
+    }
+  }
+
+  #hostAddresses({ nodeAddresses = [] }: PodAttachment): readonly string[] {
     const node = this.#deps.resources.get('node', 'self');
-    const { nodeAddresses = [] } = proxy.attachment;
-    const hostAddresses = [...(node?.addresses ?? []), ...(node?.tunnelAddresses ?? []), ...nodeAddresses];
-    const { inbound: inboundPort, outbound: outboundPort, ready } = PROXY_PORT;
-    const redirect = { proxyUid, inboundPort, outboundPort, hostAddresses, probePorts, excludedInboundPorts: [ready] };
+    return [...(node?.addresses ?? []), ...(node?.tunnelAddresses ?? []), ...nodeAddresses];
+  }
+
+  #redirect(proxy: Proxy, { proxyUid, probePorts }: PodMeshIr): void {
+    const { inbound: inboundPort, outbound: outboundPort, ready, drain, admin } = PROXY_PORT;
+    const redirect = {
+      ...{ proxyUid, inboundPort, outboundPort, probePorts },
+      hostAddresses: this.#hostAddresses(proxy.attachment),
+      excludedInboundPorts: [ready, drain],
+      administration: { port: admin, mark: ADMIN_MARK },
+    };
     const text = JSON.stringify(redirect);
     if (proxy.redirect === text) return;
     this.#deps.namespaces.redirect(proxy.attachment.netns, redirect);

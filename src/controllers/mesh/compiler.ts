@@ -100,12 +100,16 @@ export class MeshCompiler {
     return this.#nodes;
   }
 
+  /** Keys of the resources `endpoints` of a service. */
+  clustersOf(serviceKey: string): readonly string[] {
+    return this.#clusters.get(serviceKey) ?? [];
+  }
+
   #putEndpoints(key: string): void {
     const { table } = this.#deps;
     const endpoints = translateEndpoints(this.index, key);
     for (const [cluster, body] of endpoints) table.set('endpoints', cluster, body, this.#nodes);
-    for (const cluster of this.#clusters.get(key) ?? [])
-      if (!endpoints.has(cluster)) table.remove('endpoints', cluster);
+    for (const cluster of this.clustersOf(key)) if (!endpoints.has(cluster)) table.remove('endpoints', cluster);
     this.#clusters.set(key, [...endpoints.keys()]);
   }
 

@@ -139,7 +139,8 @@ export class DesiredTable {
 
   /** The nodes that should hold a shared resource. */
   nodesOf(ref: AnyRef): Iterable<string> {
-    return this.#shared.get(refId(ref))?.nodes ?? [];
+    const id = refId(ref);
+    return this.#everywhere.has(id) ? this.#byNode.keys() : (this.#shared.get(id)?.nodes ?? []);
   }
 
   /** All that a node should hold, in no particular order. */

@@ -3,6 +3,7 @@ import { REASON } from '../../api/reasons.ts';
 import { PROXY_MARK } from '../../model/mesh/identity.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { PatchOperation } from '../review.ts';
+import { drainPatch, drainSecondsOf } from './drain.ts';
 import { PROXY_CONTAINER, type ProxyConfig, proxyContainer } from './proxy-container.ts';
 
 /** What to change about a new pod, with what its author should know; or why the pod cannot be as it is. */
@@ -29,9 +30,11 @@ export function injectPatch(pod: Pod, config: ProxyConfig): Injection {
     const warning = 'weft: the pod gets no proxy, because it uses the network of its node (spec.hostNetwork)';
     return { patch: [], warnings: [warning] };
   }
-  const problem = problemOf(pod, config);
+  const drainSeconds = drainSecondsOf(pod);
+  const problem = problemOf(pod, config) ?? (typeof drainSeconds === 'number' ? undefined : drainSeconds);
   if (problem !== undefined) return { problem };
-  return { patch: [...proxyPatch(pod, config), ...markPatch(pod)], warnings: [] };
+  const drain = drainPatch(pod, config.drain, Number(drainSeconds));
+  return { patch: [...proxyPatch(pod, config), ...markPatch(pod), ...drain], warnings: [] };
 }
 
 function problemOf({ metadata, spec }: Pod, { uid }: ProxyConfig): Problem | undefined {

@@ -13,6 +13,8 @@ export interface ProxyConfig {
   readonly bootstrap: string;
   /** Answers 200 once the proxy can do its work. */
   readonly ready: { readonly port: number; readonly path: string };
+  /** Answers `?seconds=N` when the pod's application may end. */
+  readonly drain: { readonly port: number; readonly path: string };
 }
 
 export type Quantities = Readonly<Record<string, string>>;

@@ -10,6 +10,7 @@ const handle = createInjectHandler({
   resources: {},
   bootstrap: '{}',
   ready: { port: 15021, path: '/ready' },
+  drain: { port: 15022, path: '/drain' },
 });
 
 function review(object: unknown): AdmissionRequest {
@@ -29,7 +30,7 @@ describe('the injection handler', () => {
     );
     expect(response).toMatchObject({
       allowed: true,
-      patch: [{ path: '/spec/initContainers' }, { path: '/metadata/labels' }],
+      patch: [{ path: '/spec/initContainers' }, { path: '/metadata/labels' }, { path: '/spec/containers/0/lifecycle' }],
     });
   });
 

@@ -11,8 +11,11 @@ const CONFIG: ProxyConfig = {
   resources: { requests: { cpu: '10m' } },
   bootstrap: '{}',
   ready: { port: 15021, path: '/ready' },
+  drain: { port: 15022, path: '/drain' },
 };
 const WEB: Container = { name: 'web', image: 'web' };
+/** What an application gets that says nothing of its end. */
+const LIFECYCLE = { preStop: { httpGet: { path: '/drain?seconds=10', port: 15022 } } };
 const MIGRATE: Container = { name: 'migrate' };
 
 function pod(spec: Partial<Pod['spec']> = {}, labels?: Record<string, string>): Pod {
@@ -62,7 +65,7 @@ describe('a pod that gets the proxy', () => {
           ...(initContainers ?? []).map(({ name }) => name),
         ]);
         expect(after.metadata.labels).toEqual({ ...labels, 'weft.dev/proxy': 'injected' });
-        expect(after.spec.containers).toEqual([WEB]);
+        expect(after.spec.containers).toEqual([{ ...WEB, lifecycle: LIFECYCLE }]);
       }
     }
   });
@@ -94,6 +97,41 @@ describe('a pod that gets the proxy', () => {
     const changed: Container = { ...proxy, name: 'weft-proxy', image: 'mirror.example/envoy:test' };
     const after = injected(pod({ initContainers: [MIGRATE, changed] }, { 'weft.dev/proxy': 'injected' }));
     expect(after.spec.initContainers).toEqual([changed, MIGRATE]);
+  });
+});
+
+describe('the end of a pod that has the proxy', () => {
+  const preStopOf = (spec: Partial<Pod['spec']>, annotations: Record<string, string> = {}) => {
+    const before = pod(spec);
+    const after = injected({ ...before, metadata: { ...before.metadata, annotations } });
+    return after.spec.containers.map(({ lifecycle }) => lifecycle?.preStop);
+  };
+  const seconds = (count: number) => ({ httpGet: { path: `/drain?seconds=${count}`, port: 15022 } });
+
+  test('is kept back until nobody sends to it, in each container that has no hook of its own', () => {
+    const own = { exec: { command: ['sleep', '5'] } };
+    const containers = [
+      WEB,
+      { name: 'busy', lifecycle: { preStop: own } },
+      { name: 'late', lifecycle: { postStart: {} } as Container['lifecycle'] & object },
+    ];
+    expect(preStopOf({ containers })).toEqual([seconds(10), own, seconds(10)]);
+  });
+
+  test('takes no more than half of its grace period, or what its annotation says', () => {
+    expect(preStopOf({ terminationGracePeriodSeconds: 5 })).toEqual([seconds(2)]);
+    expect(preStopOf({ terminationGracePeriodSeconds: 1 })).toEqual([undefined]);
+    expect(preStopOf({}, { 'weft.dev/drain-seconds': '12' })).toEqual([seconds(12)]);
+    expect(preStopOf({}, { 'weft.dev/drain-seconds': '0' })).toEqual([undefined]);
+  });
+
+  test.each(['', 'soon', '-1', '1.5', '301'])("is refused with '%s' for seconds", (asked) => {
+    const before = pod();
+    const problem = problemOf({
+      ...before,
+      metadata: { ...before.metadata, annotations: { 'weft.dev/drain-seconds': asked } },
+    });
+    expect(problem?.path).toBe("metadata.annotations['weft.dev/drain-seconds']");
   });
 });
 

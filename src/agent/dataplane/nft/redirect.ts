@@ -14,6 +14,8 @@ export interface Redirect {
   readonly probePorts: readonly number[];
   /** Ports that are the proxy's own, such as 15020, 15021 and 15090. */
   readonly excludedInboundPorts: readonly number[];
+  /** Where the proxy is administered, and what packets carry that may go there. */
+  readonly administration: { readonly port: number; readonly mark: number };
 }
 
 /**
@@ -24,6 +26,7 @@ export interface Redirect {
  * - In: TCP goes to the proxy, except to its own ports and from the node to declared probes. Nobody reaches the two
  *   capturing ports themselves: a proxy would take its own port for the application's and dial itself in a circle.
  *   What the proxy sends over loopback met the output chain first, and conntrack asks only once.
+ * - Within: the proxy's administration refuses whoever cannot mark packets.
  *
  * @throws NftError `BadName` for what is no port, uid or address.
  */
@@ -53,17 +56,22 @@ export function renderRedirect(redirect: Redirect): string {
     'ip6 daddr ::1 accept',
     `meta l4proto tcp redirect to :${outboundPort}`,
   ];
+  const { port, mark } = redirect.administration;
+  const within = [`fib daddr type local tcp dport ${port} meta mark != ${mark} reject with tcp reset`];
   const rules = (chain: string, of: readonly string[]) => of.map((rule) => `add rule inet weft_mesh ${chain} ${rule}`);
   return [
     'add table inet weft_mesh',
     'add chain inet weft_mesh inbound { type nat hook prerouting priority dstnat; policy accept; }',
     // NF_IP_PRI_NAT_DST; nft knows its name on the prerouting hook only.
     'add chain inet weft_mesh outbound { type nat hook output priority -100; policy accept; }',
+    'add chain inet weft_mesh within { type filter hook output priority filter; policy accept; }',
     // Not the table is replaced but its rules: whoever deletes a table waits for the kernel to take it apart.
     'flush chain inet weft_mesh inbound',
     'flush chain inet weft_mesh outbound',
+    'flush chain inet weft_mesh within',
     ...rules('inbound', inbound),
     ...rules('outbound', outbound),
+    ...rules('within', within),
     '',
   ].join('\n');
 }
@@ -84,11 +92,12 @@ export function applyNftInNetns(netnsPath: string, text: string): void {
 }
 
 function checkedRedirect(redirect: Redirect): Redirect {
-  const { proxyUid, inboundPort, outboundPort, probePorts, excludedInboundPorts, hostAddresses } = redirect;
+  const { proxyUid, inboundPort, outboundPort, probePorts, excludedInboundPorts, hostAddresses, administration } =
+    redirect;
   const refuse = (what: string) => {
     throw new NftError('BadName', `cannot redirect a pod's traffic: ${what}`);
   };
-  for (const port of [inboundPort, outboundPort, ...probePorts, ...excludedInboundPorts]) {
+  for (const port of [inboundPort, outboundPort, ...probePorts, ...excludedInboundPorts, administration.port]) {
     if (!Number.isInteger(port) || port < 1 || port > 65_535) refuse(`${port} is no port`);
   }
   // 2^32 - 1 means "no uid" to the kernel.

@@ -8,6 +8,7 @@ const PLAIN = {
   hostAddresses: [],
   probePorts: [],
   excludedInboundPorts: [],
+  administration: { port: 15000, mark: 1 },
 };
 
 function inbound(rule: string): string {
