@@ -17,6 +17,7 @@ import { observeOperator } from '../telemetry/operator-metrics.ts';
 import { authorityInSecret, publishTrust } from './authority-store.ts';
 import { ClusterState } from './cluster-state.ts';
 import { type ClusterStores, createStores, reflectCluster } from './cluster-stores.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { operatorControllers } from './operator-controllers.ts';
 import { type ProxySettings, startWebhooks } from './operator-webhooks.ts';
 import { signingKeys } from './signing-keys.ts';
@@ -38,6 +39,8 @@ export interface OperatorConfig {
 
 const AGENT_TOKENS = { audience: 'weft-operator', serviceAccount: 'weft-agent' };
 const CLAIM_EVERY_MS = 2_000;
+/** By then all agents have been told everything. */
+const TIDY_AFTER_MS = 20_000;
 const CERTIFICATE_LIFE_MS = 24 * 3600_000;
 
 /** One replica: watches, compiles, and dials every agent; writes status while it leads. Resolves after `signal`. */
@@ -98,6 +101,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
   const webhooks = await startWebhooks({ api, authority, config, log }, signal);
   isServing = true;
   log.info('operator serving', { replica: config.replica });
+  const tidyOff = clock.after(TIDY_AFTER_MS, collectGarbage);
 
   const common = { api, clock, log, random: Math.random, namespace };
   const events = new EventRecorder({ ...common, controller: 'weft.dev/operator', instance: config.instance });
@@ -116,6 +120,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     tls = issueOwn();
     webhooks.renew();
   }
+  tidyOff();
   clearInterval(claims);
   await Promise.all([leading, reading, client.close(), webhooks.close()]);
   await health.close();
