@@ -11,10 +11,12 @@ import type { Secret } from '../lib/secret.ts';
 import { generateKey, issueCertificate, privateKeyPem } from '../pki/certificate.ts';
 import { type AgentServer, startAgentServer } from '../stream/agent-server.ts';
 import { observeAgent } from '../telemetry/agent-metrics.ts';
+import { observeCalls } from '../telemetry/call-metrics.ts';
 import { createLogger, LOG_LEVELS } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { serveHealth } from '../telemetry/health.ts';
 import { Environment } from './environment.ts';
+import { REQUEST_BUCKETS_MS } from '../agent/envoy/call-counts.ts';
 import { NodeMesh } from './node-mesh.ts';
 import { runUntilSignal } from './process.ts';
 
@@ -51,6 +53,7 @@ await runUntilSignal(logger, async (signal) => {
     operators: () => server?.replicas ?? 0,
     rules: () => agent.ruleCounters(),
   });
+  observeCalls(metrics.registry, { read: () => mesh.calls(), boundsMs: REQUEST_BUCKETS_MS });
   const options: NodeAgentOptions = {
     observer,
     version: config.version,

@@ -5,6 +5,7 @@ import { listenUnixAbstract, peerUid } from '../agent/dataplane/unix-listener.ts
 import { resolveBy } from '../agent/dns/resolve.ts';
 import { WatchedNames } from '../agent/dns/watched-names.ts';
 import { connectTcp, listenTcp } from '../agent/dataplane/tcp-socket.ts';
+import type { CallReport } from '../agent/envoy/call-totals.ts';
 import { Proxies } from '../agent/envoy/proxies.ts';
 import type { ProxyReport } from '../agent/envoy/proxies-ports.ts';
 import { Identities } from '../agent/identity/identities.ts';
@@ -58,6 +59,11 @@ export class NodeMesh {
   /** Proxies that are served. */
   get proxyCount(): number {
     return this.#proxies?.count ?? 0;
+  }
+
+  /** What the proxies have carried. */
+  async calls(): Promise<CallReport> {
+    return (await this.#proxies?.calls()) ?? { sent: [], served: [] };
   }
 
   /** What became of the names that services are found by. */

@@ -1,5 +1,6 @@
 import type { MeshServiceSpec } from '../../src/api/generated/meshservice.ts';
 import type { TrafficSplitSpec } from '../../src/api/generated/trafficsplit.ts';
+import type { CallReport } from '../../src/agent/envoy/call-totals.ts';
 import type { EndpointSlice, Pod, Service } from '../../src/api/kubernetes.ts';
 import type { HttpRouteRule } from '../../src/model/mesh/http-route.ts';
 import { compileMesh } from '../../src/model/mesh/compile-mesh.ts';
@@ -102,6 +103,11 @@ export class SendingLab {
   /** A counter or gauge of the caller's proxy. */
   async stat(name: string): Promise<number> {
     return statOf(this.#client, name);
+  }
+
+  /** What the proxies have carried. */
+  calls(): Promise<CallReport> {
+    return this.#lab.proxies.calls();
   }
 
   async until(what: string, look: () => boolean | Promise<boolean>): Promise<void> {

@@ -1,3 +1,4 @@
+import { REQUEST_BUCKETS_MS } from './call-counts.ts';
 import { AGENT_SOCKET, PROXY_PORT } from './names.ts';
 
 /** Before this many, memory runs out; Envoy warns without a limit. */
@@ -30,6 +31,11 @@ export function renderBootstrap(nodeId: string): string {
       cds_config: FROM_AGENT,
       lds_config: FROM_AGENT,
     },
+    stats_config: {
+      histogram_bucket_settings: [{ match: { suffix: '_rq_time' }, buckets: REQUEST_BUCKETS_MS }],
+    },
+    // A mesh has more services than one pod calls.
+    deferred_stat_options: { enable_deferred_creation_stats: true },
     static_resources: { clusters: [agentCluster()] },
     overload_manager: {
       resource_monitors: [

@@ -8,6 +8,7 @@ import { RawBufferSchema } from '../../xds/generated/wire/envoy/extensions/trans
 import { HttpProtocolOptionsSchema } from '../../xds/generated/wire/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import type { EndpointsIr } from '../../model/node/ir.ts';
 import { durationOf, type EncodedResource, encodeResource, packAny } from './encoded.ts';
+import { statNameOf } from './call-counts.ts';
 import { MESH_IDENTITY, NO_IDENTITY } from './endpoints.ts';
 import { loadBalancingOf } from './load-balancing.ts';
 import { FIXED_CLUSTER } from './names.ts';
@@ -32,6 +33,7 @@ export function encodeCluster(key: string, ir: EndpointsIr): EncodedResource {
   const ids = [...new Set(ir.endpoints.flatMap(({ spiffeId = [] }) => spiffeId))].sort();
   return encodeResource(ClusterSchema, key, {
     name: key,
+    altStatName: statNameOf(key),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: { edsConfig: FROM_ADS, serviceName: key },
     connectTimeout: durationOf(ir.connectTimeoutMs),

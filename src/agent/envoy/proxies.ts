@@ -12,8 +12,11 @@ import type { PodAttachment } from '../cni/attach.ts';
 import type { PodMesh } from '../network.ts';
 import { Acknowledged, type ResourceReport } from './acknowledged.ts';
 import { type EncodedResource, typeUrlOf } from './encoded.ts';
+import { parseClusterKey } from '../../model/mesh/backends.ts';
 import { hostNamesIn } from './host-names.ts';
 import { ProxyAdmin } from './admin.ts';
+import { type CallReport, CallTotals } from './call-totals.ts';
+import { CALLS_PATH, parseCalls, statNameOf } from './call-counts.ts';
 import { serveDrain } from './drain.ts';
 import { ADMIN_MARK, AGENT_SOCKET, PROXY_PORT } from './names.ts';
 import type { ProxiesDeps } from './proxies-ports.ts';
@@ -48,6 +51,7 @@ export class Proxies implements PodMesh {
   readonly #deps: ProxiesDeps;
   readonly #proxies = new Map<string, Proxy>();
   readonly #builder = new SnapshotBuilder();
+  readonly #calls = new CallTotals();
   readonly #judges = new Listeners<PodAttachment>();
   #isCompiling = false;
   /** Some pod's requests are judged by policies. */
@@ -98,11 +102,27 @@ export class Proxies implements PodMesh {
     return this.#proxies.size;
   }
 
+  /** What the proxies have carried since the agent's start; those that do not answer, as they said last. */
+  async calls(): Promise<CallReport> {
+    const destinations = new Map([...this.#deps.resources.all('endpoints')].map(([key]) => [statNameOf(key), key]));
+    const destinationOf = (name: string) => parseClusterKey(destinations.get(name) ?? '');
+    await Promise.all(
+      [...this.#proxies.values()].map(async ({ key, admin, attachment: { podUid } }) => {
+        const pod = this.#deps.resources.get('pod', podUid);
+        const text = await admin.get(CALLS_PATH).catch(() => undefined);
+        if (pod === undefined || text === undefined || !this.#proxies.has(key)) return;
+        this.#calls.add(key, `${pod.namespace}/${pod.serviceAccount}`, parseCalls(text), destinationOf);
+      }),
+    );
+    return this.#calls.report();
+  }
+
   close(attachment: PodAttachment): void {
     const key = keyOf(attachment);
     const proxy = this.#proxies.get(key);
     if (proxy === undefined) return;
     this.#proxies.delete(key);
+    this.#calls.forget(key);
     proxy.socket.close();
     proxy.draining?.close();
     proxy.draining?.closeAllConnections();

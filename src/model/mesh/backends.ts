@@ -9,6 +9,16 @@ export function clusterKey(serviceKey: string, port: number, subset?: string): s
   return `${serviceKey}:${port}${subset === undefined ? '' : `|${subset}`}`;
 }
 
+/** What `clusterKey` was made of; undefined for another key. */
+export function parseClusterKey(key: string): { service: string; port: number; subset?: string } | undefined {
+  const {
+    service = '',
+    port,
+    subset,
+  } = /^(?<service>[^:]+):(?<port>[0-9]+)(?:[|](?<subset>.+))?$/.exec(key)?.groups ?? {};
+  return port === undefined ? undefined : { service, port: Number(port), ...(subset === undefined ? {} : { subset }) };
+}
+
 interface BackendRef {
   readonly serviceKey: string;
   readonly port: number;
