@@ -1,6 +1,5 @@
 import type { AddressCheck, IpamAnswer } from '../model/ipam/ask.ts';
 import type { AddressUsage, Usage } from '../model/ipam/usage.ts';
-import { renderFlows } from './flows.ts';
 import { renderTable } from './table.ts';
 
 /** The answer for people; `isWell`: nothing is left to be put right. */
@@ -14,8 +13,8 @@ export function renderIpam(answer: IpamAnswer): { readonly text: string; readonl
       return { text: renderCheck(answer.check), isWell: isWell(answer) };
     case 'refusal':
       return { text: `refused: ${answer.message}`, isWell: false };
-    case 'flows':
-      return { text: renderFlows(answer), isWell: true };
+    default:
+      throw new Error('no answer to that');
   }
 }
 

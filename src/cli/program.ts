@@ -4,6 +4,7 @@ import { renderCheck } from './check.ts';
 import { explain, type ExplainWish, type PolicyWorld, renderExplanation } from './explain.ts';
 import { flowsOf, renderFlows } from './flows.ts';
 import { renderIpam, renderIpamJson } from './ipam.ts';
+import { addProxy } from './proxy.ts';
 import { addSimulate, type SimulatePorts } from './simulate-command.ts';
 import { type ClusterView, renderStatus } from './status.ts';
 import { renderTable } from './table.ts';
@@ -80,6 +81,7 @@ export function createProgram(ports: CliPorts, exit: (code: number) => void): Co
       exit(report.verdict === 'allow' ? 0 : 1);
     });
   addFlows(program, ports, exit);
+  addProxy(program, ports, exit);
   addSimulate(program, ports, exit);
   addIpam(program, ports, exit);
   return program;

@@ -103,6 +103,7 @@ await runUntilSignal(logger, async (signal) => {
     },
     addresses: agent.addresses,
     deniedFlows: () => denied.list(),
+    proxyView: (ask) => mesh.view(ask),
     log: logger,
   });
   mesh.attach(server);

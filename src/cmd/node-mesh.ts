@@ -11,6 +11,7 @@ import type { ProxyReport } from '../agent/envoy/proxies-ports.ts';
 import { Identities } from '../agent/identity/identities.ts';
 import { KnownNamesFile } from '../agent/state/known-names.ts';
 import type { ResourceStore } from '../agent/state/resources.ts';
+import type { ProxyViewAsk } from '../model/mesh/proxy-view.ts';
 import { familyOf } from '../lib/ip.ts';
 import type { NameReport } from '../model/node/report.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -64,6 +65,12 @@ export class NodeMesh {
   /** What the proxies have carried. */
   async calls(): Promise<CallReport> {
     return (await this.#proxies?.calls()) ?? { sent: [], served: [] };
+  }
+
+  /** A part of a pod's proxy. Rejects when it does not answer. */
+  async view(ask: ProxyViewAsk): Promise<string> {
+    if (this.#proxies === undefined) throw new Error('the agent is starting');
+    return this.#proxies.view(ask);
   }
 
   /** What became of the names that services are found by. */

@@ -11,6 +11,7 @@ import type { KubeApi } from '../kube/client.ts';
 import { KINDS } from '../kube/kinds.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { httpPortsOf } from '../model/mesh/http-ports.ts';
+import type { ProxyViewAsk } from '../model/mesh/proxy-view.ts';
 import type { JudgedPod } from '../model/policy/policy-index.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -141,6 +142,8 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
     ...{ ...common, pools, blocks, pods },
     inspect: (node: string) => client.inspect(node),
     deniedFlows: (node: string) => client.deniedFlows(node),
+    ...{ table, proxies, isConnected: (node: string) => held.isConnected(node) },
+    proxyView: (node: string, ask: ProxyViewAsk) => client.proxyView(node, ask),
     repair: (node: string, leases: readonly DeadLease[]) => client.repair(node, leases),
     recount: () => state.recount(),
     quarantinedMs: () => new Map([...quarantinedSince].map(([uid, sinceMs]) => [uid, clock.monotonic() - sinceMs])),

@@ -1,5 +1,6 @@
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
 import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
+import type { ProxyViewAsk } from '../model/mesh/proxy-view.ts';
 import type { DeniedFlow } from '../model/policy/denied-flow.ts';
 import { Asked } from './asked.ts';
 import { parseFlows } from './denied-flows.ts';
@@ -12,6 +13,7 @@ export class AgentQuestions {
   readonly #teardowns = new Asked<readonly string[]>();
   readonly #inspections = new Asked<NodeInspection | Error>();
   readonly #flows = new Asked<readonly DeniedFlow[] | Error>();
+  readonly #proxies = new Asked<Uint8Array | Error>();
   readonly #repairs = new Asked<NodeRepairs>();
   readonly #loans = new Asked<LendAnswer>();
   #count = 0;
@@ -34,6 +36,18 @@ export class AgentQuestions {
   async deniedFlows(send: (payload: OperatorPayload) => void): Promise<readonly DeniedFlow[]> {
     const id = this.#nextId();
     const answer = await this.#flows.ask(id, () => send({ case: 'flows', value: { id } }));
+    if (answer instanceof Error) throw answer;
+    return answer;
+  }
+
+  /** A part of a pod's proxy, gzip. Rejects when the agent could not find out. */
+  async proxyView(
+    send: (payload: OperatorPayload) => void,
+    { podUid, part, filter }: ProxyViewAsk,
+  ): Promise<Uint8Array> {
+    const id = this.#nextId();
+    const value = { id, podUid, part, filter };
+    const answer = await this.#proxies.ask(id, () => send({ case: 'proxyQuestion', value }));
     if (answer instanceof Error) throw answer;
     return answer;
   }
@@ -69,6 +83,11 @@ export class AgentQuestions {
         this.#flows.answer(id, problem === '' ? parsed(parseFlows, body) : new Error(problem));
         break;
       }
+      case 'proxyAnswer': {
+        const { id, body, problem } = message.value;
+        this.#proxies.answer(id, problem === '' ? body : new Error(problem));
+        break;
+      }
       case 'repairResult': {
         const { id, done, refused } = message.value;
         this.#repairs.answer(id, { done, refused });
@@ -85,8 +104,11 @@ export class AgentQuestions {
   }
 
   rejectAll(error: Error): void {
-    for (const asked of [this.#teardowns, this.#inspections, this.#flows, this.#repairs, this.#loans])
-      asked.rejectAll(error);
+    for (const asked of this.#all()) asked.rejectAll(error);
+  }
+
+  #all() {
+    return [this.#teardowns, this.#inspections, this.#flows, this.#proxies, this.#repairs, this.#loans];
   }
 
   #nextId(): string {

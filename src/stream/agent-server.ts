@@ -1,5 +1,7 @@
+import { gzipSync } from 'node:zlib';
 import { Server, status, type ServerDuplexStream } from '@grpc/grpc-js';
 import { refId, type AnyRef, type ApplyError, type NodeUpdate, type Watermark } from '../model/node/desired-update.ts';
+import { isProxyPart } from '../model/mesh/proxy-view.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
 import type { AgentServerOptions, LeaseIr } from './agent-ports.ts';
 import { AgentRequests } from './agent-requests.ts';
@@ -8,6 +10,7 @@ import type {
   Lend,
   OperatorHello,
   OperatorMessage,
+  ProxyQuestion,
   Repair,
   Update,
 } from './generated/wire/weft/node/v1/node_pb.ts';
@@ -174,6 +177,9 @@ export class AgentServer {
       case 'flows':
         void this.#flows(message.value.id).then((answer) => send(call, answer));
         break;
+      case 'proxyQuestion':
+        void this.#proxyView(message.value).then((answer) => send(call, answer));
+        break;
       case 'repair':
         void this.#repair(message.value).then((answer) => send(call, answer));
         break;
@@ -200,6 +206,16 @@ export class AgentServer {
       return { case: 'flowsResult', value: { id, body: encodeFlows(this.#options.deniedFlows()) } };
     } catch (error) {
       return { case: 'flowsResult', value: { id, problem: textOf(error) } };
+    }
+  }
+
+  async #proxyView({ id, podUid, part, filter }: ProxyQuestion): Promise<AgentPayload> {
+    try {
+      if (!isProxyPart(part)) throw new Error(`'${part}' is no part of a proxy that this agent knows`);
+      const text = await this.#options.proxyView({ podUid, part, filter });
+      return { case: 'proxyAnswer', value: { id, body: gzipSync(text) } };
+    } catch (error) {
+      return { case: 'proxyAnswer', value: { id, problem: textOf(error) } };
     }
   }
 

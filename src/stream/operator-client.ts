@@ -1,6 +1,7 @@
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
 import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
 import { StringPool } from '../lib/string-pool.ts';
+import type { ProxyViewAsk } from '../model/mesh/proxy-view.ts';
 import type { DeniedFlow } from '../model/policy/denied-flow.ts';
 import type { AnyRef } from '../model/node/desired-update.ts';
 import { LeaseView } from './lease-view.ts';
@@ -79,6 +80,11 @@ export class OperatorClient {
   /** What the node's policies denied lately. Rejects as `teardown`. */
   async deniedFlows(node: string): Promise<readonly DeniedFlow[]> {
     return this.#connectionTo(node).deniedFlows();
+  }
+
+  /** A part of a pod's proxy, gzip. Rejects as `teardown`, and when the proxy does not answer. */
+  async proxyView(node: string, ask: ProxyViewAsk): Promise<Uint8Array> {
+    return this.#connectionTo(node).proxyView(ask);
   }
 
   /** Takes back what nobody uses any more, and puts right what of pods' links is not. Rejects as `teardown`. */

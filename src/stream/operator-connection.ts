@@ -1,6 +1,7 @@
 import { Client, status, type ClientDuplexStream } from '@grpc/grpc-js';
 import { backoffMs } from '../lib/backoff.ts';
 import { sleep } from '../lib/clock.ts';
+import type { ProxyViewAsk } from '../model/mesh/proxy-view.ts';
 import type { DeniedFlow } from '../model/policy/denied-flow.ts';
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
 import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
@@ -105,6 +106,11 @@ export class NodeConnection {
   /** As `teardown`. */
   deniedFlows(): Promise<readonly DeniedFlow[]> {
     return this.#ask((send) => this.#questions.deniedFlows(send));
+  }
+
+  /** As `teardown`. */
+  proxyView(ask: ProxyViewAsk): Promise<Uint8Array> {
+    return this.#ask((send) => this.#questions.proxyView(send, ask));
   }
 
   /** As `teardown`. */

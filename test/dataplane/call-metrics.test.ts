@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { REQUEST_BUCKETS_MS } from '../../src/agent/envoy/call-counts.ts';
 import { observeCalls } from '../../src/telemetry/call-metrics.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
+import type { ProxyPart } from '../../src/model/mesh/proxy-view.ts';
 import { PORT, SendingLab } from './sending-lab.ts';
 
 let lab: SendingLab;
@@ -21,6 +22,23 @@ async function scrape(): Promise<ReadonlyMap<string, number>> {
     lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]),
   );
 }
+
+test("a proxy's own view is given by part and name, without private keys", async () => {
+  await lab.apply({});
+  const names = async (part: ProxyPart, filter = '') => {
+    const text = await lab.view({ podUid: 'uid-client', part, filter });
+    expect(text).not.toContain('PRIVATE KEY');
+    return [...new Set([...text.matchAll(/"(?:cluster_)?name": "(shop[^"]*)"/g)].map(([, name]) => name))].sort();
+  };
+  expect(await names('clusters', '^shop/[ab]:')).toEqual(['shop/a:80', 'shop/b:80']);
+  expect(await names('endpoints', 'shop/a:')).toEqual(['shop/a:80']);
+  expect(await names('routes', 'shop/web')).toContain('shop/web:80');
+  expect(await names('listeners')).toContain('shop/web:80@10.96.0.10');
+  expect(await lab.view({ podUid: 'uid-client', part: 'certificates', filter: '' })).toContain('sa/client');
+  expect(await lab.view({ podUid: 'uid-client', part: 'stats', filter: '^server.live$' })).toBe('server.live: 1\n');
+  await expect(lab.view({ podUid: 'nobody', part: 'stats', filter: '' })).rejects.toThrow('no proxy on this node');
+  await expect(lab.view({ podUid: 'uid-client', part: 'clusters', filter: '[' })).rejects.toThrow('400');
+});
 
 test('rates, errors and durations are known by caller and called, of both sides', async () => {
   await lab.apply({ split: { rules: [{ backends: [{ service: 'b' }] }] } });

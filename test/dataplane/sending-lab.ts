@@ -6,6 +6,7 @@ import type { HttpRouteRule } from '../../src/model/mesh/http-route.ts';
 import { compileMesh } from '../../src/model/mesh/compile-mesh.ts';
 import { indexMesh, type MeshInput } from '../../src/model/mesh/mesh-index.ts';
 import { translatePodMesh } from '../../src/model/mesh/pod-mesh.ts';
+import type { ProxyViewAsk } from '../../src/model/mesh/proxy-view.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import type { HttpAnswer, HttpEcho } from './http-host.ts';
 import { MeshLab, type MeshPod, PROXY_UID, statOf } from './mesh-lab.ts';
@@ -108,6 +109,10 @@ export class SendingLab {
   /** What the proxies have carried. */
   calls(): Promise<CallReport> {
     return this.#lab.proxies.calls();
+  }
+
+  view(ask: ProxyViewAsk): Promise<string> {
+    return this.#lab.proxies.view(ask);
   }
 
   async until(what: string, look: () => boolean | Promise<boolean>): Promise<void> {

@@ -1,10 +1,12 @@
 import type { DeniedFlow } from '../../src/model/policy/denied-flow.ts';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import { kubeconfigOf } from '../../lab/cluster/config.ts';
 import { ROOT } from '../../lab/setup/paths.ts';
 import { run } from '../../lab/setup/shell.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
+import { ProxyStates } from '../../src/controllers/mesh/proxies.ts';
 import { runIpam } from '../../src/controllers/ipam/run.ts';
 import { collectionPath, type Kind, KINDS, objectPath } from '../../src/kube/kinds.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
@@ -26,6 +28,9 @@ const running: Promise<void>[] = [];
 const inspections = new Map<string, NodeInspection>();
 const denied = new Map<string, readonly DeniedFlow[]>();
 const repairs: [string, readonly DeadLease[]][] = [];
+/** What nodes are told of, and what proxies make of it. */
+const TOLD = [{ kind: 'endpoints', key: 'shop/web:80' }];
+const proxies = new ProxyStates();
 const uids = { node: '', pool: '', pod: '' };
 
 function follow<T extends KubeObject>(kind: Kind<T>): Store<T> {
@@ -70,6 +75,13 @@ beforeAll(async () => {
         },
         deniedFlows: async (node) => denied.get(node) ?? Promise.reject(new Error(`node ${node} is not connected`)),
         recount: () => undefined,
+        table: { resourcesOf: () => TOLD, version: () => 'new' },
+        proxies,
+        isConnected: () => true,
+        proxyView: async (node, { podUid, part, filter }) => {
+          if (part === 'stats') throw new Error('the proxy does not answer');
+          return gzipSync(JSON.stringify({ node, podUid, part, filter }));
+        },
         quarantinedMs: () => new Map(),
       },
       stop.signal,
@@ -154,6 +166,46 @@ test('flows tells what nodes denied, with the pods that have the addresses, and 
     code: 1,
     text: expect.stringContaining("there is no node 'nowhere'"),
   });
+});
+
+test('proxy status tells what proxies lag behind in and refuse, and proxy config what one has', async () => {
+  const path = objectPath(KINDS.pod, { namespace: NAMESPACE, name: 'web' });
+  const labels = { 'weft.dev/proxy': 'injected' };
+  const patch = { contentType: 'application/merge-patch+json' } as const;
+  await api.request('PATCH', path, { ...patch, body: { metadata: { labels } } });
+  await api.request('PATCH', objectPath(KINDS.pod, { namespace: NAMESPACE, name: 'web' }, 'status'), {
+    ...{ ...patch, body: { status: { phase: 'Running' } } },
+  });
+  const say = (kind: string, key: string, accepted: boolean, message = '') => {
+    const resources = [{ kind, key, version: 'new', accepted, message }];
+    proxies.report({ podUid: uids.pod, gone: false, resources });
+  };
+  say('pod', uids.pod, true);
+  const row = (state: string) => new RegExp(`^${NAMESPACE}/web +looked-at +${state}$`, 'm');
+  await waitUntil('the proxy is seen', async () =>
+    row('waits for 1 +1 of 2').test((await command('proxy', 'status')).text),
+  );
+  say('endpoints', 'shop/web:80', false, 'too large');
+  const refused = await command('proxy', 'status', `${NAMESPACE}/web`);
+  expect(refused).toMatchObject({ code: 1, text: expect.stringMatching(row('refuses 1 +1 of 2')) });
+  expect(refused.text).toContain(`${NAMESPACE}/web refuses endpoints shop/web:80: too large`);
+  say('endpoints', 'shop/web:80', true);
+  expect(await command('proxy', 'status')).toMatchObject({
+    code: 0,
+    text: expect.stringMatching(row('in step +2 of 2')),
+  });
+
+  const view = await command('proxy', 'config', `${NAMESPACE}/web`, 'routes', '--filter', 'shop/');
+  expect(JSON.parse(view.text)).toEqual({ node: 'looked-at', podUid: uids.pod, part: 'routes', filter: 'shop/' });
+  const none = await Promise.all([
+    command('proxy', 'config', `${NAMESPACE}/web`, 'stats'),
+    command('proxy', 'config', `${NAMESPACE}/web`, 'secrets'),
+    command('proxy', 'config', `${NAMESPACE}/none`),
+  ]);
+  expect(none.map(({ code }) => code)).toEqual([1, 1, 1]);
+  expect(none[0]?.text).toContain('the proxy does not answer');
+  expect(none[1]?.text).toContain("'secrets' is no part of a proxy; there are listeners, routes");
+  expect(none[2]?.text).toContain(`there is no running pod '${NAMESPACE}/none' with a proxy`);
 });
 
 test('check finds nothing where API and nodes agree', async () => {

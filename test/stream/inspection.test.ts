@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { DesiredTable } from '../../src/model/node/desired.ts';
 import { parseInspection } from '../../src/stream/inspection.ts';
+import { gunzipSync } from 'node:zlib';
 import { DENIED, INSPECTION, Loopback, NODE, until } from './loopback.ts';
 
 let net: Loopback;
@@ -22,6 +23,14 @@ test('any replica hears what a node knows of addresses, what it put right, and w
     expect(await client.deniedFlows(NODE)).toEqual([DENIED]);
     expect(await client.repair(NODE, [dead])).toEqual({ done: ['c1 eth0 u1'], refused: ['the rest'] });
   }
+});
+
+test('any replica sees what a proxy has, or hears why not', async () => {
+  const { client } = net.replica(new DesiredTable());
+  await until(() => client.connectedNodes().length === 1, 'it is connected');
+  const ask = { podUid: 'p1', part: 'routes', filter: 'shop/.*' } as const;
+  expect(gunzipSync(await client.proxyView(NODE, ask)).toString()).toBe('routes of p1 like shop/.*');
+  await expect(client.proxyView(NODE, { ...ask, podUid: 'none' })).rejects.toThrow('no proxy on this node');
 });
 
 test('of a node that is away there is an error that names it, and no empty account', async () => {

@@ -242,6 +242,10 @@ export class Loopback {
       token: async () => GOOD_TOKEN,
       sink,
       deniedFlows: () => [DENIED],
+      proxyView: async ({ podUid, part, filter }) => {
+        if (podUid === 'none') throw new Error('the pod has no proxy on this node');
+        return `${part} of ${podUid} like ${filter}`;
+      },
       teardown: async ({ force }) => (force ? [] : ['a pod runs']),
       addresses: {
         inspect: async () => INSPECTION,

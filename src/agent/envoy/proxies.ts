@@ -14,7 +14,9 @@ import { Acknowledged, type ResourceReport } from './acknowledged.ts';
 import { type EncodedResource, typeUrlOf } from './encoded.ts';
 import { parseClusterKey } from '../../model/mesh/backends.ts';
 import { hostNamesIn } from './host-names.ts';
+import type { ProxyViewAsk } from '../../model/mesh/proxy-view.ts';
 import { ProxyAdmin } from './admin.ts';
+import { viewOf } from './view.ts';
 import { type CallReport, CallTotals } from './call-totals.ts';
 import { CALLS_PATH, parseCalls, statNameOf } from './call-counts.ts';
 import { serveDrain } from './drain.ts';
@@ -100,6 +102,13 @@ export class Proxies implements PodMesh {
 
   get count(): number {
     return this.#proxies.size;
+  }
+
+  /** A part of a pod's proxy, Envoy's own text. Rejects when it does not answer. */
+  async view({ podUid, part, filter }: ProxyViewAsk): Promise<string> {
+    const proxy = [...this.#proxies.values()].findLast(({ attachment }) => attachment.podUid === podUid);
+    if (proxy === undefined) throw new Error('the pod has no proxy on this node');
+    return viewOf(proxy.admin, part, filter);
   }
 
   /** What the proxies have carried since the agent's start; those that do not answer, as they said last. */

@@ -1,6 +1,7 @@
+import { isProxyPart } from '../../model/mesh/proxy-view.ts';
 import type { IpamAnswer, IpamAsk } from '../../model/ipam/ask.ts';
 
-/** What `weft ipam` and `weft flows` ask, and what the leading operator answers: two ConfigMaps, so that to look for questions is little. */
+/** What `weft ipam`, `weft flows` and `weft proxy` ask, and what the leading operator answers: two ConfigMaps, so that to look for questions is little. */
 export const IPAM_QUESTIONS = { name: 'weft-ipam', field: 'questions' };
 export const IPAM_ANSWERS = { name: 'weft-ipam-answers', field: 'answers' };
 
@@ -60,9 +61,13 @@ export function parseReplies(text: string | undefined): readonly IpamReply[] {
 }
 
 function parseAsk(value: unknown): IpamAsk | undefined {
-  const { what, address, fix, node } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const { what, address, fix, node, pod, part, filter } = (value ?? {}) as Readonly<Record<string, unknown>>;
   if (what === 'usage') return { what };
   if (what === 'flows') return typeof node === 'string' ? { what, node } : { what };
+  if (what === 'proxies') return typeof pod === 'string' ? { what, pod } : { what };
+  if (what === 'proxy' && typeof pod === 'string' && isProxyPart(part)) {
+    return { what, pod, part, filter: typeof filter === 'string' ? filter : '' };
+  }
   if (what === 'address' && typeof address === 'string') return { what, address };
   return what === 'check' ? { what, fix: fix === true } : undefined;
 }

@@ -16,9 +16,10 @@ import {
   withReply,
 } from './conversation.ts';
 import { type FlowsDeps, lookAtFlows } from './flows.ts';
+import { lookAtProxies, type ProxiesDeps, viewProxy } from './proxies.ts';
 import { lookAtAddresses } from './look.ts';
 
-export interface IpamDeps extends CheckDeps, FlowsDeps {
+export interface IpamDeps extends CheckDeps, FlowsDeps, ProxiesDeps {
   readonly api: KubeApi;
   readonly namespace: string;
   readonly log: Logger;
@@ -29,7 +30,7 @@ const LOOK_EVERY_MS = 2_000;
 /** An answer has to fit into a ConfigMap. */
 const MAX_BLOCKS = 1_500;
 
-/** Answers `weft ipam` and `weft flows` while this replica leads. A question that a former leader left is answered by the next. */
+/** Answers `weft ipam`, `weft flows` and `weft proxy` while this replica leads. A question that a former leader left is answered by the next. */
 export async function runIpam(deps: IpamDeps, signal: AbortSignal): Promise<void> {
   const { clock, log } = deps;
   while (!signal.aborted) {
@@ -70,6 +71,8 @@ async function settle(deps: IpamDeps, { id, ask }: IpamQuestion, signal: AbortSi
 async function answerTo(deps: IpamDeps, ask: IpamAsk, signal: AbortSignal): Promise<IpamAnswer> {
   if (ask.what === 'check') return { what: 'check', check: await checkTwice(deps, ask.fix, signal) };
   if (ask.what === 'flows') return await lookAtFlows(deps, ask.node);
+  if (ask.what === 'proxies') return lookAtProxies(deps, ask.pod);
+  if (ask.what === 'proxy') return await viewProxy(deps, ask);
   const facts = await lookAtAddresses(deps);
   if (ask.what === 'address') {
     const address = whoHas(facts, ask.address);

@@ -1,15 +1,20 @@
+import type { ProxyPart, ProxySummary } from '../mesh/proxy-view.ts';
 import type { PlacedFlow } from '../policy/denied-flow.ts';
 import type { Finding } from './finding.ts';
 import type { AddressUsage, Usage } from './usage.ts';
 
-/** What `weft ipam` and `weft flows` ask of the leading operator. */
+/** What `weft ipam`, `weft flows` and `weft proxy` ask of the leading operator. */
 export type IpamAsk =
   | { readonly what: 'usage' }
   | { readonly what: 'address'; readonly address: string }
   /** `fix`: what can be put right without a pod noticing is. */
   | { readonly what: 'check'; readonly fix: boolean }
   /** `weft flows`: what policies denied lately; without `node` on all of them. */
-  | { readonly what: 'flows'; readonly node?: string };
+  | { readonly what: 'flows'; readonly node?: string }
+  /** `weft proxy status`: of one pod, `namespace/name`, or all. */
+  | { readonly what: 'proxies'; readonly pod?: string }
+  /** `weft proxy config`. */
+  | { readonly what: 'proxy'; readonly pod: string; readonly part: ProxyPart; readonly filter: string };
 
 export type IpamAnswer =
   | { readonly what: 'usage'; readonly usage: Usage; readonly blocksLeftOff: number }
@@ -23,6 +28,9 @@ export type IpamAnswer =
       /** Of nodes that could not be asked, `node: why`. */
       readonly problems: readonly string[];
     }
+  | { readonly what: 'proxies'; readonly proxies: readonly ProxySummary[]; readonly proxiesLeftOff: number }
+  /** Envoy's own text, gzip in base64. */
+  | { readonly what: 'proxy'; readonly body: string }
   /** Why there is none. */
   | { readonly what: 'refusal'; readonly message: string };
 
