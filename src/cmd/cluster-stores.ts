@@ -28,6 +28,8 @@ export function createStores() {
     httpRoutes: new Store<KindOf<'httpRoute'>>(),
     grpcRoutes: new Store<KindOf<'grpcRoute'>>(),
     referenceGrants: new Store<KindOf<'referenceGrant'>>(),
+    smiSplits: new Store<KindOf<'smiTrafficSplit'>>(),
+    routeGroups: new Store<KindOf<'httpRouteGroup'>>(),
   };
 }
 
@@ -55,6 +57,8 @@ const KIND_OF: Readonly<Record<keyof ClusterStores, keyof typeof KINDS>> = {
   httpRoutes: 'httpRoute',
   grpcRoutes: 'grpcRoute',
   referenceGrants: 'referenceGrant',
+  smiSplits: 'smiTrafficSplit',
+  routeGroups: 'httpRouteGroup',
 };
 
 export interface Reflecting {

@@ -2,6 +2,7 @@ import { runBgpPeerStatus } from '../controllers/bgp/peer-status.ts';
 import { runIpam } from '../controllers/ipam/run.ts';
 import { runIPPoolControllers } from '../controllers/ippool/run.ts';
 import { runHttpRouteStatus } from '../controllers/mesh/http-route-status.ts';
+import { runSmiEvents } from '../controllers/mesh/smi-events.ts';
 import { runMeshStatus } from '../controllers/mesh/status.ts';
 import { runPolicyStatus } from '../controllers/networkpolicy/run.ts';
 import { runNodeNetworks } from '../controllers/node-network/run.ts';
@@ -168,6 +169,7 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
         },
         term,
       ),
+      runSmiEvents({ ...common, ...stores, index: state.mesh.index, events }, term),
       runBgpPeerStatus(bgpPeerStatus, term),
       runUninstall(uninstall, term),
       runIpam(ipam, term),

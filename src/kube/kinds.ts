@@ -20,6 +20,7 @@ import type {
   ReferenceGrant,
 } from '../api/kubernetes.ts';
 import type { KubeObject } from '../api/meta.ts';
+import type { HTTPRouteGroup, SmiTrafficSplit } from '../api/smi.ts';
 import { trimNode, trimPod } from './trim.ts';
 import type { ConfigMap, Event, Lease, Secret } from './objects.ts';
 
@@ -93,6 +94,15 @@ export const KINDS = {
     optional: true,
   }),
   referenceGrant: kind<ReferenceGrant>('gateway.networking.k8s.io/v1beta1', 'ReferenceGrant', 'referencegrants', {
+    namespaced: true,
+    optional: true,
+  }),
+  /** Of the Service Mesh Interface. */
+  smiTrafficSplit: kind<SmiTrafficSplit>('split.smi-spec.io/v1alpha4', 'TrafficSplit', 'trafficsplits', {
+    namespaced: true,
+    optional: true,
+  }),
+  httpRouteGroup: kind<HTTPRouteGroup>('specs.smi-spec.io/v1alpha4', 'HTTPRouteGroup', 'httproutegroups', {
     namespaced: true,
     optional: true,
   }),

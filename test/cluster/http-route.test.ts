@@ -173,3 +173,34 @@ describe('an HTTPRoute whose parent is a Service', () => {
     expect((await get(`/applied-${applied}`)).code).toBe(0);
   });
 });
+
+describe('a TrafficSplit of the Service Mesh Interface', () => {
+  const smi = (kind: string, group: string, name: string, spec: object) => {
+    return { apiVersion: `${group}/v1alpha4`, kind, metadata: { name, namespace: NS }, spec };
+  };
+
+  test('gives its root service to its backends by weight, and calls that no group matches to itself', async () => {
+    const backends = [
+      { service: 'web-v1', weight: 0 },
+      { service: 'web-v2', weight: 100 },
+    ];
+    const matches = [{ kind: 'HTTPRouteGroup', name: 'beta' }];
+    await applyObjects(
+      smi('TrafficSplit', 'split.smi-spec.io', 'web', { service: 'web', matches, backends }),
+      smi('HTTPRouteGroup', 'specs.smi-spec.io', 'beta', { matches: [{ name: 'beta', pathRegex: '/beta/.*' }] }),
+    );
+    const isSplit = async () => (await load(50, '/beta/x')).counts['v2'] === 50;
+    await eventually('calls of the group go to the second version', isSplit);
+    const { v1 = 0, v2 = 0 } = (await load(100, '/other')).counts;
+    expect([v1 > 0, v2 > 0, v1 + v2]).toEqual([true, true, 100]);
+  });
+
+  test('says in an event what of it is not there, as it has no status', async () => {
+    await kube('-n', NS, 'delete', 'httproutegroup', 'beta');
+    await eventually('an event names the group', async () => {
+      const events = await kube('-n', NS, 'get', 'events', '-o', 'jsonpath={.items[*].message}');
+      return events.includes("there is no HTTPRouteGroup 'routes/beta'");
+    });
+    await kube('-n', NS, 'delete', 'trafficsplits.split.smi-spec.io', 'web');
+  });
+});

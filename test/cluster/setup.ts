@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
-import { startCluster, stopCluster } from '../../lab/cluster/cluster.ts';
+import path from 'node:path';
+import { kubectl, startCluster, stopCluster } from '../../lab/cluster/cluster.ts';
 import { kubeconfigOf, TEST_CLUSTER } from '../../lab/cluster/config.ts';
 import { installGatewayApi } from '../../lab/cluster/gateway-api.ts';
 import { installWeft, waitForNetwork } from '../../lab/cluster/install.ts';
+import { ROOT } from '../../lab/setup/paths.ts';
 import { applyManifests } from './cluster.ts';
 
 /**
@@ -14,6 +16,7 @@ export default async function setup(): Promise<void> {
   try {
     await startCluster(TEST_CLUSTER);
     await installGatewayApi(TEST_CLUSTER);
+    await kubectl(TEST_CLUSTER, ['apply', '-f', path.join(ROOT, 'lab/manifests/smi.yaml')]);
     await installWeft(TEST_CLUSTER, ['clusterNetworkPolicy.installCRD=true']);
     await applyManifests('pool.yaml');
     await waitForNetwork(TEST_CLUSTER);

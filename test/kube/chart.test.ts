@@ -130,6 +130,7 @@ describe("the operator's service account", () => {
     ...['networkpolicies.networking.k8s.io', 'servicecidrs.networking.k8s.io', ...CLUSTER_KINDS],
     'clusternetworkpolicies.policy.networking.k8s.io',
     ...['httproutes', 'grpcroutes', 'referencegrants'].map((plural) => `${plural}.gateway.networking.k8s.io`),
+    ...['trafficsplits.split.smi-spec.io', 'httproutegroups.specs.smi-spec.io'],
     ...['networkpolicies', 'meshservices', 'trafficsplits'].map((plural) => `${plural}.${WEFT}`),
   ];
 

@@ -102,6 +102,7 @@ function leader(clock = systemClock) {
     grpcRoutes: mapStore(grpcRoutes, httpRouteOf),
     pods: new Store<Pod>(),
     ...{ endpointSlices: new Store<never>(), meshServices: new Store<never>(), trafficSplits: new Store<never>() },
+    ...{ smiSplits: new Store<never>(), routeGroups: new Store<never>() },
   };
   const table = new DesiredTable();
   const proxies = new ProxyStates();

@@ -39,7 +39,7 @@ export class MeshCompiler {
     this.#deps = deps;
     this.index = new LiveMeshIndex(deps.stores, deps.trustDomain);
     const { services, endpointSlices, pods, meshServices, trafficSplits, httpRoutes, grpcRoutes } = deps.stores;
-    const { referenceGrants } = deps.stores;
+    const { referenceGrants, smiSplits, routeGroups } = deps.stores;
     const follow = <T extends KubeObject>(store: StoreReader<T>, mark: (object: T) => void) => {
       for (const object of store.list()) mark(object);
       store.onChange((_key, before, after) => {
@@ -52,7 +52,9 @@ export class MeshCompiler {
       for (const key of serviceOfSlice(slice)) this.#dirty.add(key);
     });
     // A service, or how it is called, may be named by the splits and routes of its whole namespace.
-    const naming = [services, meshServices, trafficSplits, httpRoutes, grpcRoutes] as StoreReader<KubeObject>[];
+    const naming = [
+      ...[services, meshServices, trafficSplits, httpRoutes, grpcRoutes, smiSplits, routeGroups],
+    ] as StoreReader<KubeObject>[];
     for (const store of naming) {
       follow(store, ({ metadata: { namespace = 'default' } }) => {
         this.#markNamespace(namespace);

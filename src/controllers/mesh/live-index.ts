@@ -1,6 +1,7 @@
 import type { MeshService } from '../../api/generated/meshservice.ts';
 import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
 import type { EndpointSlice, HTTPRoute, Pod, ReferenceGrant, Service } from '../../api/kubernetes.ts';
+import type { HTTPRouteGroup, SmiTrafficSplit } from '../../api/smi.ts';
 import { type KubeObject, objectKey } from '../../api/meta.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import { byAge } from '../../model/mesh/by-age.ts';
@@ -12,6 +13,7 @@ import {
   SERVICE_NAME_LABEL,
   sourceServiceKey,
 } from '../../model/mesh/mesh-index.ts';
+import { type SmiIndex, smiServiceKey, trafficSplitsOfSmi } from '../../model/mesh/smi-split.ts';
 import { assignVirtualAddresses } from '../../model/mesh/virtual-addresses.ts';
 
 export interface MeshStores {
@@ -24,10 +26,12 @@ export interface MeshStores {
   /** As HTTPRoutes. */
   readonly grpcRoutes: StoreReader<HTTPRoute>;
   readonly referenceGrants: StoreReader<ReferenceGrant>;
+  readonly smiSplits: StoreReader<SmiTrafficSplit>;
+  readonly routeGroups: StoreReader<HTTPRouteGroup>;
 }
 
 /** Answers what the translation of one service asks, out of the stores; EndpointSlices, the many, are kept by service. */
-export class LiveMeshIndex implements MeshIndex {
+export class LiveMeshIndex implements MeshIndex, SmiIndex {
   readonly trustDomain: string;
   readonly #stores: MeshStores;
   readonly #slices = new Map<string, Map<string, EndpointSlice>>();
@@ -66,7 +70,14 @@ export class LiveMeshIndex implements MeshIndex {
 
   trafficSplitsOf(serviceKey: string): readonly TrafficSplit[] {
     const isFor = (split: TrafficSplit) => resolveServiceKey(this, split, split.spec.service) === serviceKey;
-    return oldestFirst(this.#stores.trafficSplits, serviceKey, isFor);
+    const { trafficSplits, smiSplits } = this.#stores;
+    const smi = oldestFirst(smiSplits, serviceKey, (split) => smiServiceKey(split) === serviceKey);
+    const own = oldestFirst(trafficSplits, serviceKey, isFor);
+    return [...own, ...smi.flatMap((split) => trafficSplitsOfSmi(this, split))].sort(byAge);
+  }
+
+  routeGroup(key: string): HTTPRouteGroup | undefined {
+    return this.#stores.routeGroups.get(key);
   }
 
   httpRoutesOf(serviceKey: string): readonly HTTPRoute[] {

@@ -2,8 +2,10 @@ import type { EndpointSlice, HTTPRoute, Pod, ReferenceGrant, Service } from '../
 import type { MeshService } from '../../api/generated/meshservice.ts';
 import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
 import { objectKey, type KubeObject } from '../../api/meta.ts';
+import type { HTTPRouteGroup, SmiTrafficSplit } from '../../api/smi.ts';
 import { byAge } from './by-age.ts';
 import { ownerOfService, ownService, ownServiceName } from './own-service.ts';
+import { trafficSplitsOfSmi } from './smi-split.ts';
 import { assignVirtualAddresses } from './virtual-addresses.ts';
 
 /** Everything that says how services are called, as stored. Lists in any order. */
@@ -13,6 +15,9 @@ export interface MeshInput {
   readonly pods: readonly Pod[];
   readonly meshServices: readonly MeshService[];
   readonly trafficSplits: readonly TrafficSplit[];
+  /** Of the Service Mesh Interface. */
+  readonly smiSplits?: readonly SmiTrafficSplit[];
+  readonly routeGroups?: readonly HTTPRouteGroup[];
   /** And GRPCRoutes, as such: see `httpRouteOf`. */
   readonly httpRoutes: readonly HTTPRoute[];
   readonly referenceGrants: readonly ReferenceGrant[];
@@ -32,7 +37,7 @@ export interface MeshIndex {
   slicesOf(serviceKey: string): readonly EndpointSlice[];
   /** Oldest first. */
   meshServicesOf(serviceKey: string): readonly MeshService[];
-  /** Oldest first, also those for other ports. */
+  /** Oldest first, also those for other ports, and those of the Service Mesh Interface. */
   trafficSplitsOf(serviceKey: string): readonly TrafficSplit[];
   /** Oldest first, also those for other ports. */
   httpRoutesOf(serviceKey: string): readonly HTTPRoute[];
@@ -66,9 +71,13 @@ export function indexMesh(input: MeshInput): MeshIndex {
     virtualAddressesOf: (key: string) => virtual.get(key) ?? [],
     service: (key: string): Service | undefined => services.get(key) ?? findOwnService(names, key),
   };
-  const splits = group([...input.trafficSplits].sort(byAge), (split) => [
-    resolveServiceKey(names, split, split.spec.service),
-  ]);
+  const routeGroups = byKey(input.routeGroups ?? []);
+  const smi = { ...names, routeGroup: (key: string) => routeGroups.get(key) };
+  const allSplits = [
+    ...input.trafficSplits,
+    ...(input.smiSplits ?? []).flatMap((each) => trafficSplitsOfSmi(smi, each)),
+  ];
+  const splits = group(allSplits.sort(byAge), (split) => [resolveServiceKey(names, split, split.spec.service)]);
   const grants = group(input.referenceGrants, ({ metadata }) => [metadata.namespace ?? 'default']);
   const routes = group([...input.httpRoutes].sort(byAge), parentServiceKeys);
   return {

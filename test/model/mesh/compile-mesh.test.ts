@@ -3,6 +3,9 @@ import { describe, expect, test } from '@jest/globals';
 import { compileMesh } from '../../../src/model/mesh/compile-mesh.ts';
 import type { MeshInput } from '../../../src/model/mesh/mesh-index.ts';
 import { expectGolden, goldenCases, goldenInput } from '../../support/golden.ts';
+import type { TrafficSplit } from '../../../src/api/generated/trafficsplit.ts';
+import type { KubeObject } from '../../../src/api/meta.ts';
+import type { SmiTrafficSplit } from '../../../src/api/smi.ts';
 import type { GRPCRoute, HTTPRoute } from '../../../src/api/kubernetes.ts';
 import { httpRouteOf } from '../../../src/model/mesh/grpc-route.ts';
 import { ofKind, parseManifests } from '../../support/manifests.ts';
@@ -16,7 +19,9 @@ function meshInput(text: string, isReversed = false): MeshInput {
     endpointSlices: ofKind(objects, 'EndpointSlice'),
     pods: ofKind(objects, 'Pod'),
     meshServices: ofKind(objects, 'MeshService'),
-    trafficSplits: ofKind(objects, 'TrafficSplit'),
+    trafficSplits: ofKind<TrafficSplit>(objects, 'TrafficSplit').filter((split) => !isSmi(split)),
+    smiSplits: ofKind<SmiTrafficSplit>(objects, 'TrafficSplit').filter(isSmi),
+    routeGroups: ofKind(objects, 'HTTPRouteGroup'),
     referenceGrants: ofKind(objects, 'ReferenceGrant'),
     httpRoutes: [
       ...ofKind<HTTPRoute>(objects, 'HTTPRoute'),
@@ -24,6 +29,10 @@ function meshInput(text: string, isReversed = false): MeshInput {
     ],
     trustDomain: 'cluster.local',
   };
+}
+
+function isSmi({ apiVersion = '' }: KubeObject): boolean {
+  return apiVersion.startsWith('split.smi-spec.io/');
 }
 
 function plain(mesh: ReturnType<typeof compileMesh>) {
