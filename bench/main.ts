@@ -10,6 +10,7 @@ import { packets } from './packets/packets.ts';
 import { pods } from './pods/pods.ts';
 import { policy } from './policy/policy.ts';
 import { recovery } from './recovery/recovery.ts';
+import { requests } from './requests/requests.ts';
 import { saveReport, showReport } from './results.ts';
 import { scale } from './scale/scale.ts';
 import { services } from './services/services.ts';
@@ -17,7 +18,7 @@ import { split } from './split/split.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
   ...[cni, network, policy, compile, changes, packets],
-  ...[split, services, recovery, memory, scale, pods],
+  ...[requests, split, services, recovery, memory, scale, pods],
 ];
 
 const USAGE = `npm run bench [-- NAME ...] [-- --save]

@@ -32,6 +32,7 @@ const ENVOY_ENTRIES = [
   'extensions/transport_sockets/raw_buffer/v3/raw_buffer',
   'extensions/retry/host/previous_hosts/v3/previous_hosts',
   'extensions/upstreams/http/v3/http_protocol_options',
+  'extensions/access_loggers/stream/v3/stream',
 ];
 
 const WIRE = { node: 'src/stream/generated/wire', envoy: 'src/xds/generated/wire' };

@@ -154,6 +154,7 @@ export const REASON = {
   proxyUserTaken: 'ProxyUserTaken',
   proxyNameTaken: 'ProxyNameTaken',
   proxyChanged: 'ProxyChanged',
+  invalidProxySetting: 'InvalidProxySetting',
   invalidDrainSeconds: 'InvalidDrainSeconds',
 } as const;
 

@@ -25,12 +25,15 @@ export function addProxy(program: Command, { print, askIpam }: ProxyPorts, exit:
     .description('How far each proxy is with what it was told, and what it refuses; POD is NAMESPACE/NAME.')
     .option('-n, --namespace <name>', 'where Weft is installed', 'weft-system')
     .addOption(new Option('-o, --output <format>').choices(['table', 'json']).default('table'))
-    .addHelpText('after', '\nEnds with code 1 when a proxy refuses something, or lags behind.')
+    .addHelpText(
+      'after',
+      '\nEnds with code 1 when a proxy refuses something or lags behind, or a pod should have one and has none.',
+    )
     .action(async (pod: string | undefined, { namespace, output }: Options) => {
       const answer = await askIpam(namespace, { what: 'proxies', ...(pod === undefined ? {} : { pod }) });
       if (answer.what !== 'proxies') throw new Error(answer.what === 'refusal' ? answer.message : 'no answer to that');
       print(output === 'json' ? JSON.stringify(answer.proxies, undefined, 2) : renderProxies(answer));
-      exit(answer.proxies.every(isInStep) ? 0 : 1);
+      exit(answer.proxies.every(isInStep) && answer.without.length === 0 ? 0 : 1);
     });
   proxy
     .command('config <pod> [part]')
@@ -55,8 +58,13 @@ function parsePart(text = 'clusters'): ProxyPart {
   return part;
 }
 
-function renderProxies({ proxies, proxiesLeftOff }: Extract<IpamAnswer, { readonly what: 'proxies' }>): string {
-  if (proxies.length === 0) return 'No pod has a proxy. Label a namespace to get some: weft.dev/inject=enabled';
+function renderProxies({
+  proxies,
+  proxiesLeftOff,
+  without,
+}: Extract<IpamAnswer, { readonly what: 'proxies' }>): string {
+  if (proxies.length === 0 && without.length === 0)
+    return 'No pod has a proxy. Label a namespace to get some: weft.dev/inject=enabled';
   const rows = proxies.map((proxy) => [
     proxy.pod,
     proxy.node,
@@ -65,7 +73,10 @@ function renderProxies({ proxies, proxiesLeftOff }: Extract<IpamAnswer, { readon
   ]);
   const refusals = proxies.flatMap(({ pod, refused }) => refused.map((words) => `${pod} refuses ${words}`));
   const rest = proxiesLeftOff === 0 ? [] : [`${proxiesLeftOff} more have everything, or lag less.`];
-  return [renderTable(['POD', 'NODE', 'STATE', 'HAS'], rows), ...refusals, ...rest].join('\n');
+  const missing = without.map(
+    (pod) => `${pod} should have a proxy and has none: delete it, and its successor gets one`,
+  );
+  return [renderTable(['POD', 'NODE', 'STATE', 'HAS'], rows), ...refusals, ...rest, ...missing].join('\n');
 }
 
 function stateOf({ isReachable, told, acknowledged, refused }: ProxySummary): string {

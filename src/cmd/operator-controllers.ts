@@ -143,7 +143,7 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
     ...{ ...common, pools, blocks, pods },
     inspect: (node: string) => client.inspect(node),
     deniedFlows: (node: string) => client.deniedFlows(node),
-    ...{ table, proxies, isConnected: (node: string) => held.isConnected(node) },
+    ...{ table, proxies, namespaces: stores.namespaces, isConnected: (node: string) => held.isConnected(node) },
     proxyView: (node: string, ask: ProxyViewAsk) => client.proxyView(node, ask),
     repair: (node: string, leases: readonly DeadLease[]) => client.repair(node, leases),
     recount: () => state.recount(),

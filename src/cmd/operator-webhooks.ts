@@ -25,6 +25,7 @@ interface WebhookDeps {
   readonly log: Logger;
 }
 
+const PROXY_WORKERS = 2;
 const SERVICE = 'weft-webhook';
 const CONFIGURATION: Kind<KubeObject> = {
   apiVersion: 'admissionregistration.k8s.io/v1',
@@ -49,6 +50,7 @@ export async function startWebhooks({ api, authority, config, log }: WebhookDeps
   };
   const handler = createInjectHandler({
     ...proxy,
+    workers: PROXY_WORKERS,
     bootstrap: renderBootstrap('weft'),
     ready: { port: PROXY_PORT.ready, path: READY_PATH },
     drain: { port: PROXY_PORT.drain, path: DRAIN_PATH },

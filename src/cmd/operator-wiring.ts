@@ -1,4 +1,5 @@
 import { BgpPasswords } from '../controllers/bgp/passwords.ts';
+import { withoutProxy } from '../controllers/ipam/proxies.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadConnection } from '../kube/connection.ts';
 import { EventRecorder } from '../kube/events.ts';
@@ -73,6 +74,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     connectedNodes: () => client.connectedNodes().length,
     leases: () => stores.pools.list().map(({ metadata: { name } }) => [name, state.leased.in(name)] as const),
     isLeader: () => isLeader,
+    withoutProxy: () => withoutProxy({ ...stores, namespace }).length,
   });
   const { routesServices, proxy } = config;
   const lend = (node: string, ask: LendAsk, patience: AbortSignal) => client.lend(node, ask, patience);

@@ -7,6 +7,8 @@ export interface OperatorFacts {
   /** Pool → addresses that pods hold. */
   readonly leases: () => Iterable<readonly [pool: string, count: number]>;
   readonly isLeader: () => boolean;
+  /** Pods that should have a proxy and have none. */
+  readonly withoutProxy: () => number;
 }
 
 /** Told as it happens. */
@@ -28,6 +30,7 @@ export function observeOperator(registry: Registry, facts: OperatorFacts): Opera
   gauge('weft_operator_nodes', 'Nodes of the cluster.', facts.nodes);
   gauge('weft_operator_connected_nodes', 'Nodes whose agent this replica is connected to.', facts.connectedNodes);
   gauge('weft_operator_is_leader', '1 while this replica writes statuses.', () => (facts.isLeader() ? 1 : 0));
+  gauge('weft_operator_pods_without_proxy', 'Pods that should have a proxy and have none.', facts.withoutProxy);
   new Gauge({
     ...{ name: 'weft_pool_leases', help: 'Addresses that pods hold.', labelNames: ['pool'] as const, registers },
     collect() {

@@ -20,7 +20,7 @@ beforeAll(async () => {
   for (const name of ['web-v1', 'web-v2', 'client']) await waitForRollout(TEST_CLUSTER, NS, `deployment/${name}`);
   await waitForRollout(TEST_CLUSTER, 'plain', 'deployment/client');
   await programmed('meshservice', 'web');
-  await programmed('trafficsplit', 'web');
+  await programmed('tsplit', 'web');
 });
 
 afterAll(async () => {
@@ -72,7 +72,7 @@ async function setWeights(v1: number, v2: number): Promise<void> {
     { subset: 'v2', weight: v2 },
   ];
   const patch = JSON.stringify([{ op: 'replace', path: '/spec/rules/1/backends', value: backends }]);
-  await kube('-n', NS, 'patch', 'trafficsplit', 'web', '--type=json', '-p', patch);
+  await kube('-n', NS, 'patch', 'tsplit', 'web', '--type=json', '-p', patch);
 }
 
 async function setTlsMode(mode: 'Strict' | 'Permissive'): Promise<void> {
@@ -173,7 +173,7 @@ describe('a call in the mesh', () => {
 describe('a TrafficSplit', () => {
   test('sends each subset its share: within 4 standard deviations over 10,000 calls', async () => {
     await setWeights(90, 10);
-    await programmed('trafficsplit', 'web');
+    await programmed('tsplit', 'web');
     const { v1 = 0, v2 = 0, error = 0 } = await load(10_000, '-c', '8');
     expect(error).toBe(0);
     expect(v1 + v2).toBe(10_000);
@@ -184,13 +184,13 @@ describe('a TrafficSplit', () => {
     const running = load(0, '-for', '8s', '-pause', '2ms');
     for (const weights of [0, 100, 50, 30]) {
       await setWeights(100 - weights, weights);
-      await programmed('trafficsplit', 'web');
+      await programmed('tsplit', 'web');
     }
     const counts = await running;
     expect(counts['error'] ?? 0).toBe(0);
     expect(counts['v2'] ?? 0).toBeGreaterThan(0);
     await setWeights(0, 100);
-    await programmed('trafficsplit', 'web');
+    await programmed('tsplit', 'web');
     expect(await load(200)).toEqual({ v2: 200 });
   });
 
@@ -199,11 +199,11 @@ describe('a TrafficSplit', () => {
     const patch = JSON.stringify([
       { op: 'add', path: '/spec/rules/1/backends/-', value: { service: 'nowhere', weight: 0 } },
     ]);
-    await kube('-n', NS, 'patch', 'trafficsplit', 'web', '--type=json', '-p', patch);
+    await kube('-n', NS, 'patch', 'tsplit', 'web', '--type=json', '-p', patch);
     await eventually('ResolvedRefs is False', async () => {
       const { status } = await getObject<{
         status: { conditions: { type: string; status: string; message: string }[] };
-      }>(...['-n', NS, 'trafficsplit', 'web']);
+      }>(...['-n', NS, 'tsplit', 'web']);
       const condition = status.conditions.find(({ type }) => type === 'ResolvedRefs');
       return condition?.status === 'False' && condition.message.includes('spec.rules[1].backends[2].service');
     });
@@ -225,7 +225,7 @@ describe('without operators', () => {
     await kube('-n', WEFT_NAMESPACE, 'scale', 'deployment/weft-operator', '--replicas=2');
     await waitForRollout(TEST_CLUSTER, WEFT_NAMESPACE, 'deployment/weft-operator');
     await setWeights(0, 100);
-    await programmed('trafficsplit', 'web');
+    await programmed('tsplit', 'web');
     expect(await load(100)).toEqual({ v2: 100 });
   });
 });

@@ -7,7 +7,7 @@ import type { HttpAnswer, HttpManners, HttpRequest } from './http-host.ts';
 export function spawnIn(netnsPath: string, uid: number, program: readonly string[], ipc: boolean): ChildProcess {
   const as = ['setpriv', `--reuid=${uid}`, '--clear-groups', ...program];
   return spawn('ip', ['netns', 'exec', path.basename(netnsPath), ...as], {
-    stdio: ipc ? ['ignore', 'inherit', 'inherit', 'ipc'] : ['ignore', 'ignore', 'pipe'],
+    stdio: ipc ? ['ignore', 'inherit', 'inherit', 'ipc'] : ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] },
   });
 }

@@ -41,6 +41,8 @@ export interface MeshPod {
   readonly envoy: ChildProcess;
   /** The proxy's log. */
   log: string;
+  /** What it wrote of calls. */
+  accessLog: string;
 }
 
 /** An agent's mesh half, as cmd wires it, with pods in network namespaces of their own and a real Envoy in each. */
@@ -200,15 +202,16 @@ export class MeshLab {
         '--concurrency',
         '1',
         '--disable-hot-restart',
-        '--log-level',
-        'warning',
+        ...['--log-level', 'warning'],
+        ...['--file-flush-interval-msec', '200'],
       ],
       false,
     );
     const application = await Http.start(netns, APPLICATION_UID);
     const outsider = await Http.start(netns, PROXY_UID);
-    const started: MeshPod = { uid, netns, addresses, application, outsider, envoy, log: '' };
+    const started: MeshPod = { uid, netns, addresses, application, outsider, envoy, log: '', accessLog: '' };
     envoy.stderr?.on('data', (text: Buffer) => (started.log += text.toString()));
+    envoy.stdout?.on('data', (text: Buffer) => (started.accessLog += text.toString()));
     this.#pods.push(started);
     await this.until(`the proxy of ${name} is ready`, async () => {
       const { status } = await outsider.get(`http://${hostOf(addresses[0] ?? '')}:15021/ready`);

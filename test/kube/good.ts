@@ -179,6 +179,7 @@ export const GOOD: Readonly<Record<string, Good>> = {
         unhealthyThreshold: 2,
       },
       rateLimit: { requestsPerSecond: 100, burst: 200 },
+      telemetry: { accessLog: { minStatus: 500, slowerThanMilliseconds: 1000, percent: 50 } },
       tls: { mode: 'Strict' },
     },
     status: { endpoints: { total: 6 }, proxies, conditions: conditions('Programmed') },

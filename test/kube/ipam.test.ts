@@ -76,7 +76,7 @@ beforeAll(async () => {
         deniedFlows: async (node) => denied.get(node) ?? Promise.reject(new Error(`node ${node} is not connected`)),
         recount: () => undefined,
         table: { resourcesOf: () => TOLD, version: () => 'new' },
-        proxies,
+        ...{ proxies, namespaces: follow(KINDS.namespace) },
         isConnected: () => true,
         proxyView: async (node, { podUid, part, filter }) => {
           if (part === 'stats') throw new Error('the proxy does not answer');
@@ -189,6 +189,12 @@ test('proxy status tells what proxies lag behind in and refuse, and proxy config
   const refused = await command('proxy', 'status', `${NAMESPACE}/web`);
   expect(refused).toMatchObject({ code: 1, text: expect.stringMatching(row('refuses 1 +1 of 2')) });
   expect(refused.text).toContain(`${NAMESPACE}/web refuses endpoints shop/web:80: too large`);
+  const older = { namespace: 'default', name: 'older', labels: { 'weft.dev/inject': 'enabled' } };
+  await create(api, KINDS.pod, { metadata: older, spec: { containers: [{ name: 'main', image: 'none' }] } });
+  await waitUntil('a pod without a proxy is found', async () =>
+    (await command('proxy', 'status')).text.includes('default/older should have a proxy and has none'),
+  );
+  await kube('-n', 'default', 'delete', 'pod', 'older', '--force', '--grace-period=0');
   say('endpoints', 'shop/web:80', true);
   expect(await command('proxy', 'status')).toMatchObject({
     code: 0,

@@ -131,7 +131,7 @@ const HOST_FORM = "should match '^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\\.)*[a-z](
 const TARGET_PORT = 'ports must not have targetPort with source.service, as the Service has it';
 const ENDPOINT_PORT = 'endpoints must not have port where ports has more than one entry; give the ports targetPort';
 const OWN_PROXIES =
-  'tls.mode Strict, tls of ports and rateLimit must be absent unless source is service, as they are kept by the proxies of its pods';
+  'tls.mode Strict, tls of ports, rateLimit and telemetry must be absent unless source is service, as they are kept by the proxies of its pods';
 const split = good('TrafficSplit');
 const bgp = good('BGPConfiguration');
 const bgpPeer = good('BGPPeer');
@@ -350,6 +350,7 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
     ...wrong(listed, ['spec', 'tls'], 'spec', OWN_PROXIES, [{ mode: 'Strict' }]),
     ...wrong(listed, ['spec', 'ports', 0, 'tls'], 'spec', OWN_PROXIES, [{ mode: 'Permissive' }]),
     ...wrong(listed, ['spec', 'rateLimit'], 'spec', OWN_PROXIES, [{ requestsPerSecond: 1 }]),
+    ...wrong(listed, ['spec', 'telemetry'], 'spec', OWN_PROXIES, [{ accessLog: {} }]),
     ...wrong(mesh, ['spec', 'loadBalancing'], 'spec.loadBalancing', HASH_POLICY, [
       { policy: 'RingHash' },
       { policy: 'Maglev' },

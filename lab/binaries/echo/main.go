@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -114,7 +115,7 @@ func dial(args []string) {
 }
 
 // load sends -n requests to -url over -c connections and prints how many answers came from each version, as JSON;
-// "error" counts those that failed or were no 200.
+// "error" counts those that failed or were no 200. With -times a second line says how long answers took.
 func load(args []string) {
 	flags := flag.NewFlagSet("load", flag.ExitOnError)
 	url := flags.String("url", "", "what to ask")
@@ -122,6 +123,7 @@ func load(args []string) {
 	lasting := flags.Duration("for", 0, "how long, with -n 0")
 	parallel := flags.Int("c", 4, "connections")
 	pause := flags.Duration("pause", 0, "between two requests of a connection")
+	times := flags.Bool("times", false, "print the median and the 99th percentile of the times of answers")
 	flags.Parse(args)
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: *parallel}}
 	end := time.Now().Add(*lasting)
@@ -129,6 +131,7 @@ func load(args []string) {
 	var lock sync.Mutex
 	counts := map[string]int{}
 	reasons := map[string]int{}
+	var took []time.Duration
 	var group sync.WaitGroup
 	for i := 0; i < *parallel; i++ {
 		group.Add(1)
@@ -138,8 +141,10 @@ func load(args []string) {
 				if *count > 0 && sent.Add(1) > *count || *count == 0 && time.Now().After(end) {
 					return
 				}
+				asked := time.Now()
 				version, err := ask(client, *url)
 				lock.Lock()
+				took = append(took, time.Since(asked))
 				if err != nil {
 					counts["error"]++
 					reasons[err.Error()]++
@@ -156,6 +161,12 @@ func load(args []string) {
 		fmt.Fprintf(os.Stderr, "echo: %d times: %s\n", times, reason)
 	}
 	json.NewEncoder(os.Stdout).Encode(counts)
+	if *times && len(took) > 0 {
+		slices.Sort(took)
+		json.NewEncoder(os.Stdout).Encode(map[string]int64{
+			"p50Microseconds": took[len(took)/2].Microseconds(), "p99Microseconds": took[len(took)*99/100].Microseconds(),
+		})
+	}
 }
 
 func ask(client *http.Client, url string) (string, error) {

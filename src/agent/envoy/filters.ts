@@ -21,6 +21,7 @@ type ListenerFilter = MessageInitShape<typeof ListenerFilterSchema>;
 type ConnectionManager = MessageInitShape<typeof HttpConnectionManagerSchema> & object;
 export type HttpFilter = NonNullable<ConnectionManager['httpFilters']>[number];
 export type HttpRoutes = NonNullable<ConnectionManager['routeSpecifier']>;
+type AccessLog = NonNullable<ConnectionManager['accessLog']>[number];
 type TcpProxy = MessageInitShape<typeof TcpProxySchema> & object;
 export type TcpTarget = NonNullable<TcpProxy['clusterSpecifier']>;
 export type TcpCalls = Pick<TcpProxy, 'idleTimeout' | 'hashPolicy'>;
@@ -65,10 +66,12 @@ export function httpConnectionManager(
   statPrefix: string,
   routeSpecifier: HttpRoutes,
   before: readonly HttpFilter[] = [],
+  accessLog: readonly AccessLog[] = [],
 ): Filter {
   const value = packAny(HttpConnectionManagerSchema, {
     statPrefix,
     routeSpecifier,
+    accessLog: [...accessLog],
     httpFilters: [
       ...before,
       {

@@ -1,10 +1,11 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { FilterChainSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_components_pb.js';
 import { ListenerSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
-import type { AppProtocol, PodMeshIr, TlsMode } from '../../model/node/ir.ts';
+import type { AccessLogIr, AppProtocol, PodMeshIr, TlsMode } from '../../model/node/ir.ts';
 import type { RateLimitIr } from '../../model/node/sending-ir.ts';
 import { RouteConfigurationSchema } from '../../xds/generated/wire/envoy/config/route/v3/route_pb.js';
 import { RBACSchema } from '../../xds/generated/wire/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
+import { encodeAccessLog } from './access-log.ts';
 import { encodeAuthorization, type JudgedPod, RBAC_FILTER } from './authorization.ts';
 import { durationOf, type EncodedResource, encodeResource, packAny, socketAddress } from './encoded.ts';
 import { closed, httpConnectionManager, ORIGINAL_DST_FILTER, TLS_INSPECTOR_FILTER, tcpProxy } from './filters.ts';
@@ -21,6 +22,7 @@ interface InboundRule {
   readonly protocol: AppProtocol;
   readonly tlsMode: TlsMode;
   readonly rateLimit?: RateLimitIr;
+  readonly accessLog?: AccessLogIr;
 }
 
 /** Whether a policy judges the requests to a port. */
@@ -49,12 +51,13 @@ export function encodeInbound(mesh: PodMeshIr, hasIpv6: boolean, isJudged: IsJud
   });
 }
 
-function chainsOf({ port, protocol, tlsMode, rateLimit }: InboundRule, isJudged: IsJudged): Chain[] {
+function chainsOf(rule: InboundRule, isJudged: IsJudged): Chain[] {
+  const { port, protocol, tlsMode } = rule;
   const at = port === undefined ? {} : { destinationPort: port };
   const name = port === undefined ? 'other' : String(port);
   const tls = { ...at, transportProtocol: 'tls' };
   const toApplication =
-    protocol === 'TCP' || port === undefined ? tcpToApplication(name) : httpToApplication(port, rateLimit);
+    protocol === 'TCP' || port === undefined ? tcpToApplication(name) : httpToApplication(port, rule);
   // Nobody could read its requests.
   const ownTls = port !== undefined && isJudged(port) ? [] : [tcpToApplication(name)];
   const mtls = { filters: [toApplication], transportSocket: downstreamMtls() };
@@ -72,11 +75,12 @@ function tcpToApplication(name: string) {
 }
 
 /** Routes come by RDS: what policies say of requests changes without an end to open connections. */
-function httpToApplication(port: number, rateLimit: RateLimitIr | undefined) {
+function httpToApplication(port: number, { rateLimit, accessLog }: InboundRule) {
   const routes = { case: 'rds' as const, value: { routeConfigName: inboundRouteName(port), configSource: FROM_ADS } };
   const rbac = { name: RBAC_FILTER, configType: { case: 'typedConfig' as const, value: packAny(RBACSchema, {}) } };
   const limit = rateLimit === undefined ? [] : [rateLimitFilter(rateLimit, `inbound-${port}`)];
-  return httpConnectionManager(`inbound-${port}`, routes, [rbac, ...limit]);
+  const log = accessLog === undefined ? [] : [encodeAccessLog(accessLog)];
+  return httpConnectionManager(`inbound-${port}`, routes, [rbac, ...limit], log);
 }
 
 function inboundRouteName(port: number): string {

@@ -35,6 +35,7 @@ export interface MeshServiceSpec {
   readonly outlierDetection?: MeshServiceOutlierDetection;
   readonly healthCheck?: MeshServiceHealthCheck;
   readonly rateLimit?: MeshServiceRateLimit;
+  readonly telemetry?: MeshServiceTelemetry;
   readonly tls?: MeshServiceTls;
 }
 /**
@@ -306,6 +307,29 @@ export interface MeshServiceRateLimit {
    * Calls at once; absent is as many as a second has.
    */
   readonly burst?: number;
+}
+/**
+ * What is told of calls beside the metrics, which are always there. HTTP protocols only.
+ */
+export interface MeshServiceTelemetry {
+  readonly accessLog?: MeshServiceAccessLog;
+}
+/**
+ * The proxies of the service's pods write a line of JSON for each call, to the log of their container weft-proxy. Without minStatus and slowerThanMilliseconds it is every call; with both it is those that either is about.
+ */
+export interface MeshServiceAccessLog {
+  /**
+   * Calls whose answer has this status or a higher one, for example 500.
+   */
+  readonly minStatus?: number;
+  /**
+   * Calls that took longer, in milliseconds.
+   */
+  readonly slowerThanMilliseconds?: number;
+  /**
+   * Of these, how many are written.
+   */
+  readonly percent?: number;
 }
 /**
  * Whether calls must be mutual TLS. Between meshed pods they always are.

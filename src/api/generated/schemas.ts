@@ -1320,6 +1320,35 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               }
             }
           },
+          "telemetry": {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": false,
+            "properties": {
+              "accessLog": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                  "minStatus": {
+                    "type": "integer",
+                    "minimum": 200,
+                    "maximum": 599
+                  },
+                  "slowerThanMilliseconds": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 3600000
+                  },
+                  "percent": {
+                    "type": "integer",
+                    "default": 100,
+                    "minimum": 1,
+                    "maximum": 100
+                  }
+                }
+              }
+            }
+          },
           "tls": {
             "type": "object",
             "default": {},

@@ -1,14 +1,18 @@
-import type { Pod } from '../../api/kubernetes.ts';
+import type { Namespace, Pod } from '../../api/kubernetes.ts';
 import { objectKey } from '../../api/meta.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import type { IpamAnswer } from '../../model/ipam/ask.ts';
 import { isInjected } from '../../model/mesh/identity.ts';
+import { podsWithoutProxy } from '../../model/mesh/missing-proxies.ts';
 import type { ProxyPart, ProxySummary, ProxyViewAsk } from '../../model/mesh/proxy-view.ts';
 import type { AnyRef } from '../../model/node/desired-update.ts';
 import type { ProxyStates } from '../mesh/proxies.ts';
 
 export interface ProxiesDeps {
   readonly pods: StoreReader<Pod>;
+  readonly namespaces: StoreReader<Namespace>;
+  /** Weft's own. */
+  readonly namespace: string;
   /** What each node should hold. */
   readonly table: {
     resourcesOf(node: string): readonly AnyRef[];
@@ -42,7 +46,12 @@ export function lookAtProxies(deps: ProxiesDeps, pod: string | undefined): IpamA
     what: 'proxies',
     proxies: proxies.slice(0, MOST_PROXIES),
     proxiesLeftOff: Math.max(0, proxies.length - MOST_PROXIES),
+    without: pod === undefined ? withoutProxy(deps).slice(0, MOST_PROXIES) : [],
   };
+}
+
+export function withoutProxy({ pods, namespaces, namespace }: Pick<ProxiesDeps, 'pods' | 'namespaces' | 'namespace'>) {
+  return podsWithoutProxy(pods.list(), (name) => namespaces.get(name), new Set(['kube-system', namespace]));
 }
 
 /** A part of one proxy's configuration, as it has it. */

@@ -28,7 +28,13 @@ export type IpamAnswer =
       /** Of nodes that could not be asked, `node: why`. */
       readonly problems: readonly string[];
     }
-  | { readonly what: 'proxies'; readonly proxies: readonly ProxySummary[]; readonly proxiesLeftOff: number }
+  | {
+      readonly what: 'proxies';
+      readonly proxies: readonly ProxySummary[];
+      readonly proxiesLeftOff: number;
+      /** Pods that should have one and have none, `namespace/name`. */
+      readonly without: readonly string[];
+    }
   /** Envoy's own text, gzip in base64. */
   | { readonly what: 'proxy'; readonly body: string }
   /** Why there is none. */

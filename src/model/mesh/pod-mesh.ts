@@ -6,7 +6,7 @@ import type { RateLimitIr } from '../node/sending-ir.ts';
 import { isInjected, spiffeIdOf } from './identity.ts';
 import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
 import { isHttp, meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
-import { translateRateLimit } from './sending.ts';
+import { translateAccessLog, translateRateLimit } from './sending.ts';
 
 export interface PodMeshContext {
   readonly index: Pick<MeshIndex, 'meshServicesOf' | 'trustDomain'>;
@@ -40,12 +40,14 @@ export function translatePodMesh(pod: Pod, { index, services, proxyUid }: PodMes
       const known = inbound.get(port);
       const protocol = protocolOf(servicePort, mesh);
       const common = known === undefined ? protocol : commonProtocol(known.protocol, protocol);
+      const accessLog = known?.accessLog ?? translateAccessLog(common, mesh);
       const rateLimit = lowestOf(known?.rateLimit, translateRateLimit(common, mesh));
       inbound.set(port, {
         port,
         protocol: common,
         tlsMode: known?.tlsMode === 'Strict' ? 'Strict' : mode,
         ...(rateLimit === undefined || !isHttp(common) ? {} : { rateLimit }),
+        ...(accessLog === undefined || !isHttp(common) ? {} : { accessLog }),
       });
     }
   }

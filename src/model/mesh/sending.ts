@@ -1,6 +1,6 @@
 import type { MeshService, MeshServiceSpec } from '../../api/generated/meshservice.ts';
 import { REASON } from '../../api/reasons.ts';
-import type { AppProtocol } from '../node/ir.ts';
+import type { AccessLogIr, AppProtocol } from '../node/ir.ts';
 import type { ConnectionsIr, HealthCheckIr, OutliersIr, RateLimitIr, SendingIr } from '../node/sending-ir.ts';
 import type { Problem } from '../problem.ts';
 import { isHttp } from './protocol.ts';
@@ -28,9 +28,21 @@ export function translateRateLimit(protocol: AppProtocol, mesh: MeshService | un
   return { requestsPerSecond: limit.requestsPerSecond, burst: limit.burst ?? limit.requestsPerSecond };
 }
 
+/** Undefined: nothing is written down. */
+export function translateAccessLog(protocol: AppProtocol, mesh: MeshService | undefined): AccessLogIr | undefined {
+  const log = mesh?.spec.telemetry?.accessLog;
+  if (log === undefined || !isHttp(protocol)) return undefined;
+  const { minStatus, slowerThanMilliseconds, percent = 100 } = log;
+  return {
+    ...(minStatus === undefined ? {} : { minStatus }),
+    ...(slowerThanMilliseconds === undefined ? {} : { slowerThanMs: slowerThanMilliseconds }),
+    percent,
+  };
+}
+
 /** Fields that say nothing, as none of the ports speaks HTTP. */
 export function problemsOfSending(
-  { loadBalancing: { hash, sessionCookie } = {}, connections = {}, healthCheck, rateLimit }: MeshServiceSpec,
+  { loadBalancing: { hash, sessionCookie } = {}, connections = {}, healthCheck, rateLimit, telemetry }: MeshServiceSpec,
   protocols: readonly AppProtocol[],
 ): readonly Problem[] {
   if (protocols.some(isHttp)) return [];
@@ -43,6 +55,7 @@ export function problemsOfSending(
     'connections.idleMilliseconds': idleMilliseconds !== undefined,
     healthCheck: healthCheck !== undefined,
     rateLimit: rateLimit !== undefined,
+    telemetry: telemetry !== undefined,
   };
   return Object.entries(needing).flatMap(([field, isThere]) =>
     isThere ? [{ path: `spec.${field}`, reason: REASON.needsHttp, message: messageFor(field) }] : [],

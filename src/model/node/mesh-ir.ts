@@ -31,6 +31,16 @@ export interface InboundPortIr {
   readonly tlsMode: TlsMode;
   /** Of all callers together. */
   readonly rateLimit?: RateLimitIr;
+  /** Absent: no call is written down. */
+  readonly accessLog?: AccessLogIr;
+}
+
+/** Calls of a status, or slower than that: either; without both every call. */
+export interface AccessLogIr {
+  readonly minStatus?: number;
+  readonly slowerThanMs?: number;
+  /** 1 to 100. */
+  readonly percent: number;
 }
 
 /** A service that meshed pods can call. */

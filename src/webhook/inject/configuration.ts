@@ -1,5 +1,5 @@
 import type { OwnerReference } from '../../api/meta.ts';
-import { INJECT_LABEL } from './patch.ts';
+import { INJECT_LABEL } from '../../model/mesh/identity.ts';
 
 export const INJECT_PATH = '/inject';
 

@@ -1,9 +1,10 @@
 import type { Container, Pod } from '../../api/kubernetes.ts';
 import { REASON } from '../../api/reasons.ts';
-import { PROXY_MARK } from '../../model/mesh/identity.ts';
+import { INJECT_LABEL, PROXY_MARK } from '../../model/mesh/identity.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { PatchOperation } from '../review.ts';
 import { drainPatch, drainSecondsOf } from './drain.ts';
+import { overriddenBy } from './overrides.ts';
 import { PROXY_CONTAINER, type ProxyConfig, proxyContainer } from './proxy-container.ts';
 
 /** What to change about a new pod, with what its author should know; or why the pod cannot be as it is. */
@@ -12,9 +13,6 @@ export type Injection =
   | { readonly problem: Problem };
 
 const UNCHANGED: Injection = { patch: [], warnings: [] };
-
-/** On a namespace or a pod: `enabled` or `disabled`; the pod's goes before that of its namespace. */
-export const INJECT_LABEL = 'weft.dev/inject';
 
 /**
  * Gives `pod` the proxy, as its first init container: what starts before the proxy would have no network. Whether
@@ -30,11 +28,14 @@ export function injectPatch(pod: Pod, config: ProxyConfig): Injection {
     const warning = 'weft: the pod gets no proxy, because it uses the network of its node (spec.hostNetwork)';
     return { patch: [], warnings: [warning] };
   }
-  const drainSeconds = drainSecondsOf(pod);
-  const problem = problemOf(pod, config) ?? (typeof drainSeconds === 'number' ? undefined : drainSeconds);
+  const problem = problemOf(pod, config);
   if (problem !== undefined) return { problem };
-  const drain = drainPatch(pod, config.drain, Number(drainSeconds));
-  return { patch: [...proxyPatch(pod, config), ...markPatch(pod), ...drain], warnings: [] };
+  const drainSeconds = drainSecondsOf(pod);
+  if (typeof drainSeconds !== 'number') return { problem: drainSeconds };
+  const own = overriddenBy(pod, config);
+  if ('reason' in own) return { problem: own };
+  const drain = drainPatch(pod, config.drain, drainSeconds);
+  return { patch: [...proxyPatch(pod, own), ...markPatch(pod), ...drain], warnings: [] };
 }
 
 function problemOf({ metadata, spec }: Pod, { uid }: ProxyConfig): Problem | undefined {

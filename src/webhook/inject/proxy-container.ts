@@ -7,6 +7,8 @@ export interface ProxyConfig {
   readonly uid: number;
   /** Envoy's: trace, debug, info, warning, error, critical, off. */
   readonly logLevel: string;
+  /** Threads. Envoy's own default is one for each core of the node, which every pod would pay for in memory. */
+  readonly workers: number;
   /** As in a Container. */
   readonly resources: { readonly requests?: Quantities; readonly limits?: Quantities };
   /** For `--config-yaml`; the same for every pod. */
@@ -19,8 +21,6 @@ export interface ProxyConfig {
 
 export type Quantities = Readonly<Record<string, string>>;
 
-/** Worker threads. Envoy's own default is one for each core of the node, which every pod would pay for in memory. */
-const WORKERS = 2;
 /** The agent has the proxy's certificate signed meanwhile; after a minute the kubelet starts the proxy anew. */
 const STARTUP = { periodSeconds: 1, failureThreshold: 60, timeoutSeconds: 1 };
 
@@ -28,7 +28,7 @@ const STARTUP = { periodSeconds: 1, failureThreshold: 60, timeoutSeconds: 1 };
  * The proxy as a native sidecar (KEP-753): it is up before any other container starts, and ends after them. It needs
  * no privilege: the agent has redirected the pod's traffic before. Passes the Pod Security Standard `restricted`.
  */
-export function proxyContainer({ image, uid, logLevel, resources, bootstrap, ready }: ProxyConfig) {
+export function proxyContainer({ image, uid, logLevel, workers, resources, bootstrap, ready }: ProxyConfig) {
   const fromPod = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
   return {
     name: PROXY_CONTAINER,
@@ -40,11 +40,13 @@ export function proxyContainer({ image, uid, logLevel, resources, bootstrap, rea
       ...['--config-yaml', bootstrap],
       ...['--service-node', '$(WEFT_POD_NAMESPACE)/$(WEFT_POD_NAME)'],
       ...['--log-level', logLevel],
-      ...['--concurrency', String(WORKERS)],
+      ...['--concurrency', String(workers)],
       // Hot restart wants shared memory and has no use here: a new proxy is a new pod.
       '--disable-hot-restart',
       // A port that turns Strict closes the plain connections it has after this, instead of after ten minutes.
       ...['--drain-time-s', '5'],
+      // Lines of access logs wait no longer than this; by itself Envoy keeps them for 10 s.
+      ...['--file-flush-interval-msec', '1000'],
     ],
     env: [fromPod('WEFT_POD_NAME', 'metadata.name'), fromPod('WEFT_POD_NAMESPACE', 'metadata.namespace')],
     ports: [{ name: 'weft-ready', containerPort: ready.port, protocol: 'TCP' }],

@@ -8,6 +8,7 @@ const handle = createInjectHandler({
   uid: 1337,
   logLevel: 'warning',
   resources: {},
+  workers: 2,
   bootstrap: '{}',
   ready: { port: 15021, path: '/ready' },
   drain: { port: 15022, path: '/drain' },

@@ -9,6 +9,7 @@ const CONFIG: ProxyConfig = {
   uid: 1337,
   logLevel: 'warning',
   resources: { requests: { cpu: '10m' } },
+  workers: 2,
   bootstrap: '{}',
   ready: { port: 15021, path: '/ready' },
   drain: { port: 15022, path: '/drain' },
@@ -97,6 +98,40 @@ describe('a pod that gets the proxy', () => {
     const changed: Container = { ...proxy, name: 'weft-proxy', image: 'mirror.example/envoy:test' };
     const after = injected(pod({ initContainers: [MIGRATE, changed] }, { 'weft.dev/proxy': 'injected' }));
     expect(after.spec.initContainers).toEqual([changed, MIGRATE]);
+  });
+});
+
+describe("a pod's annotations about its proxy", () => {
+  const annotated = (annotations: Record<string, string>): Pod => {
+    const before = pod();
+    return { ...before, metadata: { ...before.metadata, annotations } };
+  };
+
+  test('say of its image, threads and resources what is not as for others', () => {
+    const [proxy] =
+      injected(
+        annotated({
+          'weft.dev/proxy-image': 'mirror.example/envoy:1',
+          'weft.dev/proxy-concurrency': '4',
+          'weft.dev/proxy-memory': '64Mi',
+          'weft.dev/proxy-cpu-limit': '1.5',
+        }),
+      ).spec.initContainers ?? [];
+    expect(proxy).toMatchObject({
+      image: 'mirror.example/envoy:1',
+      args: expect.arrayContaining(['--concurrency', '4']),
+      resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { cpu: '1.5' } },
+    });
+  });
+
+  test.each([
+    ['weft.dev/proxy-image', ''],
+    ['weft.dev/proxy-concurrency', '0'],
+    ['weft.dev/proxy-concurrency', 'many'],
+    ['weft.dev/proxy-cpu', '-1'],
+    ['weft.dev/proxy-memory-limit', '64 MB'],
+  ])("that are none refuse it: %s '%s'", (name, value) => {
+    expect(problemOf(annotated({ [name]: value }))).toMatchObject({ path: `metadata.annotations['${name}']` });
   });
 });
 
