@@ -1,3 +1,4 @@
+import { prepareMachine } from '../../lab/cluster/cluster.ts';
 import { ROOT } from '../../lab/setup/paths.ts';
 import { until } from '../../lab/setup/shell.ts';
 import { generateWire } from '../../scripts/generate-wire.ts';
@@ -29,6 +30,7 @@ interface Round {
 
 async function measure(): Promise<Report> {
   await generateWire(ROOT);
+  await prepareMachine();
   const rows: Row[] = [];
   const samples: Record<string, readonly Round[]> = {};
   for (const isMutualTls of [false, true]) {
