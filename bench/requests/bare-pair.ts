@@ -6,11 +6,11 @@ import path from 'node:path';
 import { applyNftInNetns, renderRedirect } from '../../src/agent/dataplane/nft/redirect.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { ensureAuthority } from '../../src/pki/authority.ts';
-import { PROXY_UID } from '../../test/dataplane/mesh-lab.ts';
 import { NetnsLab } from '../../test/dataplane/netns-lab.ts';
 import { type Pair, startEcho } from './pair.ts';
 
 const [CALLER, SERVER, ADDRESS] = ['10.9.0.1', '10.9.0.2', '10.96.0.10'] as const;
+const PROXY_UID = 1337;
 const [PORT, OUTBOUND, INBOUND] = [8080, 15001, 15006] as const;
 
 /** The same two pods without any proxy: what the proxies add is more than this. */

@@ -7,7 +7,6 @@ import { showEstimate } from '../results.ts';
 import { estimate, ratios } from '../statistics.ts';
 import { startBarePair, startDirectPair } from './bare-pair.ts';
 import { measureLoad, type Pair, type Sample } from './pair.ts';
-import { startWeftPair } from './weft-pair.ts';
 
 const PAIRS = 15;
 const REQUESTS = 3_000;
@@ -31,6 +30,8 @@ interface Round {
 async function measure(): Promise<Report> {
   await generateWire(ROOT);
   await prepareMachine();
+  // It imports what has just been generated.
+  const { startWeftPair } = await import('./weft-pair.ts');
   const rows: Row[] = [];
   const samples: Record<string, readonly Round[]> = {};
   for (const isMutualTls of [false, true]) {
