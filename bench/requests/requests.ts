@@ -1,11 +1,10 @@
 import { prepareMachine } from '../../lab/cluster/cluster.ts';
-import { ROOT } from '../../lab/setup/paths.ts';
 import { until } from '../../lab/setup/shell.ts';
-import { generateWire } from '../../scripts/generate-wire.ts';
 import type { Benchmark, Report, Row } from '../benchmark.ts';
 import { showEstimate } from '../results.ts';
 import { estimate, ratios } from '../statistics.ts';
 import { startBarePair, startDirectPair } from './bare-pair.ts';
+import { startWeftPair } from './weft-pair.ts';
 import { measureLoad, type Pair, type Sample } from './pair.ts';
 
 const PAIRS = 15;
@@ -28,10 +27,7 @@ interface Round {
 }
 
 async function measure(): Promise<Report> {
-  await generateWire(ROOT);
   await prepareMachine();
-  // It imports what has just been generated.
-  const { startWeftPair } = await import('./weft-pair.ts');
   const rows: Row[] = [];
   const samples: Record<string, readonly Round[]> = {};
   for (const isMutualTls of [false, true]) {
