@@ -1,4 +1,4 @@
-/** A benchmark file exports one of these; `bench/main.ts` lists them. */
+/** A benchmark file exports one of these; `bench/run.ts` lists them. */
 export interface Benchmark {
   readonly name: string;
   /** One line: what is measured against what. */

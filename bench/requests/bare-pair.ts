@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { applyNftInNetns, renderRedirect } from '../../src/agent/dataplane/nft/redirect.ts';
@@ -32,6 +32,8 @@ export function startDirectPair(): Pair {
 export async function startBarePair(isMutualTls: boolean): Promise<Pair> {
   const lab = new NetnsLab();
   const folder = mkdtempSync(path.join(tmpdir(), 'weft-bench-requests-'));
+  // Envoy runs as another user.
+  chmodSync(folder, 0o755);
   const { a, b } = cable(lab);
   const tls = isMutualTls ? await certificates(folder) : undefined;
   for (const netns of [a, b]) {
