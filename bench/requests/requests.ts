@@ -1,5 +1,5 @@
 import { prepareMachine } from '../../lab/cluster/cluster.ts';
-import { until } from '../../lab/setup/shell.ts';
+import { labEnv, until } from '../../lab/setup/shell.ts';
 import type { Benchmark, Report, Row } from '../benchmark.ts';
 import { showEstimate } from '../results.ts';
 import { estimate, ratios } from '../statistics.ts';
@@ -28,6 +28,7 @@ interface Round {
 
 async function measure(): Promise<Report> {
   await prepareMachine();
+  process.env['PATH'] = labEnv()['PATH'];
   const rows: Row[] = [];
   const samples: Record<string, readonly Round[]> = {};
   for (const isMutualTls of [false, true]) {
