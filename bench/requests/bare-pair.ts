@@ -159,7 +159,7 @@ async function certificates(folder: string) {
           trusted_ca: roots,
           match_typed_subject_alt_names: [{ san_type: 'URI', matcher: { exact: uriOf(peer) } }],
         },
-        tls_params: { tls_minimum_protocol_version: 'TLSv1_3' },
+        tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' },
       },
     };
   };
