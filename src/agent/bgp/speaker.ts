@@ -155,7 +155,8 @@ export class BgpSpeaker {
     if (!existsSync(folder)) return;
     if (await isBirdThere(control)) {
       const id = Number(readFileSync(pid, 'utf8'));
-      await askBird(control, 'down');
+      // One that dies at this moment hangs up instead; one that stays is killed.
+      await askBird(control, 'down').catch(() => undefined);
       const isGone = await this.#until(async () => !(await isBirdThere(control)));
       if (!isGone) process.kill(id, 'SIGKILL');
     }
