@@ -18,6 +18,7 @@ const NEEDED: Readonly<Record<string, string>> = {
   '/bin/mount': 'mount',
   '/usr/sbin/ip': 'iproute2',
   '/bin/ping': 'iputils-ping',
+  '/usr/bin/javac': 'openjdk-17-jdk-headless',
   '/usr/lib/x86_64-linux-gnu/libssh-gcrypt.so.4': 'libssh-gcrypt-4',
 };
 

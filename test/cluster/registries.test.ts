@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { apiAddress } from '../../lab/cluster/config.ts';
+import { waitForRollout, WEFT_NAMESPACE } from '../../lab/cluster/install.ts';
+import type { MeshService } from '../../src/api/generated/meshservice.ts';
+import { EurekaLab } from '../support/eureka-lab.ts';
+import {
+  applyObjects,
+  eventually,
+  execInPod,
+  getObject,
+  httpGet,
+  kube,
+  namespace,
+  pod,
+  podAddress,
+  podsReady,
+  TEST_CLUSTER,
+} from './cluster.ts';
+
+jest.setTimeout(180_000);
+
+/** Servers are in a namespace without proxies: what is registered may be anywhere. */
+const [NS, SERVERS] = ['registered', 'registered-servers'];
+const MACHINE = apiAddress(TEST_CLUSTER);
+const EUREKA_PORT = 18_762;
+const PASSWORD = 'open sesame';
+let eureka: EurekaLab | undefined;
+
+beforeAll(async () => {
+  eureka = await EurekaLab.start(EUREKA_PORT, PASSWORD, MACHINE);
+  await applyObjects(namespace(NS, { 'weft.dev/inject': 'enabled' }), namespace(SERVERS));
+  const [one, two] = TEST_CLUSTER.nodes;
+  const servers = [one, two].map((node, index) => {
+    const name = index === 0 ? 'one' : 'two';
+    return pod(`${SERVERS}/${name}`, { env: { VERSION: name }, ...(node === undefined ? {} : { node }) });
+  });
+  await applyObjects(...servers, pod(`${NS}/client`));
+  await Promise.all([NS, SERVERS].map(podsReady));
+});
+
+afterAll(async () => {
+  await eureka?.stop();
+  await kube('delete', 'namespace', NS, SERVERS);
+});
+
+/** Versions of ten answers; `''` for a call without one. */
+async function called(host: string): Promise<string> {
+  const found = new Set<string>();
+  for (let call = 0; call < 10; call += 1) {
+    const { code, output } = await execInPod(TEST_CLUSTER, `${NS}/client`, httpGet(`http://${host}/`), 'main');
+    found.add(code === 0 ? (JSON.parse(output) as { version: string }).version : '');
+  }
+  return [...found].sort().join();
+}
+
+async function statusOf(name: string) {
+  const { status } = await getObject<MeshService>('-n', NS, 'meshservice', name);
+  const source = status?.conditions?.find(({ type }) => type === 'SourceReachable');
+  return { ...status, source };
+}
+
+async function restartOperators(): Promise<void> {
+  await kube('-n', WEFT_NAMESPACE, 'delete', 'pod', '-l', 'app=weft-operator', '--force', '--grace-period=0');
+  await waitForRollout(TEST_CLUSTER, WEFT_NAMESPACE, 'deployment/weft-operator');
+}
+
+/** Leave to read one Secret of the namespace. */
+function letOperatorRead(name: string): readonly object[] {
+  const metadata = { name: `weft-reads-${name}`, namespace: NS };
+  const api = 'rbac.authorization.k8s.io';
+  const rules = [{ apiGroups: [''], resources: ['secrets'], resourceNames: [name], verbs: ['get'] }];
+  const roleRef = { apiGroup: api, kind: 'Role', name: metadata.name };
+  const subjects = [{ kind: 'ServiceAccount', name: 'weft-operator', namespace: WEFT_NAMESPACE }];
+  return [
+    { apiVersion: `${api}/v1`, kind: 'Role', metadata, rules },
+    { apiVersion: `${api}/v1`, kind: 'RoleBinding', metadata, roleRef, subjects },
+  ];
+}
+
+function service(name: string, source: object): object {
+  return {
+    apiVersion: 'weft.dev/v1alpha1',
+    kind: 'MeshService',
+    metadata: { name, namespace: NS },
+    spec: { source, hosts: [`${name}.example.test`], ports: [{ port: 80, protocol: 'HTTP' }] },
+  };
+}
+
+function secret(name: string, stringData: Readonly<Record<string, string>>): object {
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: NS }, stringData };
+}
+
+describe('a service that is found in Eureka', () => {
+  test('is called where its instances are UP, once the operator may read the password', async () => {
+    await eureka?.register('catalog', { id: 'one', address: await podAddress(`${SERVERS}/one`) });
+    await eureka?.register('catalog', {
+      ...{ id: 'two', address: await podAddress(`${SERVERS}/two`), status: 'OUT_OF_SERVICE' },
+    });
+    const serviceUrls = [`http://${MACHINE}:${EUREKA_PORT}/eureka`];
+    const source = { eureka: { application: 'catalog', serviceUrls, credentialsSecret: { name: 'eureka' } } };
+    await applyObjects(secret('eureka', { username: 'weft', password: PASSWORD }), service('catalog', source));
+    await eventually('the right that is missing is named', async () => {
+      const { source: condition } = await statusOf('catalog');
+      return condition?.status === 'False' && condition.message.includes(`may not read Secret '${NS}/eureka'`);
+    });
+    await applyObjects(...letOperatorRead('eureka'));
+    await eventually('the one is called', async () => (await called('catalog.example.test')) === 'one');
+    expect(await statusOf('catalog')).toMatchObject({
+      endpoints: { total: 1, known: 2 },
+      source: { status: 'True', reason: 'SourceReachable' },
+    });
+    await eureka?.setStatus('catalog', 'two', 'UP');
+    await eventually('both are called', async () => (await called('catalog.example.test')) === 'one,two');
+  });
+
+  test('is called where it was found last while Eureka is away, by operators too that never saw it', async () => {
+    await eureka?.stop();
+    await eventually('it is told', async () => (await statusOf('catalog')).source?.status === 'False');
+    await restartOperators();
+    await eventually('the new ones have found nobody either', async () => {
+      const { source, endpoints } = await statusOf('catalog');
+      return source?.status === 'False' && source.message.includes('ECONNREFUSED') && endpoints?.total === 2;
+    });
+    // Longer than a new operator takes to tell the nodes what it has.
+    for (let second = 0; second < 10; second += 1) {
+      expect(await called('catalog.example.test')).toBe('one,two');
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+    eureka = await EurekaLab.start(EUREKA_PORT, PASSWORD, MACHINE);
+    await eureka.register('catalog', { id: 'two', address: await podAddress(`${SERVERS}/two`) });
+    await eventually('it is found again', async () => (await called('catalog.example.test')) === 'two');
+    expect((await statusOf('catalog')).source?.status).toBe('True');
+  });
+
+  test('its password is in no log of the operators', async () => {
+    const logs = await kube('-n', WEFT_NAMESPACE, 'logs', '-l', 'app=weft-operator', '--tail=-1');
+    expect(logs).toContain('Eureka');
+    expect(logs).not.toContain(PASSWORD);
+    expect(logs).not.toContain(Buffer.from(`weft:${PASSWORD}`).toString('base64'));
+  });
+});

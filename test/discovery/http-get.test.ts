@@ -1,0 +1,57 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createHttpGet, reasonOf } from '../../src/discovery/http-get.ts';
+import { isOfMachine } from '../../src/lib/ip.ts';
+
+let server: Server;
+let port = 0;
+let answer: (response: ServerResponse) => void = () => undefined;
+const open = createHttpGet({
+  addressOf: (host) => (host.endsWith('.svc') ? '127.0.0.1' : undefined),
+  mayCall: () => true,
+});
+const guarded = createHttpGet({ addressOf: () => undefined, mayCall: isOfMachine });
+const ask = (host: string, get = open, timeoutMs = 5_000) =>
+  get({ url: `http://${host}:${port}/apps`, headers: {}, timeoutMs, signal: new AbortController().signal });
+
+beforeAll(async () => {
+  server = createServer((_, response) => answer(response)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  port = (server.address() as AddressInfo).port;
+});
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+test('an answer is unpacked and parsed, by whatever name the server has', async () => {
+  answer = (response) => response.setHeader('content-encoding', 'gzip').end(gzipSync('{"a":1}'));
+  for (const host of ['127.0.0.1', 'localhost', 'eureka.infra.svc']) {
+    expect(await ask(host)).toMatchObject({ status: 200, body: { a: 1 } });
+  }
+});
+
+test('what is no answer is said in words, without what came', async () => {
+  answer = (response) => response.end('secret');
+  await expect(ask('127.0.0.1')).rejects.toThrow(/^the answer is not JSON$/);
+  answer = (response) => response.writeHead(302, { location: 'http://127.0.0.1/' }).end('secret');
+  expect(await ask('127.0.0.1')).toMatchObject({ status: 302, body: undefined });
+  answer = () => undefined;
+  await expect(ask('127.0.0.1', open, 50)).rejects.toThrow('no answer within 0.05 s');
+  const lost = open({
+    url: 'http://127.0.0.1:1/',
+    headers: {},
+    timeoutMs: 1_000,
+    signal: new AbortController().signal,
+  });
+  expect(await lost.catch(reasonOf)).toContain('ECONNREFUSED');
+});
+
+test('nothing is called that only this machine can reach, by name neither', async () => {
+  for (const host of ['127.0.0.1', 'localhost', '[::1]', '169.254.169.254', '[::ffff:127.0.0.1]']) {
+    await expect(ask(host, guarded)).rejects.toThrow("must be another machine's");
+  }
+});
