@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { apiAddress } from '../../lab/cluster/config.ts';
 import { waitForRollout, WEFT_NAMESPACE } from '../../lab/cluster/install.ts';
 import type { MeshService } from '../../src/api/generated/meshservice.ts';
+import { ConsulLab } from '../support/consul-lab.ts';
 import { EurekaLab } from '../support/eureka-lab.ts';
 import {
   applyObjects,
@@ -23,11 +24,14 @@ jest.setTimeout(180_000);
 const [NS, SERVERS] = ['registered', 'registered-servers'];
 const MACHINE = apiAddress(TEST_CLUSTER);
 const EUREKA_PORT = 18_762;
+const CONSUL_PORT = 18_510;
 const PASSWORD = 'open sesame';
 let eureka: EurekaLab | undefined;
+let consul: ConsulLab | undefined;
 
 beforeAll(async () => {
   eureka = await EurekaLab.start(EUREKA_PORT, PASSWORD, MACHINE);
+  consul = await ConsulLab.start(CONSUL_PORT, MACHINE);
   await applyObjects(namespace(NS, { 'weft.dev/inject': 'enabled' }), namespace(SERVERS));
   const [one, two] = TEST_CLUSTER.nodes;
   const servers = [one, two].map((node, index) => {
@@ -40,6 +44,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await eureka?.stop();
+  await consul?.close();
   await kube('delete', 'namespace', NS, SERVERS);
 });
 
@@ -59,9 +64,16 @@ async function statusOf(name: string) {
   return { ...status, source };
 }
 
+function leader(): Promise<string> {
+  return kube('-n', WEFT_NAMESPACE, 'get', 'lease', 'weft-operator', '-o', 'jsonpath={.spec.holderIdentity}');
+}
+
+/** All of them at once, so that nobody is left who knows anything. */
 async function restartOperators(): Promise<void> {
+  const before = await leader();
   await kube('-n', WEFT_NAMESPACE, 'delete', 'pod', '-l', 'app=weft-operator', '--force', '--grace-period=0');
   await waitForRollout(TEST_CLUSTER, WEFT_NAMESPACE, 'deployment/weft-operator');
+  await eventually('another one leads', async () => !['', before].includes(await leader()));
 }
 
 /** Leave to read one Secret of the namespace. */
@@ -117,15 +129,12 @@ describe('a service that is found in Eureka', () => {
     await eureka?.stop();
     await eventually('it is told', async () => (await statusOf('catalog')).source?.status === 'False');
     await restartOperators();
-    await eventually('the new ones have found nobody either', async () => {
-      const { source, endpoints } = await statusOf('catalog');
-      return source?.status === 'False' && source.message.includes('ECONNREFUSED') && endpoints?.total === 2;
-    });
-    // Longer than a new operator takes to tell the nodes what it has.
+    // Longer than a new operator takes to ask in vain, and to tell the nodes what it has.
     for (let second = 0; second < 10; second += 1) {
       expect(await called('catalog.example.test')).toBe('one,two');
       await new Promise((resolve) => setTimeout(resolve, 1_000));
     }
+    expect(await statusOf('catalog')).toMatchObject({ endpoints: { total: 2, known: 2 }, source: { status: 'False' } });
     eureka = await EurekaLab.start(EUREKA_PORT, PASSWORD, MACHINE);
     await eureka.register('catalog', { id: 'two', address: await podAddress(`${SERVERS}/two`) });
     await eventually('it is found again', async () => (await called('catalog.example.test')) === 'two');
@@ -137,5 +146,52 @@ describe('a service that is found in Eureka', () => {
     expect(logs).toContain('Eureka');
     expect(logs).not.toContain(PASSWORD);
     expect(logs).not.toContain(Buffer.from(`weft:${PASSWORD}`).toString('base64'));
+  });
+});
+
+describe('a service that is found in Consul', () => {
+  test('is called where its instances are passing, by a name of its own in the cluster', async () => {
+    await consul?.register('orders', { id: 'one', address: await podAddress(`${SERVERS}/one`), tags: ['primary'] });
+    await consul?.register('orders', {
+      ...{ id: 'two', address: await podAddress(`${SERVERS}/two`), tags: ['primary'], health: 'critical' },
+    });
+    const token =
+      (await consul?.createToken('service "orders" { policy = "read" } node_prefix "" { policy = "read" }')) ?? '';
+    // By a Service without pods: the operator has to find its cluster IP, as its node's DNS does not know it.
+    const ports = [{ port: 8500, targetPort: CONSUL_PORT }];
+    const labels = { 'kubernetes.io/service-name': 'consul' };
+    await applyObjects(
+      { apiVersion: 'v1', kind: 'Service', metadata: { name: 'consul', namespace: NS }, spec: { ports } },
+      {
+        ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
+        metadata: { name: 'consul', namespace: NS, labels },
+        ports: [{ port: CONSUL_PORT, protocol: 'TCP' }],
+        endpoints: [{ addresses: [MACHINE], conditions: { ready: true } }],
+      },
+      ...letOperatorRead('consul'),
+      secret('consul', { token }),
+      service('orders', {
+        consul: {
+          ...{ service: 'orders', address: `http://consul.${NS}.svc:8500`, datacenter: 'dc1', tags: ['primary'] },
+          tokenSecret: { name: 'consul' },
+        },
+      }),
+    );
+    await eventually('the one is called', async () => (await called('orders.example.test')) === 'one');
+    expect(await statusOf('orders')).toMatchObject({
+      ...{ endpoints: { total: 1, known: 2 }, source: { status: 'True' } },
+      found: { for: 'Consul service orders in dc1 with primary' },
+    });
+    await consul?.register('orders', { id: 'two', address: await podAddress(`${SERVERS}/two`), tags: ['primary'] });
+    await eventually('both are called', async () => (await called('orders.example.test')) === 'one,two');
+  });
+
+  test('is called where it was found last while Consul is away', async () => {
+    await consul?.stop();
+    await eventually('it is told', async () => (await statusOf('orders')).source?.status === 'False');
+    expect(await called('orders.example.test')).toBe('one,two');
+    await consul?.start();
+    await consul?.deregister('one');
+    await eventually('it is followed again', async () => (await called('orders.example.test')) === 'two');
   });
 });

@@ -281,6 +281,15 @@ export const OTHER_FORMS: Readonly<Record<string, readonly object[]>> = {
       ports: [{ port: 80, protocol: 'HTTP' }],
       subsets: [{ name: 'v2', labels: { version: 'v2' } }],
     },
+    {
+      source: {
+        consul: {
+          ...{ service: 'catalog', address: 'https://consul.example.com:8501', datacenter: 'dc2', tags: ['primary'] },
+          tokenSecret: { name: 'consul' },
+        },
+      },
+      ports: [{ port: 80, targetPort: 8080, protocol: 'HTTP' }],
+    },
   ],
   TrafficSplit: [
     {

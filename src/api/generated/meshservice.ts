@@ -45,6 +45,7 @@ export interface MeshServiceSource {
   readonly static?: MeshServiceStaticSource;
   readonly dns?: MeshServiceDnsSource;
   readonly eureka?: MeshServiceEurekaSource;
+  readonly consul?: MeshServiceConsulSource;
 }
 /**
  * A Kubernetes Service of the same namespace. Of two MeshServices that name the same one, the older counts.
@@ -118,13 +119,44 @@ export interface MeshServiceCredentialsSecret {
    */
   readonly name: string;
 }
+/**
+ * The instances that a service has in Consul of which every check is passing. The operator waits for changes of it, and keeps what was found last while nobody answers. They are called without mutual TLS, by the weight and the zone that Consul has of them.
+ */
+export interface MeshServiceConsulSource {
+  /**
+   * Its name in Consul, for example catalog.
+   */
+  readonly service: string;
+  /**
+   * Of an agent or a server, for example http://consul.example.com:8500. A Kubernetes Service is named consul.NAMESPACE.svc.
+   */
+  readonly address: string;
+  /**
+   * Where the service is, for example dc2; absent is where the agent is.
+   */
+  readonly datacenter?: string;
+  /**
+   * Only instances with all of these tags, for example primary.
+   */
+  readonly tags?: readonly string[];
+  readonly tokenSecret?: MeshServiceTokenSecret;
+}
+/**
+ * A Secret of the same namespace with the key token, for Consul's access control. Its readers must include the service account of the operator.
+ */
+export interface MeshServiceTokenSecret {
+  /**
+   * The Secret's name, for example consul.
+   */
+  readonly name: string;
+}
 export interface MeshServicePort {
   /**
    * The port that callers dial, for example 80.
    */
   readonly port: number;
   /**
-   * Where endpoints are called: of source.static those that have no port of their own, of source.eureka all. Absent is the port that instances are registered with, or else the same as port. Not with source.service, whose Service says it.
+   * Where endpoints are called: of source.static those that have no port of their own, of source.eureka and source.consul all. Absent is the port that instances are registered with, or else the same as port. Not with source.service, whose Service says it.
    */
   readonly targetPort?: number;
   /**

@@ -1002,6 +1002,59 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                     }
                   }
                 }
+              },
+              "consul": {
+                "type": "object",
+                "required": [
+                  "service",
+                  "address"
+                ],
+                "additionalProperties": false,
+                "properties": {
+                  "service": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 253,
+                    "pattern": "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+                  },
+                  "address": {
+                    "type": "string",
+                    "minLength": 8,
+                    "maxLength": 512,
+                    "pattern": "^https?://[^\\s/?#@]+/?$"
+                  },
+                  "datacenter": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 63,
+                    "pattern": "^[A-Za-z0-9][-A-Za-z0-9_]*$"
+                  },
+                  "tags": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": 16,
+                    "items": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 255
+                    }
+                  },
+                  "tokenSecret": {
+                    "type": "object",
+                    "required": [
+                      "name"
+                    ],
+                    "additionalProperties": false,
+                    "properties": {
+                      "name": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 253,
+                        "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                      }
+                    }
+                  }
+                }
               }
             }
           },

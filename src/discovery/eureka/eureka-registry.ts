@@ -2,9 +2,9 @@ import { backoffMs } from '../../lib/backoff.ts';
 import { type Clock, sleep } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Secret } from '../../lib/secret.ts';
-import { compareIps } from '../../lib/ip.ts';
 import type { FoundInstances, SourceState } from '../../model/mesh/found-instance.ts';
 import { type HttpGet, reasonOf } from '../http-get.ts';
+import { sortInstances } from '../sort-instances.ts';
 import { type Applications, readAll, readDelta, type Registrations } from './applications.ts';
 
 export interface EurekaDeps {
@@ -167,8 +167,7 @@ export class EurekaRegistry {
 function foundIn(registrations: Registrations = new Map()): FoundInstances {
   const registered = [...registrations.values()];
   const up = registered.flatMap(({ status, found }) => (status === 'UP' && found !== undefined ? [found] : []));
-  const instances = up.sort((a, b) => compareIps(a.address, b.address) || (a.port ?? 0) - (b.port ?? 0));
-  return { instances, known: registered.length };
+  return { instances: sortInstances(up), known: registered.length };
 }
 
 function meaningOf(status: number): string {

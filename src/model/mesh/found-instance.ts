@@ -26,8 +26,13 @@ export interface SourceState {
 }
 
 /** What is looked for, as people read it. Undefined: what has no registry. */
-export function soughtBy({ eureka }: MeshServiceSource): string | undefined {
-  return eureka === undefined ? undefined : `Eureka application ${eureka.application.toUpperCase()}`;
+export function soughtBy({ eureka, consul }: MeshServiceSource): string | undefined {
+  if (eureka !== undefined) return `Eureka application ${eureka.application.toUpperCase()}`;
+  if (consul === undefined) return undefined;
+  const { service, datacenter, tags = [] } = consul;
+  const where = datacenter === undefined ? '' : ` in ${datacenter}`;
+  const tagged = tags.length === 0 ? '' : ` with ${[...tags].sort().join(', ')}`;
+  return `Consul service ${service}${where}${tagged}`;
 }
 
 /** More would not fit into an object. */
