@@ -36,22 +36,29 @@ const MAX_BYTES = 64 * 1024 * 1024;
 export function createHttpGet(options: HttpGetOptions): HttpGet {
   const agents = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
   const lookup = lookupBy(options);
-  return async ({ url, headers, timeoutMs, signal }) => {
-    const { protocol, hostname } = new URL(url);
-    const literal = hostname.replace(/^\[(.*)\]$/, '$1');
-    if (isIP(literal) !== 0 && !options.mayCall(literal)) throw notAllowed(literal);
-    const isSecure = protocol === 'https:';
-    const late = AbortSignal.timeout(timeoutMs);
+  const send = async (url: string, more: http.RequestOptions): Promise<http.IncomingMessage> => {
+    const isSecure = url.startsWith('https:');
+    const agent = isSecure ? agents.https : agents.http;
     const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
-    const request = (isSecure ? https : http).get(url, {
-      agent: isSecure ? agents.https : agents.http,
-      lookup,
-      headers: { accept: 'application/json', 'accept-encoding': 'gzip', ...headers },
-      signal: AbortSignal.any([signal, late]),
-    });
+    const request = (isSecure ? https : http).get(url, { ...more, agent, lookup });
     request.on('response', resolve).on('error', reject);
     try {
-      const response = await promise;
+      return await promise;
+    } catch (error) {
+      // The server has hung up on a kept connection in the moment of the question: another one will do.
+      if (request.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET') return send(url, more);
+      throw error;
+    }
+  };
+  return async ({ url, headers, timeoutMs, signal }) => {
+    const literal = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
+    if (isIP(literal) !== 0 && !options.mayCall(literal)) throw notAllowed(literal);
+    const late = AbortSignal.timeout(timeoutMs);
+    try {
+      const response = await send(url, {
+        headers: { accept: 'application/json', 'accept-encoding': 'gzip', ...headers },
+        signal: AbortSignal.any([signal, late]),
+      });
       const bytes = await collect(response);
       const { statusCode: status = 0, headers: answered } = response;
       return { status, headers: answered, body: status === 200 ? parse(bytes, answered) : undefined };

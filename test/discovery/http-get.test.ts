@@ -50,6 +50,20 @@ test('what is no answer is said in words, without what came', async () => {
   expect(await lost.catch(reasonOf)).toContain('ECONNREFUSED');
 });
 
+test('a question goes over another connection when the server has hung up on the one that was kept', async () => {
+  answer = (response) => response.end('{}');
+  await ask('127.0.0.1');
+  let refused = 0;
+  answer = (response) => {
+    // In the moment of the question, as far as the one who asks can tell.
+    if (refused === 0) response.socket?.resetAndDestroy();
+    else response.end('{"b":2}');
+    refused += 1;
+  };
+  expect(await ask('127.0.0.1')).toMatchObject({ body: { b: 2 } });
+  expect(refused).toBe(2);
+});
+
 test('nothing is called that only this machine can reach, by name neither', async () => {
   for (const host of ['127.0.0.1', 'localhost', '[::1]', '169.254.169.254', '[::ffff:127.0.0.1]']) {
     await expect(ask(host, guarded)).rejects.toThrow("must be another machine's");
