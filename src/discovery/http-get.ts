@@ -7,6 +7,8 @@ import { gunzipSync } from 'node:zlib';
 export interface HttpAsk {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** In PEM; absent: the public authorities. */
+  readonly ca?: string;
   /** Until the whole answer is there. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -36,7 +38,7 @@ const MAX_BYTES = 64 * 1024 * 1024;
 export function createHttpGet(options: HttpGetOptions): HttpGet {
   const agents = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
   const lookup = lookupBy(options);
-  const send = async (url: string, more: http.RequestOptions): Promise<http.IncomingMessage> => {
+  const send = async (url: string, more: https.RequestOptions): Promise<http.IncomingMessage> => {
     const isSecure = url.startsWith('https:');
     const agent = isSecure ? agents.https : agents.http;
     const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
@@ -50,7 +52,7 @@ export function createHttpGet(options: HttpGetOptions): HttpGet {
       throw error;
     }
   };
-  return async ({ url, headers, timeoutMs, signal }) => {
+  return async ({ url, headers, ca, timeoutMs, signal }) => {
     const literal = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
     if (isIP(literal) !== 0 && !options.mayCall(literal)) throw notAllowed(literal);
     const late = AbortSignal.timeout(timeoutMs);
@@ -58,6 +60,7 @@ export function createHttpGet(options: HttpGetOptions): HttpGet {
       const response = await send(url, {
         headers: { accept: 'application/json', 'accept-encoding': 'gzip', ...headers },
         signal: AbortSignal.any([signal, late]),
+        ...(ca === undefined ? {} : { ca }),
       });
       const bytes = await collect(response);
       const { statusCode: status = 0, headers: answered } = response;

@@ -60,19 +60,19 @@ export class Registries {
   }
 
   #watchEureka(source: MeshServiceEurekaSource, namespace: string, changed: () => void): Watched {
-    const { serviceUrls: urls, credentialsSecret, application } = source;
+    const { serviceUrls: urls, caBundle: ca, credentialsSecret, application } = source;
     const ref = credentialsSecret === undefined ? undefined : { namespace, name: credentialsSecret.name };
     const open = (tell: () => void) =>
       new EurekaRegistry({
         ...{ ...this.#deps, ...this.#deps.eureka },
-        ...{ urls, changed: tell },
+        ...{ urls, ca, changed: tell },
         credentials: async (signal) => {
           if (ref === undefined) return undefined;
           const secret = await this.#deps.readSecret(ref, signal);
           return { username: keyOf(secret, ref, 'username').reveal(), password: keyOf(secret, ref, 'password') };
         },
       });
-    const key = JSON.stringify([urls, ref]);
+    const key = JSON.stringify([urls, ca, ref]);
     const name = application.toUpperCase();
     return join(this.#eurekas, key, open, (registry) => registry.stateOf(name), changed);
   }

@@ -6,6 +6,7 @@ import { sleep, systemClock } from '../../src/lib/clock.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { silentLog } from '../kube-room/fake-clock.ts';
 import { ConsulLab } from '../support/consul-lab.ts';
+import { SelfSigned } from '../support/self-signed.ts';
 import { FoundMesh } from './found-mesh.ts';
 import type { HttpEcho } from './http-host.ts';
 import { MeshLab, type MeshPod } from './mesh-lab.ts';
@@ -14,12 +15,14 @@ const CLIENT = ['10.9.0.1', 'fd00:9::1'] as const;
 const [ONE, TWO, THREE] = ['10.9.0.2', '10.9.0.3', '10.9.0.4'];
 const MESH = { tlsMode: 'Permissive', inbound: [], probePorts: [] } as const;
 const PORT = 18_500;
+const CERTIFICATE = new SelfSigned('127.0.0.1');
 const SERVICE: MeshService = {
   metadata: { name: 'catalog', namespace: 'shop' },
   spec: {
     source: {
       consul: {
-        ...{ service: 'catalog', address: `http://127.0.0.1:${PORT}`, datacenter: 'dc1', tags: ['primary'] },
+        ...{ service: 'catalog', address: `https://127.0.0.1:${PORT + 4}`, caBundle: CERTIFICATE.certificate },
+        ...{ datacenter: 'dc1', tags: ['primary'] },
         tokenSecret: { name: 'consul' },
       },
     },
@@ -41,7 +44,7 @@ const asked: URLSearchParams[] = [];
 beforeAll(async () => {
   lab = await MeshLab.start();
   const [from, to] = lab.cable([CLIENT, [ONE, TWO, THREE]]);
-  consul = await ConsulLab.start(PORT);
+  consul = await ConsulLab.start(PORT, '127.0.0.1', CERTIFICATE);
   client = await lab.addPod('client', from, CLIENT, MESH);
   const server = await lab.addPod('server', to, [ONE, TWO, THREE], MESH);
   for (const port of [8080, 9090]) await server.application.serve(port, String(port));
@@ -59,6 +62,7 @@ beforeAll(async () => {
 afterAll(async () => {
   found?.close();
   await consul?.close();
+  CERTIFICATE.delete();
   await lab.close();
 }, 30_000);
 

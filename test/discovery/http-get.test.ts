@@ -1,10 +1,12 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createHttpGet, reasonOf } from '../../src/discovery/http-get.ts';
 import { isOfMachine } from '../../src/lib/ip.ts';
+import { SelfSigned } from '../support/self-signed.ts';
 
 let server: Server;
 let port = 0;
@@ -62,6 +64,21 @@ test('a question goes over another connection when the server has hung up on the
   };
   expect(await ask('127.0.0.1')).toMatchObject({ body: { b: 2 } });
   expect(refused).toBe(2);
+});
+
+test('a server with a certificate is believed by the authority that is given, and by no other', async () => {
+  const [own, other] = [new SelfSigned('127.0.0.1'), new SelfSigned('127.0.0.1')];
+  const secure = createSecureServer({ cert: own.certificate, key: own.key }, (_, response) => response.end('{}'));
+  await once(secure.listen(0, '127.0.0.1'), 'listening');
+  const url = `https://127.0.0.1:${(secure.address() as AddressInfo).port}/`;
+  const facts = { url, headers: {}, timeoutMs: 5_000, signal: new AbortController().signal };
+  await expect(open(facts)).rejects.toThrow('self-signed certificate');
+  await expect(open({ ...facts, ca: other.certificate })).rejects.toThrow('certificate');
+  expect(await open({ ...facts, ca: own.certificate })).toMatchObject({ status: 200 });
+  await expect(open(facts)).rejects.toThrow('self-signed certificate');
+  secure.closeAllConnections();
+  secure.close();
+  for (const made of [own, other]) made.delete();
 });
 
 test('nothing is called that only this machine can reach, by name neither', async () => {

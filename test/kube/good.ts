@@ -276,6 +276,7 @@ export const OTHER_FORMS: Readonly<Record<string, readonly object[]>> = {
           application: 'CATALOG',
           serviceUrls: ['http://eureka-1.example.com:8761/eureka', 'https://eureka-2.example.com/eureka/'],
           credentialsSecret: { name: 'eureka' },
+          caBundle: '-----BEGIN CERTIFICATE-----\n',
         },
       },
       ports: [{ port: 80, protocol: 'HTTP' }],
@@ -285,7 +286,7 @@ export const OTHER_FORMS: Readonly<Record<string, readonly object[]>> = {
       source: {
         consul: {
           ...{ service: 'catalog', address: 'https://consul.example.com:8501', datacenter: 'dc2', tags: ['primary'] },
-          tokenSecret: { name: 'consul' },
+          ...{ tokenSecret: { name: 'consul' }, caBundle: '-----BEGIN CERTIFICATE-----\n' },
         },
       },
       ports: [{ port: 80, targetPort: 8080, protocol: 'HTTP' }],

@@ -135,6 +135,7 @@ const registered = { ...mesh, spec: { source: { eureka: EUREKA }, ports: [{ port
 const CONSUL = { service: 'catalog', address: 'http://consul.example.com:8500' };
 const inConsul = { ...mesh, spec: { source: { consul: CONSUL }, ports: [{ port: 80, protocol: 'HTTP' }] } };
 const AGENT_FORM = "should match '^https?://[^\\s/?#@]+/?$'";
+const PEM_FORM = "should match '^-----BEGIN CERTIFICATE-----'";
 const SERVER_FORM = "should match '^https?://[^\\s/?#@]+(/[^\\s?#@]*)?$'";
 const ONE_PORT = 'ports must have targetPort where there is more than one, as instances are registered with one';
 const OWN_PROXIES =
@@ -376,6 +377,10 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
     ...wrong(mesh, ['spec', 'source'], 'spec.source', ONE_SOURCE, [{ eureka: EUREKA, consul: CONSUL }]),
     ...wrong(inConsul, ['spec', 'source', 'consul', 'address'], 'spec.source.consul.address', AGENT_FORM, [
       ...['consul:8500', 'http://token@consul:8500', 'http://consul:8500/v1', 'http://consul:8500?token=x'],
+    ]),
+    ...wrong(inConsul, ['spec', 'source', 'consul', 'caBundle'], 'spec.source.consul.caBundle', PEM_FORM, [
+      '',
+      'LS0tLS1',
     ]),
     ...wrong(inConsul, ['spec', 'ports', 1], 'spec', ONE_PORT, [{ port: 81, targetPort: 8081, protocol: 'TCP' }]),
     ...wrong(mesh, ['spec', 'ports', 0, 'targetPort'], 'spec', TARGET_PORT, [8080]),

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { BIN } from '../../lab/setup/paths.ts';
 import { sleep, systemClock } from '../../src/lib/clock.ts';
+import type { SelfSigned } from './self-signed.ts';
 
 export interface ConsulInstance {
   readonly id: string;
@@ -29,7 +30,7 @@ export class ConsulLab {
   #child: ChildProcess | undefined;
   readonly #arguments: readonly string[];
 
-  private constructor(address: string, port: number) {
+  private constructor(address: string, port: number, tls: SelfSigned | undefined) {
     this.url = `http://${address}:${port}`;
     this.#folder = mkdtempSync(path.join(os.tmpdir(), 'weft-consul-'));
     const config = {
@@ -38,7 +39,9 @@ export class ConsulLab {
       ports: {
         ...{ http: port, dns: -1, grpc: -1, grpc_tls: -1 },
         ...{ server: port + 1, serf_lan: port + 2, serf_wan: port + 3 },
+        https: tls === undefined ? -1 : port + 4,
       },
+      ...(tls === undefined ? {} : { tls: { https: { cert_file: tls.certificateFile, key_file: tls.keyFile } } }),
       performance: { raft_multiplier: 1 },
       acl: {
         ...{ enabled: true, default_policy: 'deny' },
@@ -50,8 +53,9 @@ export class ConsulLab {
     this.#arguments = ['agent', '-config-file', file];
   }
 
-  static async start(port: number, address = '127.0.0.1'): Promise<ConsulLab> {
-    const lab = new ConsulLab(address, port);
+  /** @param tls what it shows at the port that is higher by 4; absent: nobody listens there. */
+  static async start(port: number, address = '127.0.0.1', tls?: SelfSigned): Promise<ConsulLab> {
+    const lab = new ConsulLab(address, port, tls);
     await lab.start();
     return lab;
   }

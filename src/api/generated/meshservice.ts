@@ -108,6 +108,10 @@ export interface MeshServiceEurekaSource {
    * Servers of one Eureka, in the order in which they are asked when one does not answer, each as clients have it, for example http://eureka.example.com:8761/eureka. A Kubernetes Service is named eureka.NAMESPACE.svc.
    */
   readonly serviceUrls: readonly string[];
+  /**
+   * Certificates in PEM that those of https servers are checked against; absent are the public authorities.
+   */
+  readonly caBundle?: string;
   readonly credentialsSecret?: MeshServiceCredentialsSecret;
 }
 /**
@@ -139,6 +143,10 @@ export interface MeshServiceConsulSource {
    * Only instances with all of these tags, for example primary.
    */
   readonly tags?: readonly string[];
+  /**
+   * Certificates in PEM that those of https servers are checked against; absent are the public authorities.
+   */
+  readonly caBundle?: string;
   readonly tokenSecret?: MeshServiceTokenSecret;
 }
 /**

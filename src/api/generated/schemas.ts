@@ -986,6 +986,11 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                       "pattern": "^https?://[^\\s/?#@]+(/[^\\s?#@]*)?$"
                     }
                   },
+                  "caBundle": {
+                    "type": "string",
+                    "maxLength": 65536,
+                    "pattern": "^-----BEGIN CERTIFICATE-----"
+                  },
                   "credentialsSecret": {
                     "type": "object",
                     "required": [
@@ -1038,6 +1043,11 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                       "minLength": 1,
                       "maxLength": 255
                     }
+                  },
+                  "caBundle": {
+                    "type": "string",
+                    "maxLength": 65536,
+                    "pattern": "^-----BEGIN CERTIFICATE-----"
                   },
                   "tokenSecret": {
                     "type": "object",

@@ -85,9 +85,11 @@ export class ConsulService {
   async #look(signal: AbortSignal): Promise<string | undefined> {
     try {
       const token = await this.#deps.token(signal);
+      const { caBundle } = this.#deps.source;
       const answer = await this.#deps.get({
         url: this.#url(),
         headers: token === undefined ? {} : { 'x-consul-token': token.reveal().trim() },
+        ...(caBundle === undefined ? {} : { ca: caBundle }),
         timeoutMs: this.#index === 0 ? FIRST_TIMEOUT_MS : TIMEOUT_MS,
         signal,
       });

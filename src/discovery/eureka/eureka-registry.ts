@@ -10,6 +10,8 @@ import { type Applications, readAll, readDelta, type Registrations } from './app
 export interface EurekaDeps {
   /** Of servers that know the same, in the order in which they are tried. */
   readonly urls: readonly string[];
+  /** See `HttpAsk`. */
+  readonly ca: string | undefined;
   /** Of basic authentication. Rejects with what has to be done. */
   readonly credentials: (signal: AbortSignal) => Promise<Credentials | undefined>;
   readonly get: HttpGet;
@@ -159,7 +161,9 @@ export class EurekaRegistry {
   }
 
   #ask(url: string, path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal) {
-    return this.#deps.get({ url: `${url.replace(/\/+$/, '')}${path}`, headers, timeoutMs: TIMEOUT_MS, signal });
+    const { get, ca } = this.#deps;
+    const ask = { url: `${url.replace(/\/+$/, '')}${path}`, headers, timeoutMs: TIMEOUT_MS, signal };
+    return get(ca === undefined ? ask : { ...ask, ca });
   }
 }
 
