@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { buildImages } from '../images/images.ts';
 import { installBinaries } from '../setup/binaries.ts';
 import { installEnvoy } from '../setup/envoy.ts';
-import { installEureka } from '../setup/eureka.ts';
 import { installPackages } from '../setup/packages.ts';
 import { installRouters } from '../setup/routers.ts';
 import { step } from '../setup/progress.ts';
@@ -18,7 +17,6 @@ export async function prepareMachine(): Promise<void> {
   await installBinaries();
   await installEnvoy();
   await installRouters();
-  await installEureka();
 }
 
 /** A running cluster without any pod network: nodes register and stay NotReady until a conflist appears. */

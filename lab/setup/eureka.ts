@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { installPackages } from './packages.ts';
 import { CACHE, ROOT } from './paths.ts';
 import { step } from './progress.ts';
 import { run } from './shell.ts';
 
 const SOURCE = path.join(ROOT, 'lab/eureka/EurekaServer.java');
-/** All that the server needs, as Maven resolves spring-cloud-starter-netflix-eureka-server 5.0.2 with Spring Boot 4.0.7. */
+/**
+ * All that the server needs, with spring-boot-starter-security: what `mvn dependency:copy-dependencies
+ * -Dmdep.useRepositoryLayout=true -DincludeScope=runtime` brings of spring-cloud-starter-netflix-eureka-server 5.0.2,
+ * without its starter-loadbalancer, by the versions of spring-boot-dependencies 4.0.7. No Maven is needed to get it.
+ */
 const JARS = path.join(ROOT, 'lab/eureka/jars.sha256');
 const CENTRAL = 'https://repo.maven.apache.org/maven2';
 const AT_ONCE = 8;
@@ -17,6 +22,7 @@ export const EUREKA = path.join(CACHE, `eureka-${hashOf(readFileSync(JARS), read
 
 /** Puts the real Eureka server, for tests, into `EUREKA`: its jars from Maven Central, each held against its hash. */
 export async function installEureka(): Promise<void> {
+  await installPackages({ '/usr/bin/javac': 'openjdk-17-jdk-headless' });
   if (existsSync(EUREKA)) return;
   await step(
     'Eureka server',
