@@ -140,9 +140,9 @@ test('Consul is asked for changes, and not more often than there are any', async
 
 test('what was found last is called while nobody answers, and afterwards what is there is asked for', async () => {
   await consul?.stop();
-  const lost = await untilTold('the loss is told', 'cannot be looked for');
+  const lost = await untilTold('the loss is told', 'is not found');
   expect(lost).toMatchObject({ status: 'False', reason: 'SourceUnreachable' });
-  expect(lost.message).toMatch(/ since \S+Z: .*; the 1 endpoints found last are kept$/);
+  expect(lost.message).toMatch(/ since \S+Z: .*; the one endpoint found last is kept$/);
   expect(await called()).toBe(`${TWO}:9090`);
   await consul?.start();
   await lab.until('it is found again', () => (found.condition?.status === 'True' ? true : undefined));

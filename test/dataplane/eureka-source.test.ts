@@ -150,7 +150,7 @@ test('what was found last is called while no server answers, and when one comes 
     found.condition?.status === 'False' ? found.condition : undefined,
   );
   expect(lost.message).toMatch(
-    /^Eureka application CATALOG cannot be looked for since \S+Z: .*ECONNREFUSED.*; the 2 endpoints found last are kept$/,
+    /^Eureka application CATALOG is not found since \S+Z: .*ECONNREFUSED.*; the 2 endpoints found last are kept$/,
   );
   expect(await called()).toEqual([`${ONE}:8080`, `${TWO}:8080`]);
 

@@ -34,12 +34,13 @@ interface RegistryFacts {
 
 function registryCondition({ mesh, sought, state, total, now }: RegistryFacts): DesiredCondition {
   const type = CONDITION.sourceReachable;
-  const before = mesh.status?.conditions?.find((condition) => condition.type === type);
+  const stored = mesh.status?.conditions?.find((condition) => condition.type === type);
+  // What was said of something else does not count.
+  const before = stored?.message.startsWith(sought) === true ? stored : undefined;
   const { found, problem } = state;
   if (problem !== undefined) {
     const since = before?.status === 'False' ? before.lastTransitionTime : now;
-    const kept = total === 0 ? 'none was found before' : `the ${total} endpoints found last are kept`;
-    const message = `${sought} cannot be looked for since ${since}: ${problem}; ${kept}`;
+    const message = `${sought} is not found since ${since}: ${problem}; ${keptOf(total)}`;
     return { type, status: 'False', reason: REASON.sourceUnreachable, message };
   }
   if (found === undefined) {
@@ -48,7 +49,12 @@ function registryCondition({ mesh, sought, state, total, now }: RegistryFacts): 
     return { type, status: 'Unknown', reason: REASON.sourceNotAsked, message: `${sought} is being looked for` };
   }
   const { known, instances } = found;
-  const more = instances.length > total ? `, of which the first ${total} are called` : '';
-  const message = `${sought} has ${known} instances registered, and ${instances.length} to call${more}`;
+  const more = instances.length > total ? `, of which the first ${total} are` : '';
+  const message = `${sought}: ${known} registered, ${instances.length} to call${more}`;
   return { type, status: 'True', reason: REASON.sourceReachable, message };
+}
+
+function keptOf(total: number): string {
+  if (total === 0) return 'it never was';
+  return total === 1 ? 'the one endpoint found last is kept' : `the ${total} endpoints found last are kept`;
 }

@@ -17,7 +17,7 @@ const endpoints = [
   { address: '192.0.2.2' },
 ];
 const condition = (status: 'True' | 'False', lastTransitionTime: string) => ({
-  ...{ type: 'SourceReachable', status, lastTransitionTime, reason: 'R', message: 'M' },
+  ...{ type: 'SourceReachable', status, lastTransitionTime, reason: 'R', message: `${SOUGHT}: as before` },
 });
 
 function mesh(status: MeshService['status'] = {}, application = 'catalog'): MeshService {
@@ -39,7 +39,7 @@ describe('the status of a service that is found in a registry', () => {
       found: { for: SOUGHT, endpoints },
       condition: {
         ...{ type: 'SourceReachable', status: 'True', reason: 'SourceReachable' },
-        message: `${SOUGHT} has 3 instances registered, and 2 to call`,
+        message: `${SOUGHT}: 3 registered, 2 to call`,
       },
     });
   });
@@ -51,17 +51,18 @@ describe('the status of a service that is found in a registry', () => {
     expect(lost).toMatchObject(stored);
     expect(lost.condition).toMatchObject({
       status: 'False',
-      message: `${SOUGHT} cannot be looked for since ${NOW}: no answer within 5 s; the 2 endpoints found last are kept`,
+      message: `${SOUGHT} is not found since ${NOW}: no answer within 5 s; the 2 endpoints found last are kept`,
     });
     const since = '2026-01-01T00:00:00Z';
     const still = registryStatus(mesh({ ...stored, conditions: [condition('False', since)] }), state, NOW);
     expect(still.condition.message).toContain(`since ${since}: `);
-    expect(registryStatus(mesh(), state, NOW).condition.message).toMatch(/; none was found before$/);
+    expect(registryStatus(mesh(), state, NOW).condition.message).toMatch(/; it never was$/);
   });
 
   test('keeps nothing of another application', () => {
     const stored = { found: { for: SOUGHT, endpoints }, endpoints: { total: 2, known: 3 } };
-    const other = registryStatus(mesh(stored, 'orders'), {}, NOW);
+    const conditions = [condition('True', NOW)];
+    const other = registryStatus(mesh({ ...stored, conditions }, 'orders'), {}, NOW);
     expect(other).toEqual({
       endpoints: { total: 0 },
       condition: {
@@ -83,6 +84,6 @@ describe('the status of a service that is found in a registry', () => {
     const instances = Array.from({ length: 1001 }, (_, i) => ({ address: `10.0.${i >> 8}.${i & 255}`, labels: {} }));
     const many = registryStatus(mesh(), { found: { instances, known: 1001 } }, NOW);
     expect(many.found?.endpoints).toHaveLength(1000);
-    expect(many.condition.message).toMatch(/ 1001 to call, of which the first 1000 are called$/);
+    expect(many.condition.message).toMatch(/ 1001 to call, of which the first 1000 are$/);
   });
 });
