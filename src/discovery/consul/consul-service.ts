@@ -28,7 +28,7 @@ const TIMEOUT_MS = (LONGEST_WAIT_S * 17 * 1000) / 16 + 10_000;
 const FIRST_TIMEOUT_MS = 10_000;
 /** Between two questions, however often there is a change. */
 const AT_LEAST_MS = 1_000;
-const RETRY = { firstMs: 1_000, maxMs: 30_000 };
+const RETRY = { firstMs: 1_000, maxMs: 10_000 };
 
 /**
  * What Consul has of one service, by blocking queries: each is answered when there is a change since the index that the

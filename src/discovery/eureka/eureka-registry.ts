@@ -37,7 +37,7 @@ const TIMEOUT_MS = 5_000;
 /** What an instance's lease lasts; those that live have registered again by then. */
 const GRACE_MS = 90_000;
 const VANISHED = 'its server has it no more, and may have been started anew; the instances have time to register again';
-const RETRY = { firstMs: 1_000, maxMs: 30_000 };
+const RETRY = { firstMs: 1_000, maxMs: 10_000 };
 
 /**
  * What the servers of one Eureka have registered: everything at first, and changes after that, until the hash code
