@@ -9,6 +9,7 @@ import { WorkQueue } from '../../kube/workqueue.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { findEndpoints } from '../../model/mesh/endpoints.ts';
+import { soughtBy } from '../../model/mesh/found-instance.ts';
 import { meshServiceFor, resolveServiceKey, sourceServiceKey } from '../../model/mesh/mesh-index.ts';
 import { problemsOfMeshService, problemsOfTrafficSplit } from '../../model/mesh/mesh-problems.ts';
 import { ownerOfService } from '../../model/mesh/own-service.ts';
@@ -117,9 +118,9 @@ interface SourceStatus {
 function sourceStatus(deps: ReconcileDeps, mesh: MeshService, key: string, serviceKey: string): SourceStatus {
   const { index, sources, nameReports, clock } = deps;
   const { dns } = mesh.spec.source;
-  const state = sources.stateOf(key);
-  if (state !== undefined) {
-    return registryStatus(mesh, state, new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'));
+  if (soughtBy(mesh.spec.source) !== undefined) {
+    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    return registryStatus(mesh, sources.stateOf(key) ?? {}, now);
   }
   if (dns === undefined) return { endpoints: { total: endpointCount(index, serviceKey) } };
   const reports = nameReports(dns.name);
