@@ -20,11 +20,11 @@ const table = new DesiredTable();
 const compiler = new MeshCompiler({ stores, table, trustDomain: 'cluster.local', proxyUid: 1337 }, () => undefined);
 let version = 0;
 
-/** Keys of what the node has to be told after the change. */
+/** Keys of what the node has to be told after the change, and of pods that are to be looked at for it. */
 function told(change: () => void): readonly string[] {
   change();
-  compiler.flush();
-  return [...(table.takeDirty().get('n1') ?? [])].map(({ kind, key }) => `${kind} ${key}`).sort();
+  const pods = compiler.flush().map((key) => `pod ${key}`);
+  return [...pods, ...(table.takeDirty().get('n1') ?? []).map(({ kind, key }) => `${kind} ${key}`)].sort();
 }
 
 function set(generation: number, address: string, status: object = {}): void {
@@ -45,9 +45,11 @@ test('what a registry has goes to nodes by the status of its MeshService, and th
     metadata: { name: 'p', namespace: 'shop', uid: 'p', labels: { 'weft.dev/proxy': 'injected' } },
     spec: { nodeName: 'n1', containers: [] },
   });
-  const all = ['endpoints shop/catalog.mesh:81', 'service shop/catalog.mesh'];
+  const all = ['endpoints shop/catalog.mesh:81', 'pod shop/p', 'service shop/catalog.mesh'];
   expect(told(() => set(1, '192.0.2.1'))).toEqual(all);
   expect(told(() => set(1, '192.0.2.1', { endpoints: { total: 1 } }))).toEqual([]);
   expect(told(() => set(1, '192.0.2.2'))).toEqual(['endpoints shop/catalog.mesh:81']);
-  expect(told(() => set(2, '192.0.2.2'))).toContain('endpoints shop/catalog.mesh:82');
+  expect(told(() => set(2, '192.0.2.2'))).toEqual(
+    expect.arrayContaining(['endpoints shop/catalog.mesh:82', 'pod shop/p', 'service shop/catalog.mesh']),
+  );
 });
