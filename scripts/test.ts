@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { prepareMachine } from '../lab/cluster/cluster.ts';
+import { installConsul } from '../lab/setup/binaries.ts';
+import { installEureka } from '../lab/setup/eureka.ts';
 import { BIN } from '../lab/setup/paths.ts';
 import { buildProduct } from './build.ts';
 import { check } from './check.ts';
@@ -24,6 +26,8 @@ await generateWire(path.resolve(import.meta.dirname, '..'));
 if (only === undefined && !(await check())) process.exit(1);
 if (only !== 'unit') {
   await prepareMachine();
+  await installConsul();
+  await installEureka();
   await buildProduct();
 }
 for (const stage of only === undefined ? STAGES : [[only]]) {

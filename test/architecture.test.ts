@@ -15,10 +15,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   xds: ['model', 'lib'],
   pki: ['model', 'lib'],
   webhook: ['model', 'api', 'lib'],
+  discovery: ['model', 'api', 'lib'],
   controllers: ['kube', 'model', 'api', 'lib'],
   agent: ['model', 'api', 'lib'],
   cli: ['model', 'api', 'lib'],
-  cmd: ['lib', 'api', 'model', 'telemetry', 'kube', 'stream', 'xds', 'pki', 'webhook', 'controllers', 'agent', 'cli'],
+  cmd: [
+    ...['lib', 'api', 'model', 'telemetry', 'kube', 'stream', 'xds', 'pki', 'webhook', 'discovery', 'controllers'],
+    ...['agent', 'cli'],
+  ],
 };
 
 /** Third-party package → the rooms (or folders) that may import it. */

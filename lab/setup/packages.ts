@@ -21,9 +21,9 @@ const NEEDED: Readonly<Record<string, string>> = {
   '/usr/lib/x86_64-linux-gnu/libssh-gcrypt.so.4': 'libssh-gcrypt-4',
 };
 
-/** Installs the system packages that the lab uses, if any is missing. Needs root and a Debian 12 package source. */
-export async function installPackages(): Promise<void> {
-  const missing = Object.entries(NEEDED)
+/** Installs the system packages that the lab uses, or these, if any is missing. Needs root and a Debian 12 package source. */
+export async function installPackages(needed = NEEDED): Promise<void> {
+  const missing = Object.entries(needed)
     .filter(([file]) => !existsSync(file) && !existsSync(file.replace(/^\//, '/usr/')))
     .map(([, name]) => name);
   if (missing.length === 0) return;

@@ -24,6 +24,7 @@ import type { OperatorClient } from '../stream/operator-client.ts';
 import type { ReconcileObserver } from '../telemetry/metrics.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { ClusterStores } from './cluster-stores.ts';
+import { watchRegistries } from './watch-registries.ts';
 
 export interface ControllerDeps {
   readonly api: KubeApi;
@@ -114,6 +115,7 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
         .flatMap(([node, { names = [] }]) =>
           names.filter((report) => report.name === name).map((report) => ({ node, ...report })),
         ),
+    watchSource: watchRegistries({ api, services: stores.services, namespace, clock, random, log }),
     onNodeChanged: state.nodesChanged.listen,
     statuses: { meshService: status('weft-meshservice'), trafficSplit: status('weft-trafficsplit') },
   };

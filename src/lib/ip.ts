@@ -94,6 +94,18 @@ export function compareIps(a: string, b: string): number {
   return x.family - y.family || (x.value < y.value ? -1 : x.value > y.value ? 1 : 0);
 }
 
+/** Unspecified, loopback, link-local, multicast, broadcast, and IPv4 within IPv6. */
+const OF_NO_MACHINE = [
+  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'],
+  ...['::/127', '::ffff:0:0/96', 'fe80::/10', 'ff00::/8'],
+].flatMap((range) => parseCidr(range) ?? []);
+
+/** Whether an address can be that of another machine, or of a pod. */
+export function isOfMachine(text: string): boolean {
+  const ip = parseIp(text);
+  return ip !== undefined && !OF_NO_MACHINE.some((range) => containsAddress(range, ip));
+}
+
 function parseQuad(text: string): bigint | undefined {
   const parts = text.split('.');
   if (parts.length !== 4) return undefined;

@@ -182,7 +182,15 @@ export const GOOD: Readonly<Record<string, Good>> = {
       telemetry: { accessLog: { minStatus: 500, slowerThanMilliseconds: 1000, percent: 50 } },
       tls: { mode: 'Strict' },
     },
-    status: { endpoints: { total: 6 }, proxies, conditions: conditions('Programmed') },
+    status: {
+      endpoints: { total: 6, known: 7 },
+      found: {
+        for: 'Eureka application CATALOG',
+        endpoints: [{ address: '192.0.2.7', port: 8080, weight: 2, zone: 'a', labels: { version: 'v2' } }],
+      },
+      proxies,
+      conditions: conditions('Programmed'),
+    },
   },
   TrafficSplit: {
     apiVersion: WEFT_API_VERSION,
@@ -263,6 +271,27 @@ export const OTHER_FORMS: Readonly<Record<string, readonly object[]>> = {
       ports: [{ port: 80, targetPort: 8080, protocol: 'HTTP' }],
     },
     { source: { dns: { name: 'db.example.com' } }, ports: [{ port: 5432, protocol: 'TCP' }] },
+    {
+      source: {
+        eureka: {
+          application: 'CATALOG',
+          serviceUrls: ['http://eureka-1.example.com:8761/eureka', 'https://eureka-2.example.com/eureka/'],
+          credentialsSecret: { name: 'eureka' },
+          caBundle: '-----BEGIN CERTIFICATE-----\n',
+        },
+      },
+      ports: [{ port: 80, protocol: 'HTTP' }],
+      subsets: [{ name: 'v2', labels: { version: 'v2' } }],
+    },
+    {
+      source: {
+        consul: {
+          ...{ service: 'catalog', address: 'https://consul.example.com:8501', datacenter: 'dc2', tags: ['primary'] },
+          ...{ tokenSecret: { name: 'consul' }, caBundle: '-----BEGIN CERTIFICATE-----\n' },
+        },
+      },
+      ports: [{ port: 80, targetPort: 8080, protocol: 'HTTP' }],
+    },
   ],
   TrafficSplit: [
     {

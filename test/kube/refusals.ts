@@ -122,7 +122,7 @@ const ranges = { ...policy, spec: OTHER_FORMS['NetworkPolicy']?.[0] };
 const judging = { ...policy, spec: OTHER_FORMS['NetworkPolicy']?.[2] };
 const mesh = good('MeshService');
 const listed = { ...mesh, spec: OTHER_FORMS['MeshService']?.[2] };
-const ONE_SOURCE = 'source must have exactly one of service, static and dns';
+const ONE_SOURCE = 'source must have exactly one of service, static, dns, eureka and consul';
 const NAME_FORM = "should match '^([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\\.)*[a-z]([-a-z0-9]{0,61}[a-z0-9])?$'";
 const NO_SUBSETS = 'subsets must be absent with source.dns, as addresses in the DNS have no labels';
 const ADDRESS_FORM =
@@ -130,6 +130,14 @@ const ADDRESS_FORM =
 const HOST_FORM = "should match '^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\\.)*[a-z]([-a-z0-9]{0,61}[a-z0-9])?$'";
 const TARGET_PORT = 'ports must not have targetPort with source.service, as the Service has it';
 const ENDPOINT_PORT = 'endpoints must not have port where ports has more than one entry; give the ports targetPort';
+const EUREKA = { application: 'CATALOG', serviceUrls: ['http://eureka.example.com:8761/eureka'] };
+const registered = { ...mesh, spec: { source: { eureka: EUREKA }, ports: [{ port: 80, protocol: 'HTTP' }] } };
+const CONSUL = { service: 'catalog', address: 'http://consul.example.com:8500' };
+const inConsul = { ...mesh, spec: { source: { consul: CONSUL }, ports: [{ port: 80, protocol: 'HTTP' }] } };
+const AGENT_FORM = "should match '^https?://[^\\s/?#@]+/?$'";
+const PEM_FORM = "should match '^-----BEGIN CERTIFICATE-----'";
+const SERVER_FORM = "should match '^https?://[^\\s/?#@]+(/[^\\s?#@]*)?$'";
+const ONE_PORT = 'ports must have targetPort where there is more than one, as instances are registered with one';
 const OWN_PROXIES =
   'tls.mode Strict, tls of ports, rateLimit and telemetry must be absent unless source is service, as they are kept by the proxies of its pods';
 const split = good('TrafficSplit');
@@ -345,6 +353,36 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
       ...[{ dns: { name: 'db.example.com.' } }, { dns: { name: '192.0.2.7' } }, { dns: { name: 'DB.example.com' } }],
     ]),
     ...wrong(mesh, ['spec', 'source'], 'spec', NO_SUBSETS, [{ dns: { name: 'db.example.com' } }]),
+    ...wrong(mesh, ['spec', 'source'], 'spec.source', ONE_SOURCE, [
+      { eureka: EUREKA, service: { name: 'web' } },
+      { eureka: EUREKA, dns: { name: 'db.example.com' } },
+    ]),
+    ...wrong(
+      registered,
+      ['spec', 'source', 'eureka', 'serviceUrls', 0],
+      'spec.source.eureka.serviceUrls[0]',
+      SERVER_FORM,
+      [
+        ...[
+          'eureka:8761/eureka',
+          'http:///eureka',
+          'http://user:password@eureka/eureka',
+          'http://eureka/?x',
+          'ftp://eureka/',
+        ],
+      ],
+    ),
+    ...wrong(registered, ['spec', 'ports', 1], 'spec', ONE_PORT, [{ port: 81, targetPort: 8081, protocol: 'TCP' }]),
+    ...wrong(registered, ['spec', 'tls'], 'spec', OWN_PROXIES, [{ mode: 'Strict' }]),
+    ...wrong(mesh, ['spec', 'source'], 'spec.source', ONE_SOURCE, [{ eureka: EUREKA, consul: CONSUL }]),
+    ...wrong(inConsul, ['spec', 'source', 'consul', 'address'], 'spec.source.consul.address', AGENT_FORM, [
+      ...['consul:8500', 'http://token@consul:8500', 'http://consul:8500/v1', 'http://consul:8500?token=x'],
+    ]),
+    ...wrong(inConsul, ['spec', 'source', 'consul', 'caBundle'], 'spec.source.consul.caBundle', PEM_FORM, [
+      '',
+      'LS0tLS1',
+    ]),
+    ...wrong(inConsul, ['spec', 'ports', 1], 'spec', ONE_PORT, [{ port: 81, targetPort: 8081, protocol: 'TCP' }]),
     ...wrong(mesh, ['spec', 'ports', 0, 'targetPort'], 'spec', TARGET_PORT, [8080]),
     ...wrong(listed, ['spec', 'ports', 1], 'spec', ENDPOINT_PORT, [{ port: 81, protocol: 'TCP' }]),
     ...wrong(listed, ['spec', 'tls'], 'spec', OWN_PROXIES, [{ mode: 'Strict' }]),

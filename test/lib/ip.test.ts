@@ -7,6 +7,7 @@ import {
   containsAddress,
   formatCidr,
   formatIp,
+  isOfMachine,
   overlaps,
   parseCidr,
   parseIp,
@@ -105,3 +106,12 @@ describe('prefixes', () => {
 function fail(): never {
   throw new Error('it must be readable');
 }
+
+test('addresses of other machines are those that a packet can be sent to', () => {
+  const yes = ['10.0.0.1', '192.0.2.7', '169.253.0.1', '223.255.255.255', '2001:db8::7', 'fd00::1'];
+  const no = [
+    ...['0.0.0.0', '127.0.0.1', '127.0.1.1', '169.254.169.254', '224.0.0.1', '255.255.255.255'],
+    ...['::', '::1', 'fe80::1', 'ff02::1', '::ffff:127.0.0.1', '::ffff:192.0.2.7', 'web', ''],
+  ];
+  expect([...yes, ...no].filter(isOfMachine)).toEqual(yes);
+});

@@ -45,6 +45,8 @@ export interface MeshServiceSource {
   readonly service?: MeshServiceKubernetesSource;
   readonly static?: MeshServiceStaticSource;
   readonly dns?: MeshServiceDnsSource;
+  readonly eureka?: MeshServiceEurekaSource;
+  readonly consul?: MeshServiceConsulSource;
 }
 /**
  * A Kubernetes Service of the same namespace. Of two MeshServices that name the same one, the older counts.
@@ -95,13 +97,75 @@ export interface MeshServiceDnsSource {
    */
   readonly name: string;
 }
+/**
+ * The instances that an application has in Eureka in state UP. The operator asks its servers every ten seconds, and keeps what was found last while none answers. They are called without mutual TLS. An instance has the zone, and the weight, that its metadata say under these names.
+ */
+export interface MeshServiceEurekaSource {
+  /**
+   * Its name in Eureka, in any case, for example CATALOG.
+   */
+  readonly application: string;
+  /**
+   * Servers of one Eureka, in the order in which they are asked when one does not answer, each as clients have it, for example http://eureka.example.com:8761/eureka. A Kubernetes Service is named eureka.NAMESPACE.svc.
+   */
+  readonly serviceUrls: readonly string[];
+  /**
+   * Certificates in PEM that those of https servers are checked against; absent are the public authorities.
+   */
+  readonly caBundle?: string;
+  readonly credentialsSecret?: MeshServiceCredentialsSecret;
+}
+/**
+ * A Secret of the same namespace with the keys username and password, for basic authentication. Its readers must include the service account of the operator.
+ */
+export interface MeshServiceCredentialsSecret {
+  /**
+   * The Secret's name, for example eureka.
+   */
+  readonly name: string;
+}
+/**
+ * The instances that a service has in Consul of which every check is passing. The operator waits for changes of it, and keeps what was found last while nobody answers. They are called without mutual TLS, by the weight and the zone that Consul has of them.
+ */
+export interface MeshServiceConsulSource {
+  /**
+   * Its name in Consul, for example catalog.
+   */
+  readonly service: string;
+  /**
+   * Of an agent or a server, for example http://consul.example.com:8500. A Kubernetes Service is named consul.NAMESPACE.svc.
+   */
+  readonly address: string;
+  /**
+   * Where the service is, for example dc2; absent is where the agent is.
+   */
+  readonly datacenter?: string;
+  /**
+   * Only instances with all of these tags, for example primary.
+   */
+  readonly tags?: readonly string[];
+  /**
+   * Certificates in PEM that those of https servers are checked against; absent are the public authorities.
+   */
+  readonly caBundle?: string;
+  readonly tokenSecret?: MeshServiceTokenSecret;
+}
+/**
+ * A Secret of the same namespace with the key token, for Consul's access control. Its readers must include the service account of the operator.
+ */
+export interface MeshServiceTokenSecret {
+  /**
+   * The Secret's name, for example consul.
+   */
+  readonly name: string;
+}
 export interface MeshServicePort {
   /**
    * The port that callers dial, for example 80.
    */
   readonly port: number;
   /**
-   * Where endpoints are called that have no port of their own; absent is the same as port. Not with source.service, whose Service says it.
+   * Where endpoints are called: of source.static those that have no port of their own, of source.eureka and source.consul all. Absent is the port that instances are registered with, or else the same as port. Not with source.service, whose Service says it.
    */
   readonly targetPort?: number;
   /**
@@ -345,6 +409,7 @@ export interface MeshServiceTls {
  */
 export interface MeshServiceStatus {
   readonly endpoints?: MeshServiceEndpoints;
+  readonly found?: MeshServiceFound;
   readonly proxies?: ProxyCounts;
   /**
    * Accepted: the spec can be followed. ResolvedRefs: everything it names exists. Programmed: every proxy that can be reached has accepted it in this form.
@@ -359,6 +424,45 @@ export interface MeshServiceEndpoints {
    * Those that are ready.
    */
   readonly total?: number;
+  /**
+   * Of what is found in a registry: all that are registered, in whatever state.
+   */
+  readonly known?: number;
+}
+/**
+ * What a registry answered last. The mesh calls these, and so it does while the registry is away.
+ */
+export interface MeshServiceFound {
+  /**
+   * What was looked for; when the spec says something else, they are not called.
+   */
+  readonly for: string;
+  /**
+   * Those to call.
+   */
+  readonly endpoints: readonly MeshServiceFoundEndpoint[];
+}
+export interface MeshServiceFoundEndpoint {
+  /**
+   * Its IP address.
+   */
+  readonly address: string;
+  /**
+   * Where it listens by its own account.
+   */
+  readonly port?: number;
+  /**
+   * Its share beside those of the others.
+   */
+  readonly weight?: number;
+  /**
+   * Where it is.
+   */
+  readonly zone?: string;
+  /**
+   * What subsets find it by; the rest of what it says of itself is not kept.
+   */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 /**
  * Proxies that must know this.

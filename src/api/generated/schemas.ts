@@ -960,6 +960,111 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                     "pattern": "^([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\\.)*[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
                   }
                 }
+              },
+              "eureka": {
+                "type": "object",
+                "required": [
+                  "application",
+                  "serviceUrls"
+                ],
+                "additionalProperties": false,
+                "properties": {
+                  "application": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 253,
+                    "pattern": "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+                  },
+                  "serviceUrls": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": 8,
+                    "items": {
+                      "type": "string",
+                      "minLength": 8,
+                      "maxLength": 512,
+                      "pattern": "^https?://[^\\s/?#@]+(/[^\\s?#@]*)?$"
+                    }
+                  },
+                  "caBundle": {
+                    "type": "string",
+                    "maxLength": 65536,
+                    "pattern": "^-----BEGIN CERTIFICATE-----"
+                  },
+                  "credentialsSecret": {
+                    "type": "object",
+                    "required": [
+                      "name"
+                    ],
+                    "additionalProperties": false,
+                    "properties": {
+                      "name": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 253,
+                        "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                      }
+                    }
+                  }
+                }
+              },
+              "consul": {
+                "type": "object",
+                "required": [
+                  "service",
+                  "address"
+                ],
+                "additionalProperties": false,
+                "properties": {
+                  "service": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 253,
+                    "pattern": "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+                  },
+                  "address": {
+                    "type": "string",
+                    "minLength": 8,
+                    "maxLength": 512,
+                    "pattern": "^https?://[^\\s/?#@]+/?$"
+                  },
+                  "datacenter": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 63,
+                    "pattern": "^[A-Za-z0-9][-A-Za-z0-9_]*$"
+                  },
+                  "tags": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": 16,
+                    "items": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 255
+                    }
+                  },
+                  "caBundle": {
+                    "type": "string",
+                    "maxLength": 65536,
+                    "pattern": "^-----BEGIN CERTIFICATE-----"
+                  },
+                  "tokenSecret": {
+                    "type": "object",
+                    "required": [
+                      "name"
+                    ],
+                    "additionalProperties": false,
+                    "properties": {
+                      "name": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 253,
+                        "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                      }
+                    }
+                  }
+                }
               }
             }
           },
@@ -1377,6 +1482,63 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               "total": {
                 "type": "integer",
                 "minimum": 0
+              },
+              "known": {
+                "type": "integer",
+                "minimum": 0
+              }
+            }
+          },
+          "found": {
+            "type": "object",
+            "required": [
+              "for",
+              "endpoints"
+            ],
+            "additionalProperties": false,
+            "properties": {
+              "for": {
+                "type": "string",
+                "maxLength": 2048
+              },
+              "endpoints": {
+                "type": "array",
+                "maxItems": 1000,
+                "items": {
+                  "type": "object",
+                  "required": [
+                    "address"
+                  ],
+                  "additionalProperties": false,
+                  "properties": {
+                    "address": {
+                      "type": "string",
+                      "maxLength": 45
+                    },
+                    "port": {
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 65535
+                    },
+                    "weight": {
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 1000
+                    },
+                    "zone": {
+                      "type": "string",
+                      "maxLength": 63
+                    },
+                    "labels": {
+                      "type": "object",
+                      "maxProperties": 64,
+                      "additionalProperties": {
+                        "type": "string",
+                        "maxLength": 1024
+                      }
+                    }
+                  }
+                }
               }
             }
           },

@@ -1,12 +1,11 @@
 import type { BGPPeer } from '../../api/generated/bgppeer.ts';
 import type { KubeApi } from '../../kube/client.ts';
 import { isNotFound } from '../../kube/errors.ts';
-import { KINDS, objectPath } from '../../kube/kinds.ts';
-import type { Secret as KubeSecret } from '../../kube/objects.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import { type Clock, sleep } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { Secret } from '../../lib/secret.ts';
+import type { Secret } from '../../lib/secret.ts';
+import { readSecret } from '../read-secret.ts';
 
 export interface PasswordDeps {
   readonly api: KubeApi;
@@ -59,12 +58,13 @@ export class BgpPasswords {
 
   /** Not complete when one could not be read: it keeps what it said before. */
   async #look(signal: AbortSignal): Promise<{ readonly isComplete: boolean; readonly isChanged: boolean }> {
+    const { api, namespace } = this.#deps;
     const names = new Set(this.#deps.peers.list().flatMap(({ spec }) => spec.passwordSecret?.name ?? []));
     const found = new Map<string, ReadonlyMap<string, Secret>>();
     let isComplete = true;
     for (const name of names) {
       try {
-        found.set(name, await this.#read(name, signal));
+        found.set(name, await readSecret(api, { namespace, name }, signal));
       } catch (error) {
         const before = this.#data.get(name);
         if (isNotFound(error)) continue;
@@ -77,15 +77,6 @@ export class BgpPasswords {
     const isChanged = textOf(found) !== textOf(this.#data);
     this.#data = found;
     return { isComplete, isChanged };
-  }
-
-  async #read(name: string, signal: AbortSignal): Promise<ReadonlyMap<string, Secret>> {
-    const { api, namespace } = this.#deps;
-    const { data = {} } = await api.request<KubeSecret>('GET', objectPath(KINDS.secret, { namespace, name }), {
-      signal,
-    });
-    const decode = (text: string) => new Secret(Buffer.from(text, 'base64').toString('utf8'));
-    return new Map(Object.entries(data).map(([key, text]) => [key, decode(text)]));
   }
 }
 

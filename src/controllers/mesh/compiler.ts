@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { MeshService } from '../../api/generated/meshservice.ts';
 import type { Pod, Service } from '../../api/kubernetes.ts';
 import { type KubeObject, objectKey } from '../../api/meta.ts';
 import type { StoreReader } from '../../kube/store.ts';
@@ -53,21 +55,21 @@ export class MeshCompiler {
     });
     // A service, or how it is called, may be named by the splits and routes of its whole namespace.
     const naming = [
-      ...[services, meshServices, trafficSplits, httpRoutes, grpcRoutes, smiSplits, routeGroups],
+      ...[services, trafficSplits, httpRoutes, grpcRoutes, smiSplits, routeGroups],
     ] as StoreReader<KubeObject>[];
-    for (const store of naming) {
-      follow(store, ({ metadata: { namespace = 'default' } }) => {
-        this.#markNamespace(namespace);
-        // Routes of other namespaces may lead here.
-        for (const grant of this.index.grantsOf(namespace)) {
-          for (const other of grantedNamespaces(grant)) this.#markNamespace(other);
-        }
-      });
-    }
+    for (const store of naming) follow(store, (object) => this.#markNaming(object));
+    for (const mesh of meshServices.list()) this.#markMesh(mesh);
+    meshServices.onChange((_key, before, after) => {
+      if (before !== undefined && after !== undefined && isStatusOnly(before, after)) {
+        if (!isDeepStrictEqual(before.status?.found, after.status?.found)) this.#dirty.add(sourceServiceKey(after));
+      } else {
+        for (const mesh of [before, after]) if (mesh !== undefined) this.#markMesh(mesh);
+      }
+      wake();
+    });
     follow(referenceGrants, (grant) => {
       for (const namespace of grantedNamespaces(grant)) this.#markNamespace(namespace);
     });
-    follow(meshServices, (mesh) => this.#dirty.add(sourceServiceKey(mesh)));
     follow(pods, (pod) => this.#markPod(pod));
     pods.onChange((key, _before, after) => this.#place(key, after));
     for (const pod of pods.list()) this.#place(objectKey(pod), pod);
@@ -122,6 +124,19 @@ export class MeshCompiler {
     ];
   }
 
+  #markMesh(mesh: MeshService): void {
+    this.#markNaming(mesh);
+    this.#dirty.add(sourceServiceKey(mesh));
+  }
+
+  #markNaming({ metadata: { namespace = 'default' } }: KubeObject): void {
+    this.#markNamespace(namespace);
+    // Routes of other namespaces may lead here.
+    for (const grant of this.index.grantsOf(namespace)) {
+      for (const other of grantedNamespaces(grant)) this.#markNamespace(other);
+    }
+  }
+
   #markNamespace(namespace: string): void {
     this.#inbound.add(namespace);
     for (const service of this.#deps.stores.services.inNamespace(namespace)) this.#dirty.add(objectKey(service));
@@ -142,4 +157,9 @@ export class MeshCompiler {
     if (node === undefined) this.#meshed.delete(key);
     else this.#meshed.set(key, node);
   }
+}
+
+/** Statuses change often, and say nothing to nodes but what was found in a registry. */
+function isStatusOnly({ metadata: before }: MeshService, { metadata: after }: MeshService): boolean {
+  return after.generation !== undefined && before.generation === after.generation && before.uid === after.uid;
 }

@@ -1,4 +1,4 @@
-import type { MeshService } from '../../api/generated/meshservice.ts';
+import type { MeshService, MeshServiceFound, MeshServiceStatus } from '../../api/generated/meshservice.ts';
 import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
 import { objectKey } from '../../api/meta.ts';
 import type { StatusWriter } from '../../kube/apply.ts';
@@ -9,13 +9,17 @@ import { WorkQueue } from '../../kube/workqueue.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { findEndpoints } from '../../model/mesh/endpoints.ts';
+import { soughtBy } from '../../model/mesh/found-instance.ts';
 import { meshServiceFor, resolveServiceKey, sourceServiceKey } from '../../model/mesh/mesh-index.ts';
 import { problemsOfMeshService, problemsOfTrafficSplit } from '../../model/mesh/mesh-problems.ts';
 import { ownerOfService } from '../../model/mesh/own-service.ts';
+import type { DesiredCondition } from '../../model/status/conditions.ts';
 import { meshObjectStatus } from '../../model/status/mesh.ts';
+import { registryStatus } from '../../model/status/registry.ts';
 import { nameCondition, nameEndpoints, type NameOnNode } from '../../model/status/source.ts';
 import { PendingPatience } from '../pending-patience.ts';
 import { whenCompiled } from '../when-compiled.ts';
+import { FoundSources, type WatchSource } from './found-sources.ts';
 import type { LiveMeshIndex } from './live-index.ts';
 import { type TargetDeps, targetsOf } from './targets.ts';
 
@@ -31,6 +35,8 @@ export interface MeshStatusDeps extends TargetDeps {
   readonly onAcknowledged: (listener: () => void) => () => void;
   /** What nodes say of a name. */
   readonly nameReports: (name: string) => readonly NameOnNode[];
+  /** Follows a source in its registry. */
+  readonly watchSource: WatchSource;
   /** A node says something else than before. */
   readonly onNodeChanged: (listener: () => void) => () => void;
   readonly clock: Clock;
@@ -60,23 +66,27 @@ export async function runMeshStatus(deps: MeshStatusDeps, signal: AbortSignal): 
     }),
   ];
   enqueueAll();
-  const patience = new PendingPatience(clock);
-  const reconciler = whenCompiled(deps.isCompiled, { reconcile: (key, term) => reconcile(deps, patience, key, term) });
+  const sources = new FoundSources(meshServices, deps.watchSource, (key) =>
+    queue.addAfter(`MeshService ${key}`, SETTLE_MS),
+  );
+  const own = { ...deps, sources, patience: new PendingPatience(clock) };
+  const reconciler = whenCompiled(deps.isCompiled, { reconcile: (key, term) => reconcile(own, key, term) });
   const stores = [meshServices, trafficSplits, pods];
   try {
     await runController({ name: 'mesh-status', reconciler, queue, stores, clock, log }, signal);
   } finally {
     for (const end of unsubscribe) end();
+    sources.close();
   }
 }
 
-async function reconcile(
-  deps: MeshStatusDeps,
-  patience: PendingPatience,
-  text: string,
-  signal: AbortSignal,
-): Promise<ReconcileResult> {
-  const { meshServices, trafficSplits, index, statuses } = deps;
+interface ReconcileDeps extends MeshStatusDeps {
+  readonly sources: FoundSources;
+  readonly patience: PendingPatience;
+}
+
+async function reconcile(deps: ReconcileDeps, text: string, signal: AbortSignal): Promise<ReconcileResult> {
+  const { meshServices, trafficSplits, index, statuses, patience } = deps;
   const [kind = '', key = ''] = text.split(' ');
   if (kind === 'MeshService') {
     const mesh = meshServices.get(key);
@@ -85,11 +95,9 @@ async function reconcile(
     const status = statusOf(deps, mesh, problemsOfMeshService(index, mesh), serviceKey);
     const again = patience.heldBack(text, status.conditions);
     if (again !== undefined) return again;
-    const { dns } = mesh.spec.source;
-    const reports = dns === undefined ? [] : deps.nameReports(dns.name);
-    const endpoints = { total: dns === undefined ? endpointCount(index, serviceKey) : nameEndpoints(reports) };
-    const conditions = [...status.conditions, ...(dns === undefined ? [] : [nameCondition(dns.name, reports)])];
-    return statuses.meshService.write(KINDS.meshService, mesh, { ...status, endpoints, conditions }, signal);
+    const { condition, ...facts } = sourceStatus(deps, mesh, key, serviceKey);
+    const conditions = [...status.conditions, ...(condition === undefined ? [] : [condition])];
+    return statuses.meshService.write(KINDS.meshService, mesh, { ...status, ...facts, conditions }, signal);
   }
   const split = trafficSplits.get(key);
   if (split === undefined) return DONE;
@@ -98,6 +106,25 @@ async function reconcile(
   const again = patience.heldBack(text, status.conditions);
   if (again !== undefined) return again;
   return statuses.trafficSplit.write(KINDS.trafficSplit, split, status, signal);
+}
+
+interface SourceStatus {
+  readonly endpoints: NonNullable<MeshServiceStatus['endpoints']>;
+  readonly found?: MeshServiceFound;
+  readonly condition?: DesiredCondition;
+}
+
+/** What the status says of where the endpoints come from. */
+function sourceStatus(deps: ReconcileDeps, mesh: MeshService, key: string, serviceKey: string): SourceStatus {
+  const { index, sources, nameReports, clock } = deps;
+  const { dns } = mesh.spec.source;
+  if (soughtBy(mesh.spec.source) !== undefined) {
+    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    return registryStatus(mesh, sources.stateOf(key) ?? {}, now);
+  }
+  if (dns === undefined) return { endpoints: { total: endpointCount(index, serviceKey) } };
+  const reports = nameReports(dns.name);
+  return { endpoints: { total: nameEndpoints(reports) }, condition: nameCondition(dns.name, reports) };
 }
 
 function statusOf(

@@ -1,6 +1,7 @@
-import type { MeshService } from '../../api/generated/meshservice.ts';
+import type { MeshService, MeshServiceFoundEndpoint } from '../../api/generated/meshservice.ts';
 import { canonicalIp, familyOf } from '../../lib/ip.ts';
 import type { FoundEndpoint } from './endpoints.ts';
+import { soughtBy } from './found-instance.ts';
 import type { ServicePort } from './protocol.ts';
 
 /** Where endpoints of a source without ports of their own are called. */
@@ -13,9 +14,12 @@ export function targetPortOf({ spec }: MeshService, { port }: ServicePort): numb
  * knows: what a name leads to each node finds out. Of one family, as of a Service.
  */
 export function endpointsOfSource(mesh: MeshService, port: ServicePort): readonly FoundEndpoint[] {
-  const { spec } = mesh;
   const targetPort = targetPortOf(mesh, port);
-  const found = (spec.source.static?.endpoints ?? []).flatMap((endpoint): FoundEndpoint[] => {
+  const isSaid = mesh.spec.ports.some(
+    (candidate) => candidate.port === port.port && candidate.targetPort !== undefined,
+  );
+  const registered = foundIn(mesh).map((endpoint) => (isSaid ? { ...endpoint, port: targetPort } : endpoint));
+  const found = [...(mesh.spec.source.static?.endpoints ?? []), ...registered].flatMap((endpoint): FoundEndpoint[] => {
     const address = canonicalIp(endpoint.address);
     if (address === undefined) return [];
     const { weight, zone, labels = {} } = endpoint;
@@ -33,4 +37,10 @@ export function endpointsOfSource(mesh: MeshService, port: ServicePort): readonl
   });
   const family = found.some(({ ir }) => familyOf(ir.address) === 4) ? 4 : 6;
   return found.filter(({ ir }) => familyOf(ir.address) === family);
+}
+
+/** What a registry answered last: it is in the status, so that every operator knows it, and the next one too. */
+function foundIn({ spec, status }: MeshService): readonly MeshServiceFoundEndpoint[] {
+  const sought = soughtBy(spec.source);
+  return sought !== undefined && status?.found?.for === sought ? status.found.endpoints : [];
 }
