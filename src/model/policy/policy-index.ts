@@ -32,7 +32,7 @@ export interface PolicyFootprint {
   readonly selectedPods: number;
   /** Node → keys of the chains there that carry the policy, both sorted. */
   readonly nodes: ReadonlyMap<string, readonly string[]>;
-  /** Of a policy with rules about requests, the pods that it selects; absent for all others. */
+  /** Of a policy with rules about requests, the pods that it selects, by key; absent for all others. */
   readonly judged?: readonly JudgedPod[];
   readonly problems: readonly Problem[];
 }
@@ -148,7 +148,9 @@ class IncrementalPolicyIndex implements PolicyIndex {
     return {
       selectedPods,
       nodes: new Map(sorted.map(([node, chains]) => [node, [...chains].sort()])),
-      ...(policy.form.ingress?.some(({ http }) => http !== undefined) === true ? { judged } : {}),
+      ...(policy.form.ingress?.some(({ http }) => http !== undefined) === true
+        ? { judged: judged.sort((a, b) => (a.key < b.key ? -1 : 1)) }
+        : {}),
       problems: policy.problems,
     };
   }

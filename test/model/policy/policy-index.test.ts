@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { NetworkPolicy } from '../../../src/api/generated/networkpolicy.ts';
 import type { KubernetesNetworkPolicy, Pod } from '../../../src/api/kubernetes.ts';
 import { objectKey } from '../../../src/api/meta.ts';
 import { clusterOrigin } from '../../../src/model/policy/cluster-policy.ts';
@@ -280,6 +281,20 @@ describe('the footprint of a policy', () => {
       { numRuns: 100 },
     );
   }, 60_000);
+
+  test('names judged pods by key, whichever came first', () => {
+    const judging: NetworkPolicy = {
+      metadata: { namespace: 'blue', name: 'gets' },
+      spec: { ingress: [{ action: 'Allow', http: [{ methods: ['GET'] }] }] },
+    };
+    const index = indexOf(
+      { kind: 'pod', object: webPod('b', '10.0.0.2', 'n1') },
+      { kind: 'pod', object: webPod('a', '10.0.0.1', 'n1') },
+      { kind: 'policy', object: judging },
+    );
+    const { judged = [] } = index.footprint(weftOrigin('blue/gets')) ?? {};
+    expect(judged.map(({ key }) => key)).toEqual(['blue/a', 'blue/b']);
+  });
 
   test('counts the pods it selects and names the chains that carry it, node by node', () => {
     const index = indexOf(
