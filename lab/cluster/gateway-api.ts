@@ -10,6 +10,9 @@ const GATEWAY_API_VERSION = 'v1.6.3';
 const KINDS = [
   ['httproutes', 'v1'],
   ['grpcroutes', 'v1'],
+  ['tlsroutes', 'v1'],
+  ['gatewayclasses', 'v1'],
+  ['gateways', 'v1'],
   ['referencegrants', 'v1beta1'],
 ] as const;
 

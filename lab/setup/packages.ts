@@ -11,6 +11,7 @@ const NEEDED: Readonly<Record<string, string>> = {
   '/usr/sbin/conntrack': 'conntrack',
   '/bin/busybox': 'busybox-static',
   '/usr/bin/openssl': 'openssl',
+  '/usr/bin/curl': 'curl',
   '/usr/bin/iperf3': 'iperf3',
   '/usr/bin/nsenter': 'util-linux',
   '/lib/systemd/systemd-networkd': 'systemd',

@@ -99,7 +99,9 @@ export interface Service extends KubeObject {
   };
   readonly status?: {
     readonly loadBalancer?: {
-      readonly ingress?: readonly { readonly ip?: string; readonly ipMode?: 'VIP' | 'Proxy' }[] | null;
+      readonly ingress?:
+        | readonly { readonly ip?: string; readonly hostname?: string; readonly ipMode?: 'VIP' | 'Proxy' }[]
+        | null;
     };
   };
 }
@@ -251,6 +253,8 @@ export interface GRPCRoute extends KubeObject {
 export interface HTTPRoute extends KubeObject {
   readonly spec: {
     readonly parentRefs?: readonly ParentRef[];
+    /** Of Gateways only: Services are called by their own names. */
+    readonly hostnames?: readonly string[];
     readonly rules?: readonly {
       readonly matches?: readonly {
         readonly path?: { readonly type?: string; readonly value?: string };

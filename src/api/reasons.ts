@@ -3,6 +3,7 @@ export const CONDITION = {
   accepted: 'Accepted',
   resolvedRefs: 'ResolvedRefs',
   programmed: 'Programmed',
+  conflicted: 'Conflicted',
   requestsJudged: 'RequestsJudged',
   sourceReachable: 'SourceReachable',
   ready: 'Ready',
@@ -34,6 +35,23 @@ export const REASON = {
   /** Of a BGPPeer: the Secret of its password, or the key in it, is not there. */
   secretNotFound: 'SecretNotFound',
   invalidPassword: 'InvalidPassword',
+
+  // Of Gateways, their listeners, and routes there: the Gateway API's own words
+  notAllowedByListeners: 'NotAllowedByListeners',
+  noMatchingListenerHostname: 'NoMatchingListenerHostname',
+  listenersNotValid: 'ListenersNotValid',
+  unsupportedAddress: 'UnsupportedAddress',
+  invalidParameters: 'InvalidParameters',
+  unsupportedProtocol: 'UnsupportedProtocol',
+  portUnavailable: 'PortUnavailable',
+  protocolConflict: 'ProtocolConflict',
+  hostnameConflict: 'HostnameConflict',
+  noConflicts: 'NoConflicts',
+  invalidRouteKinds: 'InvalidRouteKinds',
+  invalidCertificateRef: 'InvalidCertificateRef',
+  /** Of a listener: its port is not opened. */
+  invalid: 'Invalid',
+  addressNotAssigned: 'AddressNotAssigned',
 
   // SourceReachable
   sourceReachable: 'SourceReachable',

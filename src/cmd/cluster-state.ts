@@ -2,6 +2,8 @@ import type { IPPool } from '../api/generated/ippool.ts';
 import type { HTTPRoute } from '../api/kubernetes.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { BgpCompiler } from '../controllers/bgp/compiler.ts';
+import { GatewayCompiler } from '../controllers/gateway/compiler.ts';
+import { liveGateways } from '../controllers/gateway/live-gateways.ts';
 import { Borrower } from '../controllers/ippool/borrow.ts';
 import { BlockClaimer } from '../controllers/ippool/claim.ts';
 import { giveBack } from '../controllers/ippool/give-back.ts';
@@ -25,6 +27,8 @@ import { containsAddress, parseCidr, parseIp } from '../lib/ip.ts';
 import { Listeners } from '../lib/listeners.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { PasswordOf } from '../model/bgp/peer-problem.ts';
+import type { GatewayIndex } from '../model/mesh/gateway/gateway-index.ts';
+import { routeOfTls } from '../model/mesh/gateway/tls-route.ts';
 import { httpRouteOf } from '../model/mesh/grpc-route.ts';
 import { DesiredTable } from '../model/node/desired.ts';
 import type { NodeReportIr } from '../model/node/report.ts';
@@ -45,6 +49,8 @@ export interface ClusterStateDeps {
   readonly proxyUid: number;
   /** Of BGP sessions. */
   readonly passwordOf: PasswordOf;
+  /** Of Gateways' listeners, by Secret. */
+  readonly certificateOf: GatewayIndex['certificate'];
   /** Whether nodes are told of Services. */
   readonly routesServices: boolean;
   /** Has a node lend of its block; rejects when it cannot be reached, or `signal` aborts. */
@@ -70,6 +76,8 @@ export class ClusterState {
   readonly leased: LeasedAddresses;
   readonly mesh: MeshCompiler;
   readonly bgp: BgpCompiler;
+  readonly gateways: GatewayCompiler;
+  readonly gatewayIndex: GatewayIndex;
   /** Whenever the table moved, or a node has said something of what it or its proxies hold. */
   readonly acknowledged = new Listeners<void>();
   /** Pools whose leases changed. */
@@ -78,6 +86,8 @@ export class ClusterState {
   readonly nodesChanged = new Listeners<string>();
   /** As HTTPRoutes. */
   readonly grpcRoutes: StoreReader<HTTPRoute>;
+  /** As HTTPRoutes. */
+  readonly tlsRoutes: StoreReader<HTTPRoute>;
   /** What each node's agent said last. */
   readonly nodeReports = new Map<string, NodeReportIr>();
   readonly #deps: ClusterStateDeps;
@@ -102,6 +112,19 @@ export class ClusterState {
     this.grpcRoutes = mapStore(stores.grpcRoutes, httpRouteOf);
     const meshStores = { ...stores, grpcRoutes: this.grpcRoutes };
     this.mesh = new MeshCompiler({ stores: meshStores, table: this.table, trustDomain, proxyUid }, wake);
+    this.tlsRoutes = mapStore(stores.tlsRoutes, routeOfTls);
+    const { gateways, gatewayClasses, namespaces, services, meshServices, referenceGrants, httpRoutes, pods } = stores;
+    const routes = { httpRoutes, grpcRoutes: this.grpcRoutes, tlsRoutes: this.tlsRoutes };
+    const gatewayStores = { gateways, gatewayClasses, namespaces, ...routes };
+    this.gatewayIndex = liveGateways(this.mesh.index, gatewayStores, deps.certificateOf);
+    const sources = [gatewayClasses, namespaces, services, meshServices, referenceGrants, ...Object.values(routes)];
+    this.gateways = new GatewayCompiler(
+      {
+        ...{ gateways, pods, index: this.gatewayIndex, table: this.table },
+        sources: sources as readonly StoreReader<KubeObject>[],
+      },
+      wake,
+    );
     this.bgp = new BgpCompiler({ stores, table: this.table, passwordOf }, wake);
     this.#routed = deps.routesServices ? new RoutedServices({ ...stores, table: this.table }, wake) : undefined;
     this.#compiler = new NodeStateCompiler(
@@ -126,6 +149,7 @@ export class ClusterState {
     this.#compiler.meshChanged(this.mesh.flush());
     this.#compiler.flush();
     this.bgp.flush();
+    this.gateways.flush();
     observer.compiled(clock.monotonic() - startedMs);
     const dirty = this.table.takeDirty();
     for (const [node, refs] of dirty) this.#inStep.changed(node, refs);
@@ -136,6 +160,12 @@ export class ClusterState {
   /** Call when `passwordOf` may answer differently. */
   passwordsChanged(): void {
     this.bgp.passwordsChanged();
+    this.#wake();
+  }
+
+  /** Call when `certificateOf` may answer differently. */
+  certificatesChanged(): void {
+    this.gateways.certificatesChanged();
     this.#wake();
   }
 

@@ -28,6 +28,9 @@ export function createStores() {
     httpRoutes: new Store<KindOf<'httpRoute'>>(),
     grpcRoutes: new Store<KindOf<'grpcRoute'>>(),
     referenceGrants: new Store<KindOf<'referenceGrant'>>(),
+    gatewayClasses: new Store<KindOf<'gatewayClass'>>(),
+    gateways: new Store<KindOf<'gateway'>>(),
+    tlsRoutes: new Store<KindOf<'tlsRoute'>>(),
     smiSplits: new Store<KindOf<'smiTrafficSplit'>>(),
     routeGroups: new Store<KindOf<'httpRouteGroup'>>(),
   };
@@ -57,6 +60,9 @@ const KIND_OF: Readonly<Record<keyof ClusterStores, keyof typeof KINDS>> = {
   httpRoutes: 'httpRoute',
   grpcRoutes: 'grpcRoute',
   referenceGrants: 'referenceGrant',
+  gatewayClasses: 'gatewayClass',
+  gateways: 'gateway',
+  tlsRoutes: 'tlsRoute',
   smiSplits: 'smiTrafficSplit',
   routeGroups: 'httpRouteGroup',
 };

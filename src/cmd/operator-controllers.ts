@@ -3,6 +3,7 @@ import { runIpam } from '../controllers/ipam/run.ts';
 import { runIPPoolControllers } from '../controllers/ippool/run.ts';
 import { runHttpRouteStatus } from '../controllers/mesh/http-route-status.ts';
 import { runSmiEvents } from '../controllers/mesh/smi-events.ts';
+import { runGateways } from '../controllers/gateway/reconciler.ts';
 import { runMeshStatus } from '../controllers/mesh/status.ts';
 import { runPolicyStatus } from '../controllers/networkpolicy/run.ts';
 import { runNodeNetworks } from '../controllers/node-network/run.ts';
@@ -12,8 +13,14 @@ import type { KubeApi } from '../kube/client.ts';
 import { KINDS } from '../kube/kinds.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { httpPortsOf } from '../model/mesh/http-ports.ts';
+import { meansGateway } from '../model/mesh/gateway/attachment.ts';
+import { isOurs } from '../model/mesh/gateway/gateway-index.ts';
 import type { ProxyViewAsk } from '../model/mesh/proxy-view.ts';
 import type { JudgedPod } from '../model/policy/policy-index.ts';
+import type { Gateway } from '../api/gateway.ts';
+import type { HTTPRoute, ParentRef } from '../api/kubernetes.ts';
+import { objectKey } from '../api/meta.ts';
+import { gatewayTargets } from '../controllers/mesh/targets.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { DeadLease } from '../model/ipam/inspection.ts';
@@ -22,6 +29,7 @@ import { weftOrigin } from '../model/policy/policy-form.ts';
 import type { PolicyStatus } from '../model/status/policy.ts';
 import type { OperatorClient } from '../stream/operator-client.ts';
 import type { ReconcileObserver } from '../telemetry/metrics.ts';
+import { type ProxySettings, proxyConfigOf } from './proxy-config.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { ClusterStores } from './cluster-stores.ts';
 import { watchRegistries } from './watch-registries.ts';
@@ -33,6 +41,7 @@ export interface ControllerDeps {
   readonly client: OperatorClient;
   readonly events: EventRecorder;
   readonly reconciles: ReconcileObserver;
+  readonly proxy: ProxySettings;
   readonly namespace: string;
   readonly clock: Clock;
   /** In [0, 1). */
@@ -51,6 +60,7 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
   const common = { api, clock, log, random, namespace, nodes, onAcknowledged: state.acknowledged.listen };
   const isCompiled = () => state.isCompiled;
   const status = (fieldManager: string) => new StatusWriter({ api, clock, fieldManager });
+  const isConnected = (node: string) => held.isConnected(node);
   const settledMs = clock.monotonic() + SETTLE_MS;
   const isSettled = () =>
     clock.monotonic() > settledMs || nodes.list().every(({ metadata }) => held.isConnected(metadata.name));
@@ -119,7 +129,22 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
     onNodeChanged: state.nodesChanged.listen,
     statuses: { meshService: status('weft-meshservice'), trafficSplit: status('weft-trafficsplit') },
   };
+  const targetsOfGateway = (gateway: Gateway) => gatewayTargets({ ...state, pods, isConnected }, gateway);
+  const gatewayRoutes = {
+    index: state.gatewayIndex,
+    gatewayOf: (route: HTTPRoute, ref: ParentRef) =>
+      stores.gateways
+        .list()
+        .find((each) => isOurs(state.gatewayIndex, each) && meansGateway(route, ref, objectKey(each))),
+    targetsOf: targetsOfGateway,
+  };
+  const gatewayController = {
+    ...{ ...common, ...stores, isSettled, isCompiled, index: state.gatewayIndex, targetsOf: targetsOfGateway },
+    proxy: proxyConfigOf(deps.proxy),
+    statuses: { gateway: status('weft-gateway-status'), gatewayClass: status('weft-gatewayclass') },
+  };
   const routeStatus = {
+    gateways: gatewayRoutes,
     ...common,
     ...{ pods, table, proxies, isSettled, isCompiled },
     index: state.mesh.index,
@@ -168,6 +193,14 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
         {
           ...{ ...routeStatus, kind: KINDS.grpcRoute, routes: state.grpcRoutes },
           write: { api, fieldManager: 'weft-grpcroute' },
+        },
+        term,
+      ),
+      runGateways(gatewayController, term),
+      runHttpRouteStatus(
+        {
+          ...{ ...routeStatus, kind: KINDS.tlsRoute, routes: state.tlsRoutes },
+          write: { api, fieldManager: 'weft-tlsroute' },
         },
         term,
       ),

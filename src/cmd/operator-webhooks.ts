@@ -1,5 +1,3 @@
-import { renderBootstrap } from '../agent/envoy/bootstrap.ts';
-import { DRAIN_PATH, PROXY_PORT, READY_PATH } from '../agent/envoy/names.ts';
 import { applyObject } from '../kube/apply.ts';
 import type { KubeApi } from '../kube/client.ts';
 import type { Kind } from '../kube/kinds.ts';
@@ -9,14 +7,8 @@ import type { KubeObject, OwnerReference } from '../api/meta.ts';
 import type { Authority } from '../pki/authority.ts';
 import { createInjectHandler } from '../webhook/inject/admission.ts';
 import { INJECT_PATH, injectConfiguration } from '../webhook/inject/configuration.ts';
+import { type ProxySettings, proxyConfigOf } from './proxy-config.ts';
 import { serveWebhooks } from '../webhook/server.ts';
-
-export interface ProxySettings {
-  readonly image: string;
-  readonly uid: number;
-  readonly logLevel: string;
-  readonly resources: Readonly<Record<string, never>>;
-}
 
 interface WebhookDeps {
   readonly api: KubeApi;
@@ -25,7 +17,6 @@ interface WebhookDeps {
   readonly log: Logger;
 }
 
-const PROXY_WORKERS = 2;
 const SERVICE = 'weft-webhook';
 const CONFIGURATION: Kind<KubeObject> = {
   apiVersion: 'admissionregistration.k8s.io/v1',
@@ -48,13 +39,7 @@ export async function startWebhooks({ api, authority, config, log }: WebhookDeps
     const { certificatePem, privateKeyPem } = authority.issue(names);
     return { certificatePem, privateKeyPem: privateKeyPem.reveal() };
   };
-  const handler = createInjectHandler({
-    ...proxy,
-    workers: PROXY_WORKERS,
-    bootstrap: renderBootstrap('weft'),
-    ready: { port: PROXY_PORT.ready, path: READY_PATH },
-    drain: { port: PROXY_PORT.drain, path: DRAIN_PATH },
-  });
+  const handler = createInjectHandler(proxyConfigOf(proxy));
   const handlers = new Map([[INJECT_PATH, handler]]);
   const server = await serveWebhooks({
     port: config.webhookPort,

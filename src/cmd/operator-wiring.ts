@@ -3,6 +3,8 @@ import { withoutProxy } from '../controllers/ipam/proxies.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadConnection } from '../kube/connection.ts';
 import { EventRecorder } from '../kube/events.ts';
+import { GatewayCertificates } from '../controllers/gateway/certificates.ts';
+import { certificatesNamedBy } from '../controllers/gateway/live-gateways.ts';
 import { LeaderElection } from '../kube/lease.ts';
 import { verifyToken } from '../kube/service-account-token.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
@@ -20,7 +22,8 @@ import { ClusterState } from './cluster-state.ts';
 import { type ClusterStores, createStores, reflectCluster } from './cluster-stores.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { operatorControllers } from './operator-controllers.ts';
-import { type ProxySettings, startWebhooks } from './operator-webhooks.ts';
+import { startWebhooks } from './operator-webhooks.ts';
+import type { ProxySettings } from './proxy-config.ts';
 import { signingKeys } from './signing-keys.ts';
 
 export interface OperatorConfig {
@@ -67,6 +70,10 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
   await reflecting.synced;
   const passwords = new BgpPasswords({ api, peers: stores.bgpPeers, namespace, clock, log });
   await passwords.readAll(signal);
+  const wanted = () => certificatesNamedBy(stores.gateways.list());
+  const certificates = new GatewayCertificates({ api, wanted, namespace, clock });
+  await certificates.readAll(signal);
+  stores.gateways.onChange(() => certificates.wantedChanged());
 
   let isLeader = false;
   const observer = observeOperator(metrics.registry, {
@@ -78,7 +85,16 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
   });
   const { routesServices, proxy } = config;
   const lend = (node: string, ask: LendAsk, patience: AbortSignal) => client.lend(node, ask, patience);
-  const own = { api, stores, authority, trustDomain, routesServices, lend, passwordOf: passwords.of };
+  const own = {
+    api,
+    stores,
+    authority,
+    trustDomain,
+    routesServices,
+    lend,
+    passwordOf: passwords.of,
+    certificateOf: certificates.of,
+  };
   const deps = { ...own, proxyUid: proxy.uid, observer, clock, log };
   const state: ClusterState = new ClusterState(deps, (dirty) => {
     client.setNodes(agentAddresses(stores, config.agentPort));
@@ -99,7 +115,10 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     log,
   });
   state.flush();
-  const reading = passwords.run(() => state.passwordsChanged(), signal);
+  const reading = Promise.all([
+    passwords.run(() => state.passwordsChanged(), signal),
+    certificates.run(() => state.certificatesChanged(), signal),
+  ]);
   const webhooks = await startWebhooks({ api, authority, config, log }, signal);
   isServing = true;
   log.info('operator serving', { replica: config.replica });
@@ -108,7 +127,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
   const common = { api, clock, log, random: Math.random, namespace };
   const events = new EventRecorder({ ...common, controller: 'weft.dev/operator', instance: config.instance });
   const election = new LeaderElection({ ...common, name: 'weft-operator', identity: config.replica });
-  const lead = operatorControllers({ ...common, stores, state, client, events, reconciles: metrics.reconciles });
+  const lead = operatorControllers({ ...common, stores, state, client, events, reconciles: metrics.reconciles, proxy });
   const leading = election.run(async (term) => {
     isLeader = true;
     await lead(term);

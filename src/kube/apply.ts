@@ -4,7 +4,8 @@ import type { Clock } from '../lib/clock.ts';
 import { type DesiredCondition, mergeConditions } from '../model/status/conditions.ts';
 import type { KubeApi } from './client.ts';
 import { DONE, type ReconcileResult } from './controller.ts';
-import { type Kind, objectPath } from './kinds.ts';
+import { isConflict } from './errors.ts';
+import { collectionPath, type Kind, objectPath } from './kinds.ts';
 
 const APPLY = 'application/apply-patch+yaml';
 /** Between two status writes of one object. */
@@ -57,6 +58,30 @@ export async function applyObject<T extends KubeObject>(
     body: { apiVersion: kind.apiVersion, kind: kind.kind, ...object },
     signal,
   });
+}
+
+/**
+ * Makes the object; it is left as it is when it is there. What is said here and in no apply of the manager is whoever's
+ * changes it: the replicas of a Deployment for example.
+ *
+ * @throws KubeError
+ */
+export async function createObject<T extends KubeObject>(
+  { api, fieldManager }: ApplyOptions,
+  kind: Kind<T>,
+  object: AppliedObject,
+  signal: AbortSignal,
+): Promise<void> {
+  const body = { apiVersion: kind.apiVersion, kind: kind.kind, ...object };
+  try {
+    await api.request<T>('POST', collectionPath(kind, object.metadata.namespace), {
+      query: { fieldManager },
+      body,
+      signal,
+    });
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+  }
 }
 
 export interface DesiredStatus {

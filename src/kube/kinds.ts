@@ -19,6 +19,7 @@ import type {
   ServiceCIDR,
   ReferenceGrant,
 } from '../api/kubernetes.ts';
+import type { Gateway, GatewayClass, TLSRoute } from '../api/gateway.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { HTTPRouteGroup, SmiTrafficSplit } from '../api/smi.ts';
 import { trimNode, trimPod } from './trim.ts';
@@ -68,6 +69,8 @@ export const KINDS = {
     namespaced: false,
     optional: true,
   }),
+  serviceAccount: kind<KubeObject>('v1', 'ServiceAccount', 'serviceaccounts', NAMESPACED),
+  deployment: kind<KubeObject>('apps/v1', 'Deployment', 'deployments', NAMESPACED),
   configMap: kind<ConfigMap>('v1', 'ConfigMap', 'configmaps', NAMESPACED),
   secret: kind<Secret>('v1', 'Secret', 'secrets', NAMESPACED),
   endpointSlice: kind<EndpointSlice>('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices', NAMESPACED),
@@ -90,6 +93,15 @@ export const KINDS = {
     optional: true,
   }),
   grpcRoute: kind<GRPCRoute>('gateway.networking.k8s.io/v1', 'GRPCRoute', 'grpcroutes', {
+    namespaced: true,
+    optional: true,
+  }),
+  gatewayClass: kind<GatewayClass>('gateway.networking.k8s.io/v1', 'GatewayClass', 'gatewayclasses', {
+    namespaced: false,
+    optional: true,
+  }),
+  gateway: kind<Gateway>('gateway.networking.k8s.io/v1', 'Gateway', 'gateways', { namespaced: true, optional: true }),
+  tlsRoute: kind<TLSRoute>('gateway.networking.k8s.io/v1', 'TLSRoute', 'tlsroutes', {
     namespaced: true,
     optional: true,
   }),

@@ -141,7 +141,7 @@ export class MeshLab {
     return [a, b];
   }
 
-  set<K extends 'node' | 'pod' | 'service' | 'endpoints' | 'chain' | 'addressSet'>(
+  set<K extends 'node' | 'pod' | 'service' | 'endpoints' | 'chain' | 'addressSet' | 'gateway' | 'gatewayCertificate'>(
     kind: K,
     key: string,
     body: ResourceBodies[K],

@@ -129,12 +129,14 @@ describe("the operator's service account", () => {
     ...['pods', 'namespaces', 'nodes', 'services', 'endpointslices.discovery.k8s.io'],
     ...['networkpolicies.networking.k8s.io', 'servicecidrs.networking.k8s.io', ...CLUSTER_KINDS],
     'clusternetworkpolicies.policy.networking.k8s.io',
-    ...['httproutes', 'grpcroutes', 'referencegrants'].map((plural) => `${plural}.gateway.networking.k8s.io`),
+    ...['httproutes', 'grpcroutes', 'tlsroutes', 'referencegrants', 'gateways', 'gatewayclasses'].map(
+      (plural) => `${plural}.gateway.networking.k8s.io`,
+    ),
     ...['trafficsplits.split.smi-spec.io', 'httproutegroups.specs.smi-spec.io'],
     ...['networkpolicies', 'meshservices', 'trafficsplits'].map((plural) => `${plural}.${WEFT}`),
   ];
 
-  test.each(['httproutes', 'grpcroutes'])(
+  test.each(['httproutes', 'grpcroutes', 'tlsroutes', 'gateways'])(
     'may write the statuses of %s, which it shares with other controllers, by patch',
     async (plural) => {
       const [right] = may('patch', `${plural}/status.gateway.networking.k8s.io`, 'default');

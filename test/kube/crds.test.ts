@@ -230,7 +230,7 @@ test('`kubectl get weft -A` lists an object of every kind', async () => {
 });
 
 /** Of kinds that other projects define; their own tests define them. */
-const FOREIGN = ['http-route.yaml', 'grpc-route.yaml', 'cluster-policy.yaml'];
+const FOREIGN = ['gateway.yaml', 'http-route.yaml', 'grpc-route.yaml', 'cluster-policy.yaml'];
 const EXAMPLES = readdirSync(path.join(ROOT, 'examples')).filter((file) => !FOREIGN.includes(file));
 
 test.each(EXAMPLES)('the example %s is taken as it is', async (file) => {

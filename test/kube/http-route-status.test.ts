@@ -28,7 +28,9 @@ import { FakeClock, silentLog } from '../kube-room/fake-clock.ts';
 import { connect, create, KUBE_CLUSTER, kube, makeNamespace, read, waitUntil } from './cluster.ts';
 
 const NAMESPACE = 'http-route-status';
-const DEFINITIONS = ['httproutes', 'grpcroutes', 'referencegrants'].map((of) => `${of}.gateway.networking.k8s.io`);
+const DEFINITIONS = [...['httproutes', 'grpcroutes', 'tlsroutes', 'referencegrants', 'gatewayclasses', 'gateways']].map(
+  (of) => `${of}.gateway.networking.k8s.io`,
+);
 const WEB = { group: '', kind: 'Service', name: 'web', port: 80 };
 const EDGE = { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'edge' };
 const api = connect();

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { isIP } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -9,12 +10,20 @@ export class SelfSigned {
   readonly certificateFile = path.join(this.folder, 'certificate.pem');
   readonly keyFile = path.join(this.folder, 'key.pem');
 
-  /** @param address whose it is. */
-  constructor(address: string) {
+  /**
+   * @param name of whom: an address, or a name in the DNS.
+   * @param organisation tells it from others.
+   */
+  constructor(name: string, organisation = 'lab') {
     const made = ['-keyout', this.keyFile, '-out', this.certificateFile];
     const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-    const name = ['-subj', '/CN=lab', '-addext', `subjectAltName=IP:${address}`];
-    execFileSync('openssl', ['req', '-x509', ...kind, ...made, ...name], { stdio: 'pipe' });
+    const subject = [
+      '-subj',
+      `/O=${organisation}`,
+      '-addext',
+      `subjectAltName=${isIP(name) === 0 ? 'DNS' : 'IP'}:${name}`,
+    ];
+    execFileSync('openssl', ['req', '-x509', ...kind, ...made, ...subject], { stdio: 'pipe' });
   }
 
   get certificate(): string {

@@ -22,6 +22,13 @@ type ConnectionManager = MessageInitShape<typeof HttpConnectionManagerSchema> & 
 export type HttpFilter = NonNullable<ConnectionManager['httpFilters']>[number];
 export type HttpRoutes = NonNullable<ConnectionManager['routeSpecifier']>;
 type AccessLog = NonNullable<ConnectionManager['accessLog']>[number];
+interface ManagerOptions {
+  /** Filters in front of the router. */
+  readonly before?: readonly HttpFilter[];
+  readonly accessLog?: readonly AccessLog[];
+  /** Callers are nobody that is known. */
+  readonly isEdge?: boolean;
+}
 type TcpProxy = MessageInitShape<typeof TcpProxySchema> & object;
 export type TcpTarget = NonNullable<TcpProxy['clusterSpecifier']>;
 export type TcpCalls = Pick<TcpProxy, 'idleTimeout' | 'hashPolicy'>;
@@ -60,13 +67,13 @@ export function tcpProxy(statPrefix: string, clusterSpecifier: TcpTarget, calls:
  * WebSocket allowed. Who calls is told by `x-forwarded-client-cert` from the caller's certificate only, never from
  * what the caller says.
  *
- * @param before filters in front of the router.
+ * At the edge the caller's address is what it is, and not what he says: `x-forwarded-for` is appended to, and his
+ * `x-envoy-…` headers count nothing.
  */
 export function httpConnectionManager(
   statPrefix: string,
   routeSpecifier: HttpRoutes,
-  before: readonly HttpFilter[] = [],
-  accessLog: readonly AccessLog[] = [],
+  { before = [], accessLog = [], isEdge = false }: ManagerOptions = {},
 ): Filter {
   const value = packAny(HttpConnectionManagerSchema, {
     statPrefix,
@@ -84,7 +91,7 @@ export function httpConnectionManager(
     serverHeaderTransformation: ServerHeader.PASS_THROUGH,
     streamIdleTimeout: durationOf(0),
     normalizePath: true,
-    skipXffAppend: true,
+    ...(isEdge ? { useRemoteAddress: true } : { skipXffAppend: true }),
     upgradeConfigs: [{ upgradeType: 'websocket' }],
   });
   return { name: 'envoy.filters.network.http_connection_manager', configType: { case: 'typedConfig', value } };

@@ -80,7 +80,7 @@ function httpToApplication(port: number, { rateLimit, accessLog }: InboundRule) 
   const rbac = { name: RBAC_FILTER, configType: { case: 'typedConfig' as const, value: packAny(RBACSchema, {}) } };
   const limit = rateLimit === undefined ? [] : [rateLimitFilter(rateLimit, `inbound-${port}`)];
   const log = accessLog === undefined ? [] : [encodeAccessLog(accessLog)];
-  return httpConnectionManager(`inbound-${port}`, routes, [rbac, ...limit], log);
+  return httpConnectionManager(`inbound-${port}`, routes, { before: [rbac, ...limit], accessLog: log });
 }
 
 function inboundRouteName(port: number): string {

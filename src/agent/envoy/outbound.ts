@@ -1,5 +1,5 @@
 import { ListenerSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
-import type { ServiceIr, ServicePortIr } from '../../model/node/ir.ts';
+import type { BackendIr, ServiceIr, ServicePortIr } from '../../model/node/ir.ts';
 import { durationOf, type EncodedResource, encodeResource, socketAddress } from './encoded.ts';
 import {
   closed,
@@ -50,9 +50,9 @@ export function encodeServiceListeners(service: ServiceIr): EncodedResource[] {
 
 function filterOf(service: ServiceIr, port: ServicePortIr) {
   const name = routeName(service, port);
-  if (port.protocol === 'TCP') return tcpProxy(name, tcpTarget(port), tcpCalls(port));
+  if (port.protocol === 'TCP') return tcpProxy(name, tcpTarget(port.rules[0]?.backends ?? []), tcpCalls(port));
   const routes = { case: 'rds' as const, value: { configSource: FROM_ADS, routeConfigName: name } };
-  return httpConnectionManager(name, routes, filtersFor(port.rules));
+  return httpConnectionManager(name, routes, { before: filtersFor(port.rules) });
 }
 
 function tcpCalls({ rules: [rule] }: ServicePortIr): TcpCalls {
@@ -63,9 +63,9 @@ function tcpCalls({ rules: [rule] }: ServicePortIr): TcpCalls {
 }
 
 /** Connections by weight; a share that names nothing is closed. */
-function tcpTarget({ rules }: ServicePortIr): TcpTarget {
-  const backends = (rules[0]?.backends ?? []).filter(({ weight }) => weight > 0);
-  const clusters = backends.map(({ cluster = FIXED_CLUSTER.nothing, weight }) => ({ name: cluster, weight }));
+export function tcpTarget(backends: readonly BackendIr[]): TcpTarget {
+  const drawn = backends.filter(({ weight }) => weight > 0);
+  const clusters = drawn.map(({ cluster = FIXED_CLUSTER.nothing, weight }) => ({ name: cluster, weight }));
   const [first, ...others] = clusters;
   if (first === undefined) return { case: 'cluster', value: FIXED_CLUSTER.nothing };
   if (others.length === 0) return { case: 'cluster', value: first.name };

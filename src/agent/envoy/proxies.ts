@@ -24,7 +24,15 @@ import { ADMIN_MARK, AGENT_SOCKET, PROXY_PORT } from './names.ts';
 import type { ProxiesDeps } from './proxies-ports.ts';
 import { serveProxySocket } from './proxy-socket.ts';
 import { encodeRootsSecret, encodeWorkloadSecret } from './secrets.ts';
-import { type FoundEndpoints, SnapshotBuilder, type SnapshotInput, type Versioned } from './snapshot.ts';
+import { certificatesOfGateway } from '../../model/mesh/gateway/translate-gateway.ts';
+import { encodeGatewayCertificate } from './gateway.ts';
+import {
+  type FoundEndpoints,
+  type GatewayInput,
+  SnapshotBuilder,
+  type SnapshotInput,
+  type Versioned,
+} from './snapshot.ts';
 
 interface Proxy {
   readonly key: string;
@@ -44,7 +52,9 @@ interface Proxy {
 const TYPE_URL_OF_ROUTES = typeUrlOf(RouteConfigurationSchema);
 /** Where policies judge requests. */
 const JUDGED_FROM: readonly ResourceKind[] = ['chain', 'addressSet'];
-const COMPILED_FROM: readonly ResourceKind[] = ['node', 'pod', 'service', 'endpoints'];
+const COMPILED_FROM: readonly ResourceKind[] = [
+  ...(['node', 'pod', 'service', 'endpoints', 'gateway', 'gatewayCertificate'] as const),
+];
 /** Changes that come together are compiled together. */
 const COMPILE_AFTER_MS = 5;
 
@@ -201,6 +211,7 @@ export class Proxies implements PodMesh {
       this.#offer(proxy, pod, inputs);
     }
     this.#builder.forget('endpoints', (key) => inputs.endpoints.has(key));
+    this.#builder.forget('gateway', (key) => resources.versionOf('gateway', key) !== undefined);
     this.#builder.forget('service', (key) => inputs.services.has(key));
     this.#builder.forget('pod', (key) => resources.versionOf('pod', key) !== undefined);
   }
@@ -216,7 +227,12 @@ export class Proxies implements PodMesh {
     if (secrets.length === 0) return;
     const hasIpv6 = proxy.attachment.addresses.some((address) => familyOf(address) === 6);
     const more = judged === undefined ? {} : { judged };
-    const snapshot = this.#builder.build({ ...inputs, ...more, pod: { version, body: pod }, hasIpv6, secrets });
+    const gateway = pod.mesh?.gateway === undefined ? undefined : this.#gatewayOf(pod.mesh.gateway);
+    // One that is not told of yet has nothing to do.
+    if (pod.mesh?.gateway !== undefined && gateway === undefined) return;
+    const own =
+      gateway === undefined ? { secrets } : { gateway, secrets: [...secrets, ...this.#certificatesOf(gateway)] };
+    const snapshot = this.#builder.build({ ...inputs, ...more, ...own, pod: { version, body: pod }, hasIpv6 });
     server.setSnapshot(proxy.key, snapshot.resources);
     this.#report(proxy, proxy.acknowledged.offer(snapshot));
   }
@@ -233,6 +249,19 @@ export class Proxies implements PodMesh {
       version: [ingressChain, ...sets, ...trusted].join(),
       body: { chain, members: (key) => resources.get('addressSet', key), trusted },
     };
+  }
+
+  #gatewayOf(key: string): GatewayInput | undefined {
+    const { resources } = this.#deps;
+    const body = resources.get('gateway', key);
+    return body === undefined ? undefined : { key, version: resources.versionOf('gateway', key) ?? '', body };
+  }
+
+  #certificatesOf({ body }: GatewayInput): EncodedResource[] {
+    return certificatesOfGateway(body).flatMap((key) => {
+      const certificate = this.#deps.resources.get('gatewayCertificate', key);
+      return certificate === undefined ? [] : [encodeGatewayCertificate(key, certificate)];
+    });
   }
 
   #secretsOf({ mesh }: PodIr): EncodedResource[] {
@@ -263,7 +292,8 @@ export class Proxies implements PodMesh {
     return [...(node?.addresses ?? []), ...(node?.tunnelAddresses ?? []), ...nodeAddresses];
   }
 
-  #redirect(proxy: Proxy, { proxyUid, probePorts }: PodMeshIr): void {
+  #redirect(proxy: Proxy, { proxyUid, probePorts, gateway }: PodMeshIr): void {
+    if (gateway !== undefined) return;
     const { inbound: inboundPort, outbound: outboundPort, ready, drain, admin } = PROXY_PORT;
     const redirect = {
       ...{ proxyUid, inboundPort, outboundPort, probePorts },
@@ -278,7 +308,8 @@ export class Proxies implements PodMesh {
   }
 
   /** Without it the pod finds services by all other names: it starts nevertheless. */
-  #redirectNames(proxy: Proxy, { namespace }: PodIr, { services }: Pick<SnapshotInput, 'services'>): void {
+  #redirectNames(proxy: Proxy, { namespace, mesh }: PodIr, { services }: Pick<SnapshotInput, 'services'>): void {
+    if (mesh?.gateway !== undefined) return;
     const { namespaces, logger } = this.#deps;
     const names = hostNamesIn(services, namespace);
     if (proxy.names === names.join()) return;

@@ -65,7 +65,7 @@ export function encodeRoutes(service: ServiceIr, context: RouteContext): Encoded
 }
 
 /** In order; the first that matches decides. */
-function routesOf(rule: RouteRuleIr, { spiffeId, hasEndpoints }: RouteContext): Route[] {
+export function routesOf(rule: RouteRuleIr, { spiffeId, hasEndpoints }: RouteContext): Route[] {
   const matches = rule.matches.length === 0 ? [EVERYTHING] : rule.matches.filter((match) => isCaller(match, spiffeId));
   const asked = rule.redistributes === true ? { ...rule, backends: withEndpoints(rule.backends, hasEndpoints) } : rule;
   return matches.flatMap((match) =>

@@ -13,13 +13,13 @@ export interface WorkloadCertificate {
 
 /** Never written anywhere but to the proxy. */
 export function encodeWorkloadSecret({ chainPem, privateKeyPem }: WorkloadCertificate): EncodedResource {
-  return encodeResource(SecretSchema, SECRET.workload, {
-    name: SECRET.workload,
-    type: {
-      case: 'tlsCertificate',
-      value: { certificateChain: inline(chainPem), privateKey: inline(privateKeyPem.reveal()) },
-    },
-  });
+  return encodeCertificate(SECRET.workload, chainPem, privateKeyPem.reveal());
+}
+
+/** As `encodeWorkloadSecret`. */
+export function encodeCertificate(name: string, chainPem: string, keyPem: string): EncodedResource {
+  const value = { certificateChain: inline(chainPem), privateKey: inline(keyPem) };
+  return encodeResource(SecretSchema, name, { name, type: { case: 'tlsCertificate', value } });
 }
 
 export function encodeRootsSecret(trustBundlePem: string): EncodedResource {

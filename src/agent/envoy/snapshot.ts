@@ -1,7 +1,8 @@
-import type { EndpointsIr, PodIr, ServiceIr } from '../../model/node/ir.ts';
+import type { EndpointsIr, GatewayIr, PodIr, RouteRuleIr, ServiceIr } from '../../model/node/ir.ts';
 import { encodeCluster, encodeFixedClusters } from './clusters.ts';
 import type { EncodedResource } from './encoded.ts';
 import { encodeEndpoints } from './endpoints.ts';
+import { encodeGateway } from './gateway.ts';
 import { HostNames, isNamedIn } from './host-names.ts';
 import { httpPortsOf } from '../../model/mesh/http-ports.ts';
 import { isJudged, type JudgedPod } from './authorization.ts';
@@ -20,6 +21,10 @@ export interface FoundEndpoints extends Versioned<EndpointsIr> {
   readonly found?: string;
 }
 
+export interface GatewayInput extends Versioned<GatewayIr> {
+  readonly key: string;
+}
+
 export interface SnapshotInput {
   /** By key, as in the IR. */
   readonly services: ReadonlyMap<string, Versioned<ServiceIr>>;
@@ -31,13 +36,15 @@ export interface SnapshotInput {
   readonly zone?: string;
   /** Whether the pod has an address of IPv6. */
   readonly hasIpv6: boolean;
+  /** Of a Gateway's pod: what it does instead of all else. */
+  readonly gateway?: GatewayInput;
   /** Empty until the pod's certificate is there; then the proxy does not call itself ready. */
   readonly secrets: readonly EncodedResource[];
 }
 
 /** Which IR resource an Envoy resource comes from. */
 export interface Origin {
-  readonly kind: 'endpoints' | 'service' | 'pod';
+  readonly kind: 'endpoints' | 'service' | 'pod' | 'gateway';
   readonly key: string;
   readonly version: string;
 }
@@ -65,6 +72,7 @@ export class SnapshotBuilder {
     endpoints: new Map<string, Cached>(),
     service: new Map<string, Cached>(),
     pod: new Map<string, Cached>(),
+    gateway: new Map<string, Cached>(),
   };
   readonly #hostNames = new HostNames();
   readonly #fixed = encodeFixedClusters();
@@ -73,10 +81,12 @@ export class SnapshotBuilder {
     both: { outbound: encodeOutbound(true), readiness: encodeReadiness(true) },
   };
 
-  build({ services, endpoints, pod, judged, zone, hasIpv6, secrets }: SnapshotInput): ProxySnapshot {
+  build(input: SnapshotInput): ProxySnapshot {
+    const { services, endpoints, pod, judged, zone, hasIpv6, secrets } = input;
     const parts = new Parts();
     const { outbound, readiness } = hasIpv6 ? this.#listeners.both : this.#listeners.ipv4;
-    for (const encoded of [...this.#fixed, outbound, ...secrets]) parts.add(encoded);
+    const own = input.gateway === undefined ? [outbound] : [];
+    for (const encoded of [...this.#fixed, ...own, ...secrets]) parts.add(encoded);
     if (secrets.length > 0) parts.add(readiness);
     for (const [key, { version, found = '', body }] of endpoints) {
       const encode = () => [encodeCluster(key, body), encodeEndpoints(key, body, zone)];
@@ -84,12 +94,17 @@ export class SnapshotBuilder {
       parts.addAll(this.#encoded('endpoints', key, at, encode), { kind: 'endpoints', key, version });
     }
     const { namespace } = pod.body;
+    if (input.gateway !== undefined) {
+      this.#addGateway(parts, input.gateway, input);
+      return parts;
+    }
     const names = this.#hostNames.listener(services, namespace, hasIpv6);
     const spiffeId = pod.body.mesh?.spiffeId ?? '';
-    const hasEndpoints = (cluster: string) => (endpoints.get(cluster)?.body.endpoints.length ?? 0) > 0;
+    const hasEndpoints = hasEndpointsIn(endpoints);
     for (const [key, { version, body }] of services) {
       const encode = () => [...encodeServiceListeners(body), ...encodeRoutes(body, { spiffeId, hasEndpoints })];
-      const at = `${version} ${emptyClusters(body, hasEndpoints)}`;
+      const all = body.ports.flatMap(({ rules }) => rules);
+      const at = `${version} ${emptyClusters(all, hasEndpoints)}`;
       const encoded = this.#encoded('service', key, at, encode, asksForCaller(body) ? spiffeId : '');
       const named = names !== undefined && isNamedIn(body, namespace) ? [...encoded, names] : encoded;
       parts.addAll(named, { kind: 'service', key, version });
@@ -106,6 +121,18 @@ export class SnapshotBuilder {
       parts.addAll(encoded, { kind: 'pod', key: uid, version });
     }
     return parts;
+  }
+
+  /** Only what comes in from outside: nothing of the pod's own is caught. */
+  #addGateway(parts: Parts, { key, version, body }: GatewayInput, { endpoints, pod, hasIpv6 }: SnapshotInput): void {
+    const hasEndpoints = hasEndpointsIn(endpoints);
+    const context = { spiffeId: pod.body.mesh?.spiffeId ?? '', hasEndpoints };
+    const rules = body.ports.flatMap(({ chains }) =>
+      chains.flatMap(({ hosts }) => hosts.flatMap((host) => host.rules)),
+    );
+    const at = `${version} ${hasIpv6} ${emptyClusters(rules, hasEndpoints)}`;
+    const encode = () => encodeGateway(body, hasIpv6, context);
+    parts.addAll(this.#encoded('gateway', key, at, encode, context.spiffeId), { kind: 'gateway', key, version });
   }
 
   /** Frees what is kept of resources that are no more. */
@@ -130,9 +157,13 @@ export class SnapshotBuilder {
   }
 }
 
+function hasEndpointsIn(endpoints: SnapshotInput['endpoints']): (cluster: string) => boolean {
+  return (cluster) => (endpoints.get(cluster)?.body.endpoints.length ?? 0) > 0;
+}
+
 /** Of clusters whose endpoints decide about routes. */
-function emptyClusters({ ports }: ServiceIr, hasEndpoints: (cluster: string) => boolean): string {
-  const rules = ports.flatMap((port) => port.rules).filter(({ redistributes }) => redistributes);
+function emptyClusters(all: readonly RouteRuleIr[], hasEndpoints: (cluster: string) => boolean): string {
+  const rules = all.filter(({ redistributes }) => redistributes);
   const clusters = rules.flatMap(({ backends }) => backends.flatMap(({ cluster = [] }) => cluster));
   return clusters.filter((cluster) => !hasEndpoints(cluster)).join();
 }

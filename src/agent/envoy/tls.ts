@@ -36,6 +36,17 @@ export function downstreamMtls(): TransportSocket {
   });
 }
 
+/** Of one who is called by anybody: shows the certificates of these names, and chooses HTTP/2 where it is offered. */
+export function downstreamTls(certificates: readonly string[]): TransportSocket {
+  return transportSocket(DownstreamTlsContextSchema, {
+    commonTlsContext: {
+      tlsParams: { tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2 },
+      tlsCertificateSdsSecretConfigs: certificates.map((name) => ({ name, sdsConfig: FROM_ADS })),
+      alpnProtocols: ['h2', 'http/1.1'],
+    },
+  });
+}
+
 /** Of the caller: the one called must be `spiffeId`, by a certificate that leads to the mesh's root. */
 export function upstreamMtls(spiffeId: string): TransportSocket {
   const matcher = {

@@ -10,6 +10,9 @@ interface Held {
 /** How long changes are collected before they go to disk: a state this old is caught up in one small update. */
 const SAVE_AFTER_MS = 500;
 
+/** Private keys that are not the node's own: it is told them again. */
+const UNSAVED: ReadonlySet<string> = new Set(['gatewayCertificate']);
+
 /** Goes up when bodies of the IR change so that an older agent's cannot be read. */
 const FORMAT = 3;
 
@@ -96,7 +99,8 @@ export class ResourceStore {
   /** Writes what is held, atomically. */
   save(): void {
     if (this.#isDiscarded) return;
-    const resources = [...this.#kinds].flatMap(([kind, byKey]) =>
+    const kept = [...this.#kinds].filter(([kind]) => !UNSAVED.has(kind));
+    const resources = kept.flatMap(([kind, byKey]) =>
       [...byKey].map(([key, { version, body }]) => [kind, key, version, body]),
     );
     writeFileSync(`${this.#file}.new`, JSON.stringify({ format: FORMAT, watermark: this.#watermark, resources }), {

@@ -3,6 +3,7 @@ import { objectKey } from '../../api/meta.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import type { IpamAnswer } from '../../model/ipam/ask.ts';
 import { isInjected } from '../../model/mesh/identity.ts';
+import { GATEWAY_LABEL } from '../../model/mesh/gateway/gateway-index.ts';
 import { podsWithoutProxy } from '../../model/mesh/missing-proxies.ts';
 import type { ProxyPart, ProxySummary, ProxyViewAsk } from '../../model/mesh/proxy-view.ts';
 import type { AnyRef } from '../../model/node/desired-update.ts';
@@ -74,7 +75,12 @@ export async function viewProxy(
 function summaryOf({ table, proxies, isConnected }: ProxiesDeps, pod: Pod, refs: readonly AnyRef[]): ProxySummary {
   const { nodeName: node = '' } = pod.spec;
   const { uid = '' } = pod.metadata;
-  const all = [...refs, { kind: 'pod', key: uid }];
+  const gateway = pod.metadata.labels?.[GATEWAY_LABEL];
+  const endpoints = refs.filter(({ kind }) => kind === 'endpoints');
+  const all =
+    gateway === undefined
+      ? [...refs, { kind: 'pod', key: uid }]
+      : [...endpoints, { kind: 'gateway', key: `${pod.metadata.namespace ?? 'default'}/${gateway}` }];
   const refused: string[] = [];
   let acknowledged = 0;
   for (const ref of all) {

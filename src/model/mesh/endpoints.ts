@@ -4,6 +4,7 @@ import { canonicalIp, compareIps, familyOf } from '../../lib/ip.ts';
 import { bearsLabels } from '../labels.ts';
 import type { EndpointIr, EndpointsIr } from '../node/ir.ts';
 import { clusterKey } from './backends.ts';
+import { GATEWAY_LABEL } from './gateway/gateway-index.ts';
 import { isInjected, spiffeIdOf } from './identity.ts';
 import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
 import { meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
@@ -110,5 +111,6 @@ function podBehind(index: MeshIndex, slice: EndpointSlice, ref: TargetRef | unde
 
 /** Whether the pod's own proxy answers on its ports: it starts before the application and ends after it. */
 function isServing(pod: Pod): boolean {
-  return isInjected(pod) && pod.status?.phase === 'Running';
+  // A Gateway's proxies are called by anybody.
+  return isInjected(pod) && pod.metadata.labels?.[GATEWAY_LABEL] === undefined && pod.status?.phase === 'Running';
 }

@@ -2,6 +2,10 @@ import type { HTTPRoute, ParentRef, RouteParentStatus } from '../../api/kubernet
 import { CONDITION, isReferenceReason, REASON } from '../../api/reasons.ts';
 import { conditionOfProblems, type DesiredCondition, mergeConditions } from '../status/conditions.ts';
 import { decideProgrammed, type ProgramTarget } from '../status/programmed.ts';
+import type { Gateway } from '../../api/gateway.ts';
+import { attachmentTo, openListeners } from './gateway/attachment.ts';
+import { GATEWAY_CONTROLLER, type GatewayIndex } from './gateway/gateway-index.ts';
+import { judgeListeners } from './gateway/listeners.ts';
 import { attachmentOf } from './http-route-attachment.ts';
 import { translateHttpRoute } from './http-route.ts';
 import { isServiceRef, type MeshIndex } from './mesh-index.ts';
@@ -12,8 +16,19 @@ export const MESH_CONTROLLER = 'weft.dev/mesh';
 /** HTTPRouteStatus.parents, maxItems of its schema. */
 const MAX_PARENTS = 32;
 
+/** What is known of Gateways that routes name. */
+export interface GatewayRouteFacts {
+  readonly index: GatewayIndex;
+  /** The Gateway that the ref means, if it is Weft's to run. */
+  readonly gatewayOf: (route: HTTPRoute, ref: ParentRef) => Gateway | undefined;
+  /** Its own proxies. */
+  readonly targetsOf: (gateway: Gateway) => readonly ProgramTarget[];
+}
+
 export interface RouteStatusFacts {
   readonly index: MeshIndex;
+  /** Absent: routes have no Gateways here. */
+  readonly gateways?: GatewayRouteFacts;
   /** Proxies that may call the Service of this key. */
   readonly targetsOf: (serviceKey: string) => readonly ProgramTarget[];
   /** See `ProgrammedInput`. */
@@ -29,15 +44,19 @@ export interface RouteStatusFacts {
  */
 export function httpRouteParents(route: HTTPRoute, facts: RouteStatusFacts): readonly RouteParentStatus[] {
   const stored = route.status?.parents ?? [];
-  const others = stored.filter(({ controllerName }) => controllerName !== MESH_CONTROLLER);
-  const wanted = (route.spec.parentRefs ?? []).flatMap((ref, position) =>
-    isServiceRef(ref) ? [{ ref, position }] : [],
-  );
+  const isOurs = ({ controllerName }: RouteParentStatus) =>
+    controllerName === MESH_CONTROLLER || (facts.gateways !== undefined && controllerName === GATEWAY_CONTROLLER);
+  const others = stored.filter((entry) => !isOurs(entry));
+  const wanted = (route.spec.parentRefs ?? []).flatMap((ref, position): readonly Parent[] => {
+    if (isServiceRef(ref)) return route.kind === 'TLSRoute' ? [] : [{ ref, position }];
+    const gateway = facts.gateways?.gatewayOf(route, ref);
+    return gateway === undefined ? [] : [{ ref, position, gateway }];
+  });
   const missing = new Map(
-    wanted.slice(0, MAX_PARENTS - others.length).map(({ ref, position }) => [refText(route, ref), { ref, position }]),
+    wanted.slice(0, MAX_PARENTS - others.length).map((parent) => [refText(route, parent.ref), parent]),
   );
   const standing = stored.flatMap((entry): readonly RouteParentStatus[] => {
-    if (entry.controllerName !== MESH_CONTROLLER) return [entry];
+    if (!isOurs(entry)) return [entry];
     const text = refText(route, entry.parentRef);
     const parent = missing.get(text);
     missing.delete(text);
@@ -50,18 +69,23 @@ interface Parent {
   readonly ref: ParentRef;
   /** In `spec.parentRefs`. */
   readonly position: number;
+  /** Absent: it is a Service. */
+  readonly gateway?: Gateway;
   readonly stored?: RouteParentStatus;
 }
 
-function parentStatus(
-  route: HTTPRoute,
-  { ref, position, stored }: Parent,
-  { index, targetsOf, isSettled, now }: RouteStatusFacts,
-): RouteParentStatus {
+function parentStatus(route: HTTPRoute, parent: Parent, facts: RouteStatusFacts): RouteParentStatus {
+  const { ref, position, gateway, stored } = parent;
+  const { index, targetsOf, isSettled, now } = facts;
   const { generation } = route.metadata;
+  const { gateways } = facts;
   const serviceKey = `${namespaceOf(route)}/${ref.name}`;
-  const { isRouted, problems } = attachmentOf(route, ref, `spec.parentRefs[${position}]`, index);
-  const inRules = translateHttpRoute(route, serviceKey, 'HTTP', index).problems;
+  const path = `spec.parentRefs[${position}]`;
+  const isAtGateway = gateway !== undefined && gateways !== undefined;
+  const { isRouted, problems } = isAtGateway
+    ? gatewayAttachment(gateway, route, ref, path, gateways.index)
+    : attachmentOf(route, ref, path, index);
+  const inRules = translateHttpRoute(route, isAtGateway ? undefined : serviceKey, 'HTTP', index).problems;
   const own = [...problems, ...inRules.filter(({ reason }) => !isReferenceReason(reason))];
   const references = inRules.filter(({ reason }) => isReferenceReason(reason));
   const accepted = conditionOfProblems(CONDITION.accepted, own, {
@@ -75,7 +99,7 @@ function parentStatus(
   const before = stored?.conditions.find(({ type }) => type === CONDITION.programmed);
   const programmed = isRouted
     ? decideProgrammed({
-        targets: targetsOf(serviceKey),
+        targets: isAtGateway ? gateways.targetsOf(gateway) : targetsOf(serviceKey),
         noun: { one: 'proxy', many: 'proxies' },
         isSettled,
         ...(generation === undefined ? {} : { generation }),
@@ -84,12 +108,20 @@ function parentStatus(
     : notRouted(accepted);
   return {
     parentRef: ref,
-    controllerName: MESH_CONTROLLER,
+    controllerName: isAtGateway ? GATEWAY_CONTROLLER : MESH_CONTROLLER,
     conditions: mergeConditions(stored?.conditions ?? [], [accepted, resolved, programmed], {
       observedGeneration: generation,
       now,
     }),
   };
+}
+
+/** As `attachmentOf`, of a Gateway. */
+function gatewayAttachment(gateway: Gateway, route: HTTPRoute, ref: ParentRef, path: string, index: GatewayIndex) {
+  const attachment = attachmentTo(gateway, judgeListeners(gateway, index), route, ref, index);
+  const { refusal } = attachment;
+  const problems = refusal === undefined ? [] : [{ path, ...refusal }];
+  return { isRouted: openListeners(attachment).length > 0, problems };
 }
 
 function notRouted({ reason }: DesiredCondition): DesiredCondition {

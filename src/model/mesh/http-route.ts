@@ -55,15 +55,16 @@ export function isAttached(route: HTTPRoute, serviceKey: string, port: number): 
  * What Weft does not do is never passed over: a rule with a filter that it does not know answers 500, a match that
  * cannot be made out matches nothing, and both are problems. So does the share of a backend that means nothing
  * (HTTPRouteRule.backendRefs).
+ *
+ * @param serviceKey whose MeshService says how calls are made; undefined: that of each rule's first backend.
  */
 export function translateHttpRoute(
   route: HTTPRoute,
-  serviceKey: string,
+  serviceKey: string | undefined,
   protocol: AppProtocol,
   index: MeshIndex,
 ): Translation<readonly RouteRuleIr[]> {
   const problems: Problem[] = [];
-  const mesh = meshServiceFor(index, serviceKey);
   const value = (route.spec.rules ?? []).flatMap((rule, position) => {
     const path = `spec.rules[${position}]`;
     const matches = matchesOf(rule, path, problems);
@@ -75,6 +76,8 @@ export function translateHttpRoute(
     };
     const effects = translateFilters(rule.filters ?? [], context, problems);
     const backends = translateBackends(route, rule, path, index, problems, effects);
+    const asked = serviceKey ?? firstBackend(route, rule);
+    const mesh = asked === undefined ? undefined : meshServiceFor(index, asked);
     const policy = callPolicy(protocol, mesh, timeoutsOf(rule, path, problems));
     return matches.map(
       (match): RouteRuleIr => ({
@@ -87,6 +90,11 @@ export function translateHttpRoute(
     );
   });
   return { value, problems };
+}
+
+function firstBackend({ metadata }: HTTPRoute, { backendRefs = [] }: HttpRouteRule): string | undefined {
+  const [first] = backendRefs;
+  return first === undefined ? undefined : `${first.namespace ?? metadata.namespace ?? 'default'}/${first.name}`;
 }
 
 function matchesOf(rule: HttpRouteRule, path: string, problems: Problem[]): readonly RouteMatchIr[] {

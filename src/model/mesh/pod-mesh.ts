@@ -3,6 +3,7 @@ import { objectKey } from '../../api/meta.ts';
 import { bearsLabels } from '../labels.ts';
 import type { AppProtocol, InboundPortIr, PodMeshIr, TlsMode } from '../node/ir.ts';
 import type { RateLimitIr } from '../node/sending-ir.ts';
+import { GATEWAY_LABEL } from './gateway/gateway-index.ts';
 import { isInjected, spiffeIdOf } from './identity.ts';
 import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
 import { isHttp, meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
@@ -25,6 +26,8 @@ export interface PodMeshContext {
  */
 export function translatePodMesh(pod: Pod, { index, services, proxyUid }: PodMeshContext): PodMeshIr | undefined {
   if (!isInjected(pod)) return undefined;
+  const gateway = pod.metadata.labels?.[GATEWAY_LABEL];
+  if (gateway !== undefined) return ofGateway(pod, gateway, { trustDomain: index.trustDomain, proxyUid });
   const inbound = new Map<number, InboundPortIr>();
   let tlsMode: TlsMode = 'Permissive';
   for (const service of services) {
@@ -58,6 +61,16 @@ export function translatePodMesh(pod: Pod, { index, services, proxyUid }: PodMes
     inbound: [...inbound.values()].sort((a, b) => a.port - b.port),
     probePorts: probePortsOf(pod),
   };
+}
+
+function ofGateway(
+  pod: Pod,
+  name: string,
+  { trustDomain, proxyUid }: { trustDomain: string; proxyUid: number },
+): PodMeshIr {
+  const gateway = `${pod.metadata.namespace ?? 'default'}/${name}`;
+  const spiffeId = spiffeIdOf(pod, trustDomain);
+  return { spiffeId, proxyUid, tlsMode: 'Permissive', inbound: [], gateway, probePorts: [] };
 }
 
 /** A Service without selector has its endpoints from elsewhere and selects no pod. */

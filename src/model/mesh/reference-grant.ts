@@ -1,22 +1,31 @@
 import type { HTTPRoute, ReferenceGrant } from '../../api/kubernetes.ts';
 
-const GATEWAY_API = 'gateway.networking.k8s.io';
+export const GATEWAY_API = 'gateway.networking.k8s.io';
 
 /**
- * Whether one of the grants, all of the Service's namespace, lets this route refer to the Service from its own
- * (ReferenceGrantSpec: any of `from` with any of `to`; `to` without a name is every one).
+ * Whether one of the grants, all of the namespace that is referred to, lets an object of the Gateway API refer to an
+ * object of the core group there (ReferenceGrantSpec: any of `from` with any of `to`; `to` without a name is every one).
  */
-export function isGranted(grants: readonly ReferenceGrant[], route: HTTPRoute, serviceName: string): boolean {
-  const { kind = 'HTTPRoute', metadata } = route;
+export function isGrantedTo(
+  grants: readonly ReferenceGrant[],
+  from: { readonly kind: string; readonly namespace: string },
+  to: { readonly kind: string; readonly name: string },
+): boolean {
   return grants.some(
-    ({ spec: { from, to } }) =>
-      from.some(
-        (of) => of.group === GATEWAY_API && of.kind === kind && of.namespace === (metadata.namespace ?? 'default'),
-      ) && to.some((of) => of.group === '' && of.kind === 'Service' && (of.name ?? serviceName) === serviceName),
+    ({ spec }) =>
+      spec.from.some((of) => of.group === GATEWAY_API && of.kind === from.kind && of.namespace === from.namespace) &&
+      spec.to.some((of) => of.group === '' && of.kind === to.kind && (of.name ?? to.name) === to.name),
   );
 }
 
-/** Namespaces whose routes the grant is for, each once. */
+/** Whether the grants, all of the Service's namespace, let this route refer to the Service. */
+export function isGranted(grants: readonly ReferenceGrant[], route: HTTPRoute, serviceName: string): boolean {
+  const { kind = 'HTTPRoute', metadata } = route;
+  const from = { kind, namespace: metadata.namespace ?? 'default' };
+  return isGrantedTo(grants, from, { kind: 'Service', name: serviceName });
+}
+
+/** Namespaces whose objects the grant is for, each once. */
 export function grantedNamespaces({ spec }: ReferenceGrant): readonly string[] {
   return [...new Set(spec.from.map(({ namespace }) => namespace))];
 }

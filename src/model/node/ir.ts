@@ -1,6 +1,6 @@
 import type { Family } from '../../lib/ip.ts';
 import type { RoutedService, RoutedSlice } from '../service/objects.ts';
-import type { EndpointsIr, PodMeshIr, ServiceIr } from './mesh-ir.ts';
+import type { EndpointsIr, GatewayCertificateIr, GatewayIr, PodMeshIr, ServiceIr } from './mesh-ir.ts';
 
 export type * from './mesh-ir.ts';
 
@@ -32,6 +32,10 @@ export interface ResourceBodies {
   readonly service: ServiceIr;
   /** key: cluster key, see `EndpointsIr`. */
   readonly endpoints: EndpointsIr;
+  /** key: `namespace/name` of the Gateway; nodes that have a pod of it. */
+  readonly gateway: GatewayIr;
+  /** key: `namespace/name` of the Secret. */
+  readonly gatewayCertificate: GatewayCertificateIr;
   /** key: `namespace/name` of the Service. All nodes', as are its slices. */
   readonly routedService: RoutedService;
   /** key: `namespace/name` of the EndpointSlice. */
@@ -51,6 +55,8 @@ export const RESOURCE_ORDER: readonly ResourceKind[] = [
   'chain',
   'endpoints',
   'service',
+  'gatewayCertificate',
+  'gateway',
   'routedSlice',
   'routedService',
   'pod',

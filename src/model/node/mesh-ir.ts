@@ -20,6 +20,8 @@ export interface PodMeshIr {
   /** For ports not listed in `inbound`. */
   readonly tlsMode: TlsMode;
   readonly inbound: readonly InboundPortIr[];
+  /** The pod is one of this Gateway's, `namespace/name`: there is no application, and nothing is redirected. */
+  readonly gateway?: string;
   /** Container ports of declared probes: host traffic to these bypasses the proxy. */
   readonly probePorts: readonly number[];
 }
@@ -41,6 +43,40 @@ export interface AccessLogIr {
   readonly slowerThanMs?: number;
   /** 1 to 100. */
   readonly percent: number;
+}
+
+/** What the proxies of a Gateway do. */
+export interface GatewayIr {
+  readonly ports: readonly { readonly port: number; readonly chains: readonly GatewayChainIr[] }[];
+}
+
+/** Connections to a port that are told apart by the name that they ask TLS for. */
+export interface GatewayChainIr {
+  /** Unique on its port. */
+  readonly name: string;
+  /** TLS is passed through as it is. */
+  readonly protocol: 'HTTP' | 'HTTPS' | 'TLS';
+  /** Empty: any, and none. */
+  readonly serverNames: readonly string[];
+  /** Keys of resources `gatewayCertificate`; HTTPS only. */
+  readonly certificates: readonly string[];
+  /** By the Host header, the most exact first; HTTP and HTTPS. A host that is not there is answered with 404. */
+  readonly hosts: readonly GatewayHostIr[];
+  /** TLS only. */
+  readonly backends: readonly BackendIr[];
+}
+
+export interface GatewayHostIr {
+  /** `shop.example.com`, `*.example.com` or `*`. */
+  readonly host: string;
+  /** First match wins; a call that none matches is answered with 404. */
+  readonly rules: readonly RouteRuleIr[];
+}
+
+/** PEM. It is nowhere but in memory, and goes to nodes with a pod of the Gateway only. */
+export interface GatewayCertificateIr {
+  readonly chainPem: string;
+  readonly keyPem: string;
 }
 
 /** A service that meshed pods can call. */

@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/kubernetes.ts';
 import type { AdmissionRequest, AdmissionResponse } from '../review.ts';
 import { injectPatch } from './patch.ts';
-import type { ProxyConfig } from './proxy-container.ts';
+import type { ProxyConfig } from '../../model/mesh/proxy-container.ts';
 
 /** Answers the API server about new pods: `injectPatch` behind AdmissionReview. Serve it at `INJECT_PATH`. */
 export function createInjectHandler(config: ProxyConfig): (request: AdmissionRequest) => Promise<AdmissionResponse> {

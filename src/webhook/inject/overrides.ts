@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/kubernetes.ts';
 import { REASON } from '../../api/reasons.ts';
 import type { Problem } from '../../model/problem.ts';
-import type { ProxyConfig } from './proxy-container.ts';
+import type { ProxyConfig } from '../../model/mesh/proxy-container.ts';
 
 /** What a pod's annotations may say of its own proxy. */
 const IMAGE = 'weft.dev/proxy-image';

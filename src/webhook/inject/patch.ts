@@ -5,7 +5,7 @@ import type { Problem } from '../../model/problem.ts';
 import type { PatchOperation } from '../review.ts';
 import { drainPatch, drainSecondsOf } from './drain.ts';
 import { overriddenBy } from './overrides.ts';
-import { PROXY_CONTAINER, type ProxyConfig, proxyContainer } from './proxy-container.ts';
+import { PROXY_CONTAINER, type ProxyConfig, proxyContainer } from '../../model/mesh/proxy-container.ts';
 
 /** What to change about a new pod, with what its author should know; or why the pod cannot be as it is. */
 export type Injection =

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Container, Pod } from '../../../src/api/kubernetes.ts';
 import { injectPatch } from '../../../src/webhook/inject/patch.ts';
-import type { ProxyConfig } from '../../../src/webhook/inject/proxy-container.ts';
+import type { ProxyConfig } from '../../../src/model/mesh/proxy-container.ts';
 import type { PatchOperation } from '../../../src/webhook/review.ts';
 
 const CONFIG: ProxyConfig = {
