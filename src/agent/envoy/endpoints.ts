@@ -7,15 +7,39 @@ export const MESH_IDENTITY = 'spiffeId';
 /** Its value for endpoints that are called in plain. */
 export const NO_IDENTITY = 'none';
 
+/** For whom endpoints are encoded. */
+export interface EndpointsViewer {
+  /** Of the node. */
+  readonly zone?: string | undefined;
+  /** Of the pod, where it is an endpoint itself. */
+  readonly ownAddresses?: readonly string[];
+}
+
 /**
- * The endpoints of cluster `key`. Where zones count, those of other zones than `zone` are a priority behind: Envoy goes
- * there as far as those before are not healthy.
+ * The endpoints of cluster `key`. Where zones count, those of other zones are a priority behind: Envoy goes there as far
+ * as those before are not healthy. A pod calls itself in plain: nothing of it leaves the pod, and what its proxy sends
+ * within is not redirected to where mutual TLS ends.
  */
-export function encodeEndpoints(key: string, ir: EndpointsIr, zone?: string): EncodedResource {
+export function encodeEndpoints(
+  key: string,
+  ir: EndpointsIr,
+  { zone, ownAddresses = [] }: EndpointsViewer = {},
+): EncodedResource {
+  const lbEndpoints = (endpoints: readonly EndpointIr[]) =>
+    endpoints.map((endpoint) => lbEndpoint(endpoint, ownAddresses.includes(endpoint.address)));
   return encodeResource(ClusterLoadAssignmentSchema, key, {
     clusterName: key,
-    endpoints: tiersOf(ir, zone).map((endpoints, priority) => ({ priority, lbEndpoints: endpoints.map(lbEndpoint) })),
+    endpoints: tiersOf(ir, zone).map((tier, priority) => ({ priority, lbEndpoints: lbEndpoints(tier) })),
   });
+}
+
+const known = new WeakMap<readonly EndpointIr[], ReadonlySet<string>>();
+
+/** Whether one of the addresses is an endpoint; the same endpoints are asked about by every proxy of the node. */
+export function leadsTo({ endpoints }: EndpointsIr, addresses: readonly string[]): boolean {
+  const all = known.get(endpoints) ?? new Set(endpoints.map(({ address }) => address));
+  known.set(endpoints, all);
+  return addresses.some((address) => all.has(address));
 }
 
 /** None is empty. */
@@ -27,10 +51,12 @@ function tiersOf({ endpoints, prefersZone }: EndpointsIr, zone: string | undefin
   return tiers.filter((tier) => tier.length > 0);
 }
 
-function lbEndpoint({ address, port, spiffeId = NO_IDENTITY, weight }: EndpointIr) {
+function lbEndpoint({ address, port, spiffeId = NO_IDENTITY, weight }: EndpointIr, isOwn: boolean) {
   return {
     hostIdentifier: { case: 'endpoint' as const, value: { address: socketAddress(address, port) } },
-    metadata: { filterMetadata: { 'envoy.transport_socket_match': { [MESH_IDENTITY]: spiffeId } } },
+    metadata: {
+      filterMetadata: { 'envoy.transport_socket_match': { [MESH_IDENTITY]: isOwn ? NO_IDENTITY : spiffeId } },
+    },
     ...(weight === undefined ? {} : { loadBalancingWeight: weight }),
   };
 }

@@ -1,7 +1,7 @@
 import type { EndpointsIr, GatewayIr, PodIr, RouteRuleIr, ServiceIr } from '../../model/node/ir.ts';
 import { encodeCluster, encodeFixedClusters } from './clusters.ts';
 import type { EncodedResource } from './encoded.ts';
-import { encodeEndpoints } from './endpoints.ts';
+import { encodeEndpoints, leadsTo } from './endpoints.ts';
 import { encodeGateway } from './gateway.ts';
 import { HostNames, isNamedIn } from './host-names.ts';
 import { httpPortsOf } from '../../model/mesh/http-ports.ts';
@@ -89,9 +89,11 @@ export class SnapshotBuilder {
     for (const encoded of [...this.#fixed, ...own, ...secrets]) parts.add(encoded);
     if (secrets.length > 0) parts.add(readiness);
     for (const [key, { version, found = '', body }] of endpoints) {
-      const encode = () => [encodeCluster(key, body), encodeEndpoints(key, body, zone)];
+      const ownAddresses = leadsTo(body, pod.body.addresses) ? pod.body.addresses : [];
+      const encode = () => [encodeCluster(key, body), encodeEndpoints(key, body, { zone, ownAddresses })];
       const at = `${version} ${found} ${body.prefersZone ? zone : ''}`;
-      parts.addAll(this.#encoded('endpoints', key, at, encode), { kind: 'endpoints', key, version });
+      const encoded = this.#encoded('endpoints', key, at, encode, ownAddresses.join());
+      parts.addAll(encoded, { kind: 'endpoints', key, version });
     }
     const { namespace } = pod.body;
     if (input.gateway !== undefined) {
