@@ -33,7 +33,23 @@ const ENVOY_ENTRIES = [
   'extensions/retry/host/previous_hosts/v3/previous_hosts',
   'extensions/upstreams/http/v3/http_protocol_options',
   'extensions/access_loggers/stream/v3/stream',
+  'config/trace/v3/opentelemetry',
+  'extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector',
+  'extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler',
+  'extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler',
 ];
+/** Younger than that package: what Envoy's reference says of them. */
+const SAMPLERS = 'extensions/tracers/opentelemetry/samplers/v3';
+const ENVOY_MORE: Readonly<Record<string, readonly string[]>> = {
+  [`${SAMPLERS}/parent_based_sampler`]: [
+    'import "envoy/config/core/v3/extension.proto";',
+    'message ParentBasedSamplerConfig { config.core.v3.TypedExtensionConfig wrapped_sampler = 1; }',
+  ],
+  [`${SAMPLERS}/trace_id_ratio_based_sampler`]: [
+    'import "envoy/type/v3/percent.proto";',
+    'message TraceIdRatioBasedSamplerConfig { type.v3.FractionalPercent sampling_percentage = 1; }',
+  ],
+};
 
 const WIRE = { node: 'src/stream/generated/wire', envoy: 'src/xds/generated/wire' };
 
@@ -75,6 +91,10 @@ function generateEnvoy(root: string): void {
     const modules = ['envoy-api', 'xds', 'googleapis', 'protoc-gen-validate'].map((name) => ({ path: name }));
     writeFileSync(path.join(work, 'buf.yaml'), JSON.stringify({ version: 'v2', modules }));
     allowIgnoreEmpty(path.join(work, 'protoc-gen-validate/validate/validate.proto'));
+    for (const [name, lines] of Object.entries(ENVOY_MORE)) {
+      const text = ['syntax = "proto3";', 'package envoy.extensions.tracers.opentelemetry.samplers.v3;', ...lines];
+      writeFileSync(path.join(work, `envoy-api/envoy/${name}.proto`), text.join('\n'));
+    }
     const entries = ENVOY_ENTRIES.map((entry) => path.join(work, `envoy-api/envoy/${entry}.proto`));
     runBuf(root, work, { out: WIRE.envoy, options: ['target=js+dts', 'import_extension=js'], entries });
   } finally {

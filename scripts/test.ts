@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { prepareMachine } from '../lab/cluster/cluster.ts';
-import { installConsul } from '../lab/setup/binaries.ts';
+import { installCollector, installConsul } from '../lab/setup/binaries.ts';
 import { installEureka } from '../lab/setup/eureka.ts';
 import { BIN } from '../lab/setup/paths.ts';
 import { buildProduct } from './build.ts';
@@ -28,6 +28,7 @@ if (only !== 'unit') {
   await prepareMachine();
   await installConsul();
   await installEureka();
+  await installCollector();
   await buildProduct();
 }
 for (const stage of only === undefined ? STAGES : [[only]]) {

@@ -28,6 +28,7 @@ const TOOLS: Readonly<Record<string, string>> = {
 const SOURCE = path.join(ROOT, 'lab/binaries');
 /** A module of its own, as it and Kubernetes want other versions of the same packages. */
 const CONSUL = path.join(SOURCE, 'consul');
+const COLLECTOR = path.join(SOURCE, 'collector');
 const KUBERNETES_VERSION = 'v1.37.2';
 
 /**
@@ -57,6 +58,12 @@ export async function installConsul(): Promise<void> {
   link(await build('consul', pkg, 'Consul from source', 'about 4 minutes on 2 cores, once', CONSUL), 'consul');
 }
 
+/** Puts the real OpenTelemetry Collector, for tests, into `BIN`. */
+export async function installCollector(): Promise<void> {
+  const what = 'the OpenTelemetry Collector from source';
+  link(await build('otel-collector', '.', what, 'about 2 minutes on 2 cores, once', COLLECTOR), 'otel-collector');
+}
+
 function linkFromMachine(name: string): boolean {
   const folders = [process.env['KUBEBUILDER_ASSETS'], ...(process.env['PATH'] ?? '').split(':')];
   for (const folder of folders) {
@@ -78,7 +85,7 @@ function link(target: string, name: string): void {
 
 async function build(name: string, pkg: string, what: string, estimate: string, module = SOURCE): Promise<string> {
   const own = pkg.startsWith('./') ? `${pkg}/main.go` : 'main.go';
-  const sources = ['go.mod', 'go.sum', ...(module === SOURCE ? [own] : [])];
+  const sources = ['go.mod', 'go.sum', ...(existsSync(path.join(module, own)) ? [own] : [])];
   const hash = createHash('sha256');
   for (const file of sources) hash.update(readFileSync(path.join(module, file)));
   const folder = path.join(CACHE, 'built', `${name}-${hash.digest('hex').slice(0, 16)}`);

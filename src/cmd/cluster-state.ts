@@ -1,3 +1,4 @@
+import type { Tracing } from '../model/mesh/tracing.ts';
 import type { IPPool } from '../api/generated/ippool.ts';
 import type { HTTPRoute } from '../api/kubernetes.ts';
 import type { KubeObject } from '../api/meta.ts';
@@ -47,6 +48,7 @@ export interface ClusterStateDeps {
   readonly authority: Authority;
   readonly trustDomain: string;
   readonly proxyUid: number;
+  readonly tracing: Tracing | undefined;
   /** Of BGP sessions. */
   readonly passwordOf: PasswordOf;
   /** Of Gateways' listeners, by Secret. */
@@ -98,7 +100,7 @@ export class ClusterState {
 
   /** @param onFlushed called when the table may have moved, with what nodes may have to be told. */
   constructor(deps: ClusterStateDeps, onFlushed: (dirty: Dirty) => void) {
-    const { stores, authority, trustDomain, proxyUid, passwordOf } = deps;
+    const { stores, authority, trustDomain, proxyUid, tracing, passwordOf } = deps;
     this.#deps = deps;
     // Nodes are told nothing of it.
     const { serviceCidrs: _, ...compiled } = stores;
@@ -111,7 +113,7 @@ export class ClusterState {
     const wake = () => this.#wake();
     this.grpcRoutes = mapStore(stores.grpcRoutes, httpRouteOf);
     const meshStores = { ...stores, grpcRoutes: this.grpcRoutes };
-    this.mesh = new MeshCompiler({ stores: meshStores, table: this.table, trustDomain, proxyUid }, wake);
+    this.mesh = new MeshCompiler({ stores: meshStores, table: this.table, trustDomain, proxyUid, tracing }, wake);
     this.tlsRoutes = mapStore(stores.tlsRoutes, routeOfTls);
     const { gateways, gatewayClasses, namespaces, services, meshServices, referenceGrants, httpRoutes, pods } = stores;
     const routes = { httpRoutes, grpcRoutes: this.grpcRoutes, tlsRoutes: this.tlsRoutes };

@@ -1,3 +1,4 @@
+import type { Tracing } from '../model/mesh/tracing.ts';
 import { BgpPasswords } from '../controllers/bgp/passwords.ts';
 import { withoutProxy } from '../controllers/ipam/proxies.ts';
 import { KubeClient } from '../kube/client.ts';
@@ -39,6 +40,8 @@ export interface OperatorConfig {
   /** Whether nodes are told of Services, to route them. */
   readonly routesServices: boolean;
   readonly proxy: ProxySettings;
+  /** Absent: nobody is told of calls. */
+  readonly tracing: Tracing | undefined;
 }
 
 const AGENT_TOKENS = { audience: 'weft-operator', serviceAccount: 'weft-agent' };
@@ -95,7 +98,7 @@ export async function runOperator(config: OperatorConfig, log: Logger, signal: A
     passwordOf: passwords.of,
     certificateOf: certificates.of,
   };
-  const deps = { ...own, proxyUid: proxy.uid, observer, clock, log };
+  const deps = { ...own, proxyUid: proxy.uid, tracing: config.tracing, observer, clock, log };
   const state: ClusterState = new ClusterState(deps, (dirty) => {
     client.setNodes(agentAddresses(stores, config.agentPort));
     client.changed(dirty);

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../lib/clock.ts';
 import { createLogger, LOG_LEVELS } from '../telemetry/logger.ts';
+import { tracingOf } from '../model/mesh/tracing.ts';
 import { Environment } from './environment.ts';
 import { runOperator } from './operator-wiring.ts';
 import { runUntilSignal } from './process.ts';
 
 const environment = new Environment(process.env);
+const collector = environment.optional('WEFT_TRACING_COLLECTOR');
 const config = {
   namespace: environment.text('WEFT_NAMESPACE'),
   replica: `${environment.text('WEFT_REPLICA')}/${randomBytes(4).toString('hex')}`,
@@ -21,6 +23,7 @@ const config = {
     logLevel: environment.text('WEFT_PROXY_LOG_LEVEL'),
     resources: environment.json('WEFT_PROXY_RESOURCES'),
   },
+  tracing: collector === undefined ? undefined : tracingOf(collector, environment.integer('WEFT_TRACING_PERCENT')),
 };
 const level = environment.choice('WEFT_LOG_LEVEL', LOG_LEVELS);
 environment.check();

@@ -4,11 +4,17 @@ import type { DnsQuestions } from './dns-client.ts';
 import type { HttpAnswer, HttpManners, HttpRequest } from './http-host.ts';
 
 /** Starts a program in a network namespace as a user. */
-export function spawnIn(netnsPath: string, uid: number, program: readonly string[], ipc: boolean): ChildProcess {
+export function spawnIn(
+  netnsPath: string,
+  uid: number,
+  program: readonly string[],
+  ipc: boolean,
+  env: Readonly<Record<string, string>> = {},
+): ChildProcess {
   const as = ['setpriv', `--reuid=${uid}`, '--clear-groups', ...program];
   return spawn('ip', ['netns', 'exec', path.basename(netnsPath), ...as], {
     stdio: ipc ? ['ignore', 'inherit', 'inherit', 'ipc'] : ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'] },
+    env: { PATH: process.env['PATH'], ...env },
   });
 }
 

@@ -206,6 +206,7 @@ export class MeshLab {
         ...['--file-flush-interval-msec', '200'],
       ],
       false,
+      { OTEL_RESOURCE_ATTRIBUTES: `service.name=${name}` },
     );
     const application = await Http.start(netns, APPLICATION_UID);
     const outsider = await Http.start(netns, PROXY_UID);

@@ -6,6 +6,7 @@ import type { HttpRouteRule } from '../../src/model/mesh/http-route.ts';
 import { compileMesh } from '../../src/model/mesh/compile-mesh.ts';
 import { indexMesh, type MeshInput } from '../../src/model/mesh/mesh-index.ts';
 import { translatePodMesh } from '../../src/model/mesh/pod-mesh.ts';
+import { tracingOf } from '../../src/model/mesh/tracing.ts';
 import type { ProxyViewAsk } from '../../src/model/mesh/proxy-view.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import type { HttpAnswer, HttpEcho } from './http-host.ts';
@@ -17,6 +18,7 @@ const MESH = { tlsMode: 'Permissive', inbound: [], probePorts: [] } as const;
 /** Endpoints of `web` by their ports; the server of each has its name. */
 export const PORT = { a: 8080, b: 8081, c: 8082 } as const;
 export type Endpoint = keyof typeof PORT;
+export const COLLECTOR_PORT = 4318;
 
 export interface World {
   readonly mesh?: Partial<MeshServiceSpec>;
@@ -27,6 +29,8 @@ export interface World {
   readonly endpoints?: Partial<Record<Endpoint, string>>;
   /** Of these, if not the server's. */
   readonly address?: string;
+  /** Of calls, to the Service `collector` at port 80, which is the server's port 4318. */
+  readonly tracesPercent?: number;
 }
 
 /**
@@ -142,18 +146,22 @@ function inputOf({
   routes,
   endpoints = { a: 'east', b: 'east', c: 'west' },
   address = SERVER,
+  tracesPercent,
 }: World): MeshInput {
   const names = Object.keys(endpoints) as Endpoint[];
   return {
     trustDomain: 'cluster.local',
+    ...(tracesPercent === undefined ? {} : { tracing: tracingOf('shop/collector:80', tracesPercent) }),
     services: [
       service('web', ADDRESS),
       ...Object.entries(PORT).map(([name, port], index) => service(name, `10.96.0.${20 + index}`, port)),
       service('none', '10.96.0.30'),
+      service('collector', '10.96.0.31', COLLECTOR_PORT),
     ],
     endpointSlices: [
-      ...names.map((name) => slice('web', name, endpoints[name] ?? '', address)),
-      ...(Object.keys(PORT) as Endpoint[]).map((name) => slice(name, name, 'east', SERVER)),
+      ...names.map((name) => slice('web', PORT[name], endpoints[name] ?? '', address)),
+      ...(Object.keys(PORT) as Endpoint[]).map((name) => slice(name, PORT[name], 'east', SERVER)),
+      slice('collector', COLLECTOR_PORT, 'east', SERVER),
     ],
     pods: [serverPod()],
     meshServices: [
@@ -192,11 +200,11 @@ function service(name: string, clusterIP: string, targetPort: number = PORT.a): 
 }
 
 /** One for each endpoint: their ports differ. */
-function slice(of: string, name: Endpoint, zone: string, address: string): EndpointSlice {
+function slice(of: string, port: number, zone: string, address: string): EndpointSlice {
   return {
-    metadata: { name: `${of}-${name}`, namespace: NAMESPACE, labels: { 'kubernetes.io/service-name': of } },
+    metadata: { name: `${of}-${port}`, namespace: NAMESPACE, labels: { 'kubernetes.io/service-name': of } },
     addressType: 'IPv4',
-    ports: [{ name: 'http', protocol: 'TCP', port: PORT[name] }],
+    ports: [{ name: 'http', protocol: 'TCP', port }],
     endpoints: [{ addresses: [address], zone, targetRef: { kind: 'Pod', name: 'server', namespace: NAMESPACE } }],
   };
 }

@@ -179,7 +179,10 @@ export const GOOD: Readonly<Record<string, Good>> = {
         unhealthyThreshold: 2,
       },
       rateLimit: { requestsPerSecond: 100, burst: 200 },
-      telemetry: { accessLog: { minStatus: 500, slowerThanMilliseconds: 1000, percent: 50 } },
+      telemetry: {
+        accessLog: { minStatus: 500, slowerThanMilliseconds: 1000, percent: 50 },
+        tracing: { percent: 10 },
+      },
       tls: { mode: 'Strict' },
     },
     status: {

@@ -14,7 +14,9 @@ import {
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '../../xds/generated/wire/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { TcpProxySchema } from '../../xds/generated/wire/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
+import type { TracesIr } from '../../model/node/ir.ts';
 import { durationOf, packAny } from './encoded.ts';
+import { encodeTraces } from './traces.ts';
 
 type Filter = MessageInitShape<typeof FilterSchema>;
 type ListenerFilter = MessageInitShape<typeof ListenerFilterSchema>;
@@ -26,6 +28,7 @@ interface ManagerOptions {
   /** Filters in front of the router. */
   readonly before?: readonly HttpFilter[];
   readonly accessLog?: readonly AccessLog[];
+  readonly traces?: TracesIr | undefined;
   /** Callers are nobody that is known. */
   readonly isEdge?: boolean;
 }
@@ -73,12 +76,13 @@ export function tcpProxy(statPrefix: string, clusterSpecifier: TcpTarget, calls:
 export function httpConnectionManager(
   statPrefix: string,
   routeSpecifier: HttpRoutes,
-  { before = [], accessLog = [], isEdge = false }: ManagerOptions = {},
+  { before = [], accessLog = [], traces, isEdge = false }: ManagerOptions = {},
 ): Filter {
   const value = packAny(HttpConnectionManagerSchema, {
     statPrefix,
     routeSpecifier,
     accessLog: [...accessLog],
+    ...(traces === undefined ? {} : { tracing: encodeTraces(traces) }),
     httpFilters: [
       ...before,
       {

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { FilterChainSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_components_pb.js';
 import { ListenerSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
-import type { AccessLogIr, AppProtocol, PodMeshIr, TlsMode } from '../../model/node/ir.ts';
+import type { AccessLogIr, AppProtocol, PodMeshIr, TlsMode, TracesIr } from '../../model/node/ir.ts';
 import type { RateLimitIr } from '../../model/node/sending-ir.ts';
 import { RouteConfigurationSchema } from '../../xds/generated/wire/envoy/config/route/v3/route_pb.js';
 import { RBACSchema } from '../../xds/generated/wire/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
@@ -23,6 +23,7 @@ interface InboundRule {
   readonly tlsMode: TlsMode;
   readonly rateLimit?: RateLimitIr;
   readonly accessLog?: AccessLogIr;
+  readonly traces?: TracesIr;
 }
 
 /** Whether a policy judges the requests to a port. */
@@ -75,12 +76,12 @@ function tcpToApplication(name: string) {
 }
 
 /** Routes come by RDS: what policies say of requests changes without an end to open connections. */
-function httpToApplication(port: number, { rateLimit, accessLog }: InboundRule) {
+function httpToApplication(port: number, { rateLimit, accessLog, traces }: InboundRule) {
   const routes = { case: 'rds' as const, value: { routeConfigName: inboundRouteName(port), configSource: FROM_ADS } };
   const rbac = { name: RBAC_FILTER, configType: { case: 'typedConfig' as const, value: packAny(RBACSchema, {}) } };
   const limit = rateLimit === undefined ? [] : [rateLimitFilter(rateLimit, `inbound-${port}`)];
   const log = accessLog === undefined ? [] : [encodeAccessLog(accessLog)];
-  return httpConnectionManager(`inbound-${port}`, routes, { before: [rbac, ...limit], accessLog: log });
+  return httpConnectionManager(`inbound-${port}`, routes, { before: [rbac, ...limit], accessLog: log, traces });
 }
 
 function inboundRouteName(port: number): string {

@@ -1,3 +1,4 @@
+import { TrafficDirection } from '../../xds/generated/wire/envoy/config/core/v3/base_pb.js';
 import { ListenerSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
 import type { BackendIr, ServiceIr, ServicePortIr } from '../../model/node/ir.ts';
 import { durationOf, type EncodedResource, encodeResource, socketAddress } from './encoded.ts';
@@ -40,6 +41,7 @@ export function encodeServiceListeners(service: ServiceIr): EncodedResource[] {
       const name = `${routeName(service, port)}@${address}`;
       return encodeResource(ListenerSchema, name, {
         name,
+        trafficDirection: TrafficDirection.OUTBOUND,
         address: socketAddress(address, port.port),
         bindToPort: false,
         filterChains: [{ filters: [filterOf(service, port)] }],
@@ -52,7 +54,7 @@ function filterOf(service: ServiceIr, port: ServicePortIr) {
   const name = routeName(service, port);
   if (port.protocol === 'TCP') return tcpProxy(name, tcpTarget(port.rules[0]?.backends ?? []), tcpCalls(port));
   const routes = { case: 'rds' as const, value: { configSource: FROM_ADS, routeConfigName: name } };
-  return httpConnectionManager(name, routes, { before: filtersFor(port.rules) });
+  return httpConnectionManager(name, routes, { before: filtersFor(port.rules), traces: port.traces });
 }
 
 function tcpCalls({ rules: [rule] }: ServicePortIr): TcpCalls {

@@ -377,6 +377,7 @@ export interface MeshServiceRateLimit {
  */
 export interface MeshServiceTelemetry {
   readonly accessLog?: MeshServiceAccessLog;
+  readonly tracing?: MeshServiceTracing;
 }
 /**
  * The proxies of the service's pods write a line of JSON for each call, to the log of their container weft-proxy. Without minStatus and slowerThanMilliseconds it is every call; with both it is those that either is about.
@@ -394,6 +395,15 @@ export interface MeshServiceAccessLog {
    * Of these, how many are written.
    */
   readonly percent?: number;
+}
+/**
+ * How callers' and the service's proxies tell of calls to the collector of the chart's value tracing.collector, without which this must be absent.
+ */
+export interface MeshServiceTracing {
+  /**
+   * Of calls that belong to no trace yet, how many begin one, in place of the chart's tracing.percent. Traces that callers have begun go on in any case.
+   */
+  readonly percent: number;
 }
 /**
  * Whether calls must be mutual TLS. Between meshed pods they always are.

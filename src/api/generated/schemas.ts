@@ -1451,6 +1451,20 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                     "maximum": 100
                   }
                 }
+              },
+              "tracing": {
+                "type": "object",
+                "required": [
+                  "percent"
+                ],
+                "additionalProperties": false,
+                "properties": {
+                  "percent": {
+                    "type": "integer",
+                    "minimum": 0,
+                    "maximum": 100
+                  }
+                }
               }
             }
           },

@@ -28,6 +28,7 @@ export function liveGateways(
     (route.spec.parentRefs ?? []).some((ref) => meansGateway(route, ref, gatewayKey));
   return {
     trustDomain: mesh.trustDomain,
+    tracing: mesh.tracing,
     service: (key) => mesh.service(key),
     pod: (key) => mesh.pod(key),
     meshService: (key) => mesh.meshService(key),

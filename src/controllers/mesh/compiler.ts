@@ -1,3 +1,4 @@
+import type { Tracing } from '../../model/mesh/tracing.ts';
 import { isDeepStrictEqual } from 'node:util';
 import type { MeshService } from '../../api/generated/meshservice.ts';
 import type { Pod, Service } from '../../api/kubernetes.ts';
@@ -18,6 +19,7 @@ export interface MeshCompilerDeps {
   readonly stores: MeshStores;
   readonly table: DesiredTable;
   readonly trustDomain: string;
+  readonly tracing?: Tracing | undefined;
   readonly proxyUid: number;
 }
 
@@ -39,7 +41,7 @@ export class MeshCompiler {
   /** @param wake called when there is something to flush. */
   constructor(deps: MeshCompilerDeps, wake: () => void) {
     this.#deps = deps;
-    this.index = new LiveMeshIndex(deps.stores, deps.trustDomain);
+    this.index = new LiveMeshIndex(deps.stores, deps);
     const { services, endpointSlices, pods, meshServices, trafficSplits, httpRoutes, grpcRoutes } = deps.stores;
     const { referenceGrants, smiSplits, routeGroups } = deps.stores;
     const follow = <T extends KubeObject>(store: StoreReader<T>, mark: (object: T) => void) => {

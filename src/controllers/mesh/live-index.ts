@@ -1,3 +1,4 @@
+import type { Tracing } from '../../model/mesh/tracing.ts';
 import type { MeshService } from '../../api/generated/meshservice.ts';
 import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
 import type { EndpointSlice, HTTPRoute, Pod, ReferenceGrant, Service } from '../../api/kubernetes.ts';
@@ -33,14 +34,16 @@ export interface MeshStores {
 /** Answers what the translation of one service asks, out of the stores; EndpointSlices, the many, are kept by service. */
 export class LiveMeshIndex implements MeshIndex, SmiIndex {
   readonly trustDomain: string;
+  readonly tracing: Tracing | undefined;
   readonly #stores: MeshStores;
   readonly #slices = new Map<string, Map<string, EndpointSlice>>();
   /** Undefined: to be computed anew. */
   #virtual: ReadonlyMap<string, readonly string[]> | undefined;
 
-  constructor(stores: MeshStores, trustDomain: string) {
+  constructor(stores: MeshStores, { trustDomain, tracing }: Pick<MeshIndex, 'trustDomain' | 'tracing'>) {
     this.#stores = stores;
     this.trustDomain = trustDomain;
+    this.tracing = tracing;
     for (const slice of stores.endpointSlices.list()) this.#keep(objectKey(slice), undefined, slice);
     stores.endpointSlices.onChange((key, before, after) => this.#keep(key, before, after));
     stores.meshServices.onChange((_key, before, after) => {

@@ -6,6 +6,7 @@ import type { HTTPRouteGroup, SmiTrafficSplit } from '../../api/smi.ts';
 import { byAge } from './by-age.ts';
 import { ownerOfService, ownService, ownServiceName } from './own-service.ts';
 import { trafficSplitsOfSmi } from './smi-split.ts';
+import type { Tracing } from './tracing.ts';
 import { assignVirtualAddresses } from './virtual-addresses.ts';
 
 /** Everything that says how services are called, as stored. Lists in any order. */
@@ -22,6 +23,8 @@ export interface MeshInput {
   readonly httpRoutes: readonly HTTPRoute[];
   readonly referenceGrants: readonly ReferenceGrant[];
   readonly trustDomain: string;
+  /** Absent: nobody is told of calls. */
+  readonly tracing?: Tracing;
 }
 
 /**
@@ -30,6 +33,7 @@ export interface MeshInput {
  */
 export interface MeshIndex {
   readonly trustDomain: string;
+  readonly tracing?: Tracing | undefined;
   /** A Kubernetes Service, or what stands for one: see `ownService`. */
   service(key: string): Service | undefined;
   pod(key: string): Pod | undefined;
@@ -83,6 +87,7 @@ export function indexMesh(input: MeshInput): MeshIndex {
   return {
     ...names,
     trustDomain: input.trustDomain,
+    tracing: input.tracing,
     pod: (key) => pods.get(key),
     slicesOf: (key) => slices.get(key) ?? [],
     meshServicesOf: (key) => ofService.get(key) ?? [],

@@ -26,8 +26,15 @@ export function problemsOfMeshService(index: MeshIndex, mesh: MeshService): read
   return [
     ...mesh.spec.ports.flatMap(({ port }, position) => portNotFound(service, port, `spec.ports[${position}].port`)),
     ...problemsOfSending(mesh.spec, protocols),
+    ...problemsOfTracing(index, mesh),
     ...problemsOfHosts(index, mesh),
   ];
+}
+
+function problemsOfTracing({ tracing }: MeshIndex, { spec }: MeshService): readonly Problem[] {
+  if (tracing !== undefined || spec.telemetry?.tracing === undefined) return [];
+  const message = "must be absent, as there is no collector: set the chart's value tracing.collector";
+  return [{ path: 'spec.telemetry.tracing', reason: REASON.unsupportedValue, message }];
 }
 
 /** What is wrong with a TrafficSplit, in the order of its fields. */

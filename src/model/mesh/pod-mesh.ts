@@ -8,9 +8,10 @@ import { isInjected, spiffeIdOf } from './identity.ts';
 import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
 import { isHttp, meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
 import { translateAccessLog, translateRateLimit } from './sending.ts';
+import { translateTraces } from './tracing.ts';
 
 export interface PodMeshContext {
-  readonly index: Pick<MeshIndex, 'meshServicesOf' | 'trustDomain'>;
+  readonly index: Pick<MeshIndex, 'meshServicesOf' | 'trustDomain' | 'tracing'>;
   /** Of the pod's namespace; those that do not select it are passed over. */
   readonly services: readonly Service[];
   /** The user that the proxy runs as. */
@@ -44,6 +45,7 @@ export function translatePodMesh(pod: Pod, { index, services, proxyUid }: PodMes
       const protocol = protocolOf(servicePort, mesh);
       const common = known === undefined ? protocol : commonProtocol(known.protocol, protocol);
       const accessLog = known?.accessLog ?? translateAccessLog(common, mesh);
+      const traces = known?.traces ?? translateTraces(index.tracing, common, objectKey(service), mesh);
       const rateLimit = lowestOf(known?.rateLimit, translateRateLimit(common, mesh));
       inbound.set(port, {
         port,
@@ -51,6 +53,7 @@ export function translatePodMesh(pod: Pod, { index, services, proxyUid }: PodMes
         tlsMode: known?.tlsMode === 'Strict' ? 'Strict' : mode,
         ...(rateLimit === undefined || !isHttp(common) ? {} : { rateLimit }),
         ...(accessLog === undefined || !isHttp(common) ? {} : { accessLog }),
+        ...(traces === undefined || !isHttp(common) ? {} : { traces }),
       });
     }
   }

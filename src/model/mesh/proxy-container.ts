@@ -27,8 +27,13 @@ const STARTUP = { periodSeconds: 1, failureThreshold: 60, timeoutSeconds: 1 };
 /**
  * The proxy as a native sidecar (KEP-753): it is up before any other container starts, and ends after them. It needs
  * no privilege: the agent has redirected the pod's traffic before. Passes the Pod Security Standard `restricted`.
+ *
+ * @param serviceName of its spans in traces.
  */
-export function proxyContainer({ image, uid, logLevel, workers, resources, bootstrap, ready }: ProxyConfig) {
+export function proxyContainer(
+  { image, uid, logLevel, workers, resources, bootstrap, ready }: ProxyConfig,
+  serviceName: string,
+) {
   const fromPod = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
   return {
     name: PROXY_CONTAINER,
@@ -48,7 +53,10 @@ export function proxyContainer({ image, uid, logLevel, workers, resources, boots
       // Lines of access logs wait no longer than this; by itself Envoy keeps them for 10 s.
       ...['--file-flush-interval-msec', '1000'],
     ],
-    env: [fromPod('WEFT_POD_NAME', 'metadata.name'), fromPod('WEFT_POD_NAMESPACE', 'metadata.namespace')],
+    env: [
+      ...[fromPod('WEFT_POD_NAME', 'metadata.name'), fromPod('WEFT_POD_NAMESPACE', 'metadata.namespace')],
+      { name: 'OTEL_RESOURCE_ATTRIBUTES', value: resourceAttributes(serviceName) },
+    ],
     ports: [{ name: 'weft-ready', containerPort: ready.port, protocol: 'TCP' }],
     startupProbe: { httpGet: { path: ready.path, port: ready.port }, ...STARTUP },
     resources,
@@ -63,4 +71,16 @@ export function proxyContainer({ image, uid, logLevel, workers, resources, boots
       seccompProfile: { type: 'RuntimeDefault' },
     },
   } as const;
+}
+
+/** By OpenTelemetry's semantic conventions. */
+function resourceAttributes(serviceName: string): string {
+  return Object.entries({
+    'service.name': serviceName,
+    'service.namespace': '$(WEFT_POD_NAMESPACE)',
+    'k8s.namespace.name': '$(WEFT_POD_NAMESPACE)',
+    'k8s.pod.name': '$(WEFT_POD_NAME)',
+  })
+    .map(([name, value]) => `${name}=${value}`)
+    .join();
 }

@@ -12,6 +12,7 @@ import { byAge } from './by-age.ts';
 import { hostsOf } from './hosts.ts';
 import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
 import { meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
+import { translateTraces } from './tracing.ts';
 import { translateTrafficSplit } from './traffic-split.ts';
 
 /**
@@ -56,7 +57,8 @@ function translatePort(
       ...callPolicy(protocol, mesh),
     });
   }
-  return { port: port.port, protocol, rules };
+  const traces = translateTraces(index.tracing, protocol, serviceKey, mesh);
+  return { port: port.port, protocol, rules, ...(traces === undefined ? {} : { traces }) };
 }
 
 function routedRules(

@@ -35,6 +35,16 @@ export interface InboundPortIr {
   readonly rateLimit?: RateLimitIr;
   /** Absent: no call is written down. */
   readonly accessLog?: AccessLogIr;
+  /** HTTP protocols only. */
+  readonly traces?: TracesIr;
+}
+
+/** Spans are told to a collector; calls of a trace that the caller takes part in always are. */
+export interface TracesIr {
+  /** Key of a resource `endpoints`; takes OTLP by HTTP. */
+  readonly collector: string;
+  /** Of calls without a trace, how many begin one: 0 to 100. */
+  readonly percent: number;
 }
 
 /** Calls of a status, or slower than that: either; without both every call. */
@@ -48,6 +58,7 @@ export interface AccessLogIr {
 /** What the proxies of a Gateway do. */
 export interface GatewayIr {
   readonly ports: readonly { readonly port: number; readonly chains: readonly GatewayChainIr[] }[];
+  readonly traces?: TracesIr;
 }
 
 /** Connections to a port that are told apart by the name that they ask TLS for. */
@@ -95,6 +106,8 @@ export interface ServicePortIr {
   readonly protocol: AppProtocol;
   /** HTTP protocols only, first match wins; TCP has exactly one rule without matches. */
   readonly rules: readonly RouteRuleIr[];
+  /** HTTP protocols only. */
+  readonly traces?: TracesIr;
 }
 
 export interface RouteRuleIr extends RouteSendingIr {

@@ -78,17 +78,23 @@ function proxyProblemOf({ restartPolicy, securityContext }: Container, path: str
   return undefined;
 }
 
-function proxyPatch({ spec: { initContainers } }: Pod, config: ProxyConfig): PatchOperation[] {
+function proxyPatch({ metadata, spec: { initContainers } }: Pod, config: ProxyConfig): PatchOperation[] {
+  const container = () => proxyContainer(config, serviceNameOf(metadata.labels));
   if (initContainers === undefined) {
-    return [{ op: 'add', path: '/spec/initContainers', value: [proxyContainer(config)] }];
+    return [{ op: 'add', path: '/spec/initContainers', value: [container()] }];
   }
   const place = initContainers.findIndex(({ name }) => name === PROXY_CONTAINER);
   if (place === 0) return [];
-  if (place < 0) return [{ op: 'add', path: '/spec/initContainers/0', value: proxyContainer(config) }];
+  if (place < 0) return [{ op: 'add', path: '/spec/initContainers/0', value: container() }];
   return [
     { op: 'remove', path: `/spec/initContainers/${place}` },
     { op: 'add', path: '/spec/initContainers/0', value: initContainers[place] },
   ];
+}
+
+/** As OpenTelemetry has it of workloads in Kubernetes. */
+function serviceNameOf(labels: Readonly<Record<string, string>> = {}): string {
+  return labels['app.kubernetes.io/name'] ?? labels['app'] ?? '$(WEFT_POD_NAME)';
 }
 
 function markPatch({ metadata: { labels } }: Pod): PatchOperation[] {

@@ -51,7 +51,7 @@ export function gatewayObjects(gateway: Gateway, ports: readonly number[], confi
 }
 
 function podSpec(config: ProxyConfig, serviceAccountName: string) {
-  const { restartPolicy: _, ...container } = proxyContainer(config);
+  const { restartPolicy: _, ...container } = proxyContainer(config, serviceAccountName);
   const { port, path } = config.ready;
   return {
     serviceAccountName,

@@ -3,6 +3,7 @@ import type { HTTPRoute } from '../../../api/kubernetes.ts';
 import type { BackendIr, GatewayChainIr, GatewayHostIr, GatewayIr, RouteRuleIr } from '../../node/ir.ts';
 import { compareRouteRules } from '../http-route-match.ts';
 import { translateHttpRoute } from '../http-route.ts';
+import { translateTraces } from '../tracing.ts';
 import { type AttachedRoute, routesAt } from './attachment.ts';
 import type { GatewayIndex } from './gateway-index.ts';
 import { ANY_HOST, bySpecificity, covers } from './hostnames.ts';
@@ -13,7 +14,9 @@ export function translateGateway(gateway: Gateway, index: GatewayIndex): Gateway
   const all = judgeListeners(gateway, index);
   const open = all.filter(isOpen);
   const ports = [...new Set(open.map(({ listener }) => listener.port))].sort((a, b) => a - b);
+  const traces = translateTraces(index.tracing, 'HTTP', undefined, undefined);
   return {
+    ...(traces === undefined ? {} : { traces }),
     ports: ports.map((port) => {
       const here = open.filter(({ listener }) => listener.port === port);
       const at = (judged: JudgedListener) => routesAt(gateway, all, judged, index);
