@@ -152,6 +152,42 @@ test('a pod takes no more calls than its service lets it, of whomever they are',
   await lab.until('all are taken', async () => (await lab.share(20))['a'] === 20);
 });
 
+describe('limits of their own', () => {
+  const rules = [
+    { path: { type: 'Prefix', value: '/dear' }, method: 'POST', requestsPerSecond: 1, burst: 2 },
+    { source: { namespace: 'shop', serviceAccount: 'stranger' }, requestsPerSecond: 1, burst: 1 },
+    { source: { serviceAccount: 'client' }, path: { type: 'Exact', value: '/mine' }, requestsPerSecond: 1, burst: 3 },
+    { path: { type: 'Prefix', value: '/ample' }, requestsPerSecond: 1000 },
+  ] as const;
+  /** How many of ten calls are answered. */
+  const taken = async (path: string, method = 'GET', headers = {}) => {
+    const statuses: number[] = [];
+    for (let call = 0; call < 10; call += 1) statuses.push((await lab.call(path, headers, method)).status);
+    return statuses.filter((status) => status === 200).length;
+  };
+
+  test('hold the calls that they are for, by path, method and caller, and no others', async () => {
+    const mesh = { rateLimit: { rules } };
+    const endpoints = { a: 'east' };
+    expect(await lab.apply({ mesh, endpoints })).toEqual([]);
+    await lab.until('the first holds', async () => (await taken('/dear/1', 'POST')) <= 3);
+    expect(await taken('/dear/1')).toBe(10);
+    expect(await taken('/dearest', 'POST')).toBe(10);
+    expect(await taken('/mine?x=1')).toBeLessThanOrEqual(4);
+    expect(await taken('/')).toBe(10);
+  });
+
+  test('go before the limit of all, and by the certificate, whatever the caller says', async () => {
+    const mesh = { rateLimit: { requestsPerSecond: 1, burst: 2, rules } };
+    expect(await lab.apply({ mesh, endpoints: { a: 'east' } })).toEqual([]);
+    await lab.until('the limit of all holds', async () => (await taken('/')) <= 3);
+    const stranger = { 'x-forwarded-client-cert': 'URI=spiffe://cluster.local/ns/shop/sa/stranger' };
+    // Were he believed, he would have a limit of his own.
+    expect(await taken('/', 'GET', stranger)).toBeLessThanOrEqual(1);
+    expect(await taken('/ample')).toBe(10);
+  });
+});
+
 describe('a port of TCP', () => {
   const ports = [{ port: 80, protocol: 'TCP' }] as const;
 

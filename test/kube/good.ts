@@ -178,7 +178,14 @@ export const GOOD: Readonly<Record<string, Good>> = {
         healthyThreshold: 1,
         unhealthyThreshold: 2,
       },
-      rateLimit: { requestsPerSecond: 100, burst: 200 },
+      rateLimit: {
+        requestsPerSecond: 100,
+        burst: 200,
+        rules: [
+          { path: { type: 'Prefix', value: '/search' }, method: 'GET', requestsPerSecond: 10, burst: 20 },
+          { source: { namespace: 'shop', serviceAccount: 'batch' }, requestsPerSecond: 1 },
+        ],
+      },
       telemetry: {
         accessLog: { minStatus: 500, slowerThanMilliseconds: 1000, percent: 50 },
         tracing: { percent: 10 },

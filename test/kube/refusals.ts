@@ -389,6 +389,14 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
     ...wrong(listed, ['spec', 'ports', 0, 'tls'], 'spec', OWN_PROXIES, [{ mode: 'Permissive' }]),
     ...wrong(listed, ['spec', 'rateLimit'], 'spec', OWN_PROXIES, [{ requestsPerSecond: 1 }]),
     ...wrong(listed, ['spec', 'telemetry'], 'spec', OWN_PROXIES, [{ accessLog: {} }]),
+    ...wrong(mesh, ['spec', 'rateLimit'], 'spec.rateLimit', 'burst must be absent without requestsPerSecond', [
+      { burst: 1, rules: [{ method: 'GET', requestsPerSecond: 1 }] },
+    ]),
+    ...wrong(
+      ...([mesh, ['spec', 'rateLimit', 'rules', 0], 'spec.rateLimit.rules[0]'] as const),
+      'a rule must have path, method or source; leave rules out to limit every call',
+      [{ requestsPerSecond: 1 }],
+    ),
     ...wrong(mesh, ['spec', 'loadBalancing'], 'spec.loadBalancing', HASH_POLICY, [
       { policy: 'RingHash' },
       { policy: 'Maglev' },

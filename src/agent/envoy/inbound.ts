@@ -1,7 +1,15 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { FilterChainSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_components_pb.js';
 import { ListenerSchema } from '../../xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
-import type { AccessLogIr, AppProtocol, PodMeshIr, TlsMode, TracesIr } from '../../model/node/ir.ts';
+import type {
+  AccessLogIr,
+  AppProtocol,
+  InboundPortIr,
+  PodMeshIr,
+  RateRuleIr,
+  TlsMode,
+  TracesIr,
+} from '../../model/node/ir.ts';
 import type { RateLimitIr } from '../../model/node/sending-ir.ts';
 import { RouteConfigurationSchema } from '../../xds/generated/wire/envoy/config/route/v3/route_pb.js';
 import { RBACSchema } from '../../xds/generated/wire/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
@@ -11,7 +19,8 @@ import { durationOf, type EncodedResource, encodeResource, packAny, socketAddres
 import { closed, httpConnectionManager, ORIGINAL_DST_FILTER, TLS_INSPECTOR_FILTER, tcpProxy } from './filters.ts';
 import { TrafficDirection } from '../../xds/generated/wire/envoy/config/core/v3/base_pb.js';
 import { FIXED_CLUSTER, MESH_ALPN, PROXY_PORT } from './names.ts';
-import { rateLimitFilter } from './route-filters.ts';
+import { rateLimitFilter, rateLimitOfRoute } from './route-filters.ts';
+import { isCertifiedAs, matchOf } from './route-match.ts';
 import { downstreamMtls, FROM_ADS } from './tls.ts';
 
 type Chain = MessageInitShape<typeof FilterChainSchema> & object;
@@ -22,6 +31,7 @@ interface InboundRule {
   readonly protocol: AppProtocol;
   readonly tlsMode: TlsMode;
   readonly rateLimit?: RateLimitIr;
+  readonly rateRules?: readonly RateRuleIr[];
   readonly accessLog?: AccessLogIr;
   readonly traces?: TracesIr;
 }
@@ -76,10 +86,11 @@ function tcpToApplication(name: string) {
 }
 
 /** Routes come by RDS: what policies say of requests changes without an end to open connections. */
-function httpToApplication(port: number, { rateLimit, accessLog, traces }: InboundRule) {
+function httpToApplication(port: number, { rateLimit, rateRules = [], accessLog, traces }: InboundRule) {
   const routes = { case: 'rds' as const, value: { routeConfigName: inboundRouteName(port), configSource: FROM_ADS } };
   const rbac = { name: RBAC_FILTER, configType: { case: 'typedConfig' as const, value: packAny(RBACSchema, {}) } };
-  const limit = rateLimit === undefined ? [] : [rateLimitFilter(rateLimit, `inbound-${port}`)];
+  const isLimited = rateLimit !== undefined || rateRules.length > 0;
+  const limit = isLimited ? [rateLimitFilter(rateLimit, inboundRouteName(port))] : [];
   const log = accessLog === undefined ? [] : [encodeAccessLog(accessLog)];
   return httpConnectionManager(`inbound-${port}`, routes, { before: [rbac, ...limit], accessLog: log, traces });
 }
@@ -88,11 +99,13 @@ function inboundRouteName(port: number): string {
   return `inbound-${port}`;
 }
 
-/** Everything to the application; of a port whose requests are judged, what policy allows. */
-export function encodeInboundRoutes(port: number, judged: JudgedPod | undefined): EncodedResource {
+/** Everything to the application, by limits of their own first; of a port whose requests are judged, what policy allows. */
+export function encodeInboundRoutes(
+  { port, rateRules = [] }: Pick<InboundPortIr, 'port' | 'rateRules'>,
+  judged: JudgedPod | undefined,
+): EncodedResource {
   const name = inboundRouteName(port);
-  const route = {
-    match: { pathSpecifier: { case: 'prefix' as const, value: '/' } },
+  const toApplication = {
     action: {
       case: 'route' as const,
       value: {
@@ -101,10 +114,16 @@ export function encodeInboundRoutes(port: number, judged: JudgedPod | undefined)
       },
     },
   };
+  const limited = rateRules.map(({ match, limit }) => ({
+    match: match.source === undefined ? matchOf(match) : matchOf(match, isCertifiedAs(match.source)),
+    ...toApplication,
+    typedPerFilterConfig: rateLimitOfRoute(limit, name),
+  }));
+  const routes = [...limited, { match: matchOf({ headers: [] }), ...toApplication }];
   const typedPerFilterConfig = judged === undefined ? {} : { [RBAC_FILTER]: encodeAuthorization(judged, port) };
   return encodeResource(RouteConfigurationSchema, name, {
     name,
-    virtualHosts: [{ name: 'application', domains: ['*'], routes: [route], typedPerFilterConfig }],
+    virtualHosts: [{ name: 'application', domains: ['*'], routes, typedPerFilterConfig }],
     validateClusters: false,
   });
 }

@@ -1,5 +1,5 @@
 import type { PodMeshIr } from '../../model/node/ir.ts';
-import { httpPortsOf } from '../../model/mesh/http-ports.ts';
+import { httpInboundOf } from '../../model/mesh/http-ports.ts';
 import { isJudged, type JudgedPod } from './authorization.ts';
 import { encodeInboundRoutes } from './inbound.ts';
 import type { Versioned } from './snapshot.ts';
@@ -28,12 +28,13 @@ export class Judging {
   }
 
   /** Call with what the proxy is to be told, before it can answer. */
-  expect(mesh: PodMeshIr, judged: Versioned<JudgedPod> | undefined): void {
-    if (judged === undefined || judged.version === this.#from) return;
-    this.#from = judged.version;
-    for (const port of httpPortsOf(mesh)) {
-      if (!isJudged(judged.body.chain, port)) continue;
-      const { name, version } = encodeInboundRoutes(port, judged.body);
+  expect({ version: at, body: mesh }: Versioned<PodMeshIr>, judged: Versioned<JudgedPod> | undefined): void {
+    const from = `${at} ${judged?.version}`;
+    if (judged === undefined || from === this.#from) return;
+    this.#from = from;
+    for (const inbound of httpInboundOf(mesh)) {
+      if (!isJudged(judged.body.chain, inbound.port)) continue;
+      const { name, version } = encodeInboundRoutes(inbound, judged.body);
       this.#forms.add(`${name} ${version}`);
     }
     for (const form of this.#forms) if (this.#forms.size > MOST_FORMS) this.#forms.delete(form);

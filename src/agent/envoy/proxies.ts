@@ -221,7 +221,7 @@ export class Proxies implements PodMesh {
     const version = resources.versionOf('pod', pod.uid) ?? '';
     const secrets = this.#secretsOf(pod);
     const judged = this.#judgedPod(proxy, pod);
-    proxy.judging.expect(pod.mesh ?? proxy.mesh, judged);
+    proxy.judging.expect({ version, body: pod.mesh ?? proxy.mesh }, judged);
     // Without a certificate nothing is said: a new proxy is not ready yet, and one that outlived the agent keeps what
     // it has, its certificate included, until an operator has signed a new one.
     if (secrets.length === 0) return;

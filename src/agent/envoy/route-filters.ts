@@ -38,20 +38,29 @@ export function percentOf(percent: number) {
   return { numerator: percent, denominator: Denominator.HUNDRED };
 }
 
-/** Of a port of the pod: for all that comes to it together. */
-export function rateLimitFilter({ requestsPerSecond, burst }: RateLimitIr, statPrefix: string): HttpFilter {
+/** Of a port of the pod: for all that comes to it together; without a limit there, for what routes say alone. */
+export function rateLimitFilter(limit: RateLimitIr | undefined, statPrefix: string): HttpFilter {
+  return filter(RATE_LIMIT, encodeRateLimit(limit, statPrefix));
+}
+
+/** Of a route: its calls are held to this, and not to the limit of the port. */
+export function rateLimitOfRoute(limit: RateLimitIr, statPrefix: string): { [name: string]: Any } {
+  return { [RATE_LIMIT]: encodeRateLimit(limit, statPrefix) };
+}
+
+function encodeRateLimit(limit: RateLimitIr | undefined, statPrefix: string): Any {
+  if (limit === undefined) return packAny(LocalRateLimitSchema, { statPrefix });
   const always = { defaultValue: percentOf(100) };
-  const config = packAny(LocalRateLimitSchema, {
+  return packAny(LocalRateLimitSchema, {
     statPrefix,
     tokenBucket: {
-      maxTokens: burst,
-      tokensPerFill: requestsPerSecond,
+      maxTokens: limit.burst,
+      tokensPerFill: limit.requestsPerSecond,
       fillInterval: durationOf(1000),
     },
     filterEnabled: always,
     filterEnforced: always,
   });
-  return filter(RATE_LIMIT, config);
 }
 
 function filter(name: string, value: Any): HttpFilter {

@@ -43,6 +43,13 @@ export function isCaller({ source }: RouteMatchIr, spiffeId: string): boolean {
   );
 }
 
+/** Of a call that has come by mutual TLS: its proxy has said here whose certificate it was, and nobody else can. */
+export function isCertifiedAs({ namespace, serviceAccount }: NonNullable<RouteMatchIr['source']>): HeaderMatcher {
+  const part = (name: string | undefined) => (name === undefined ? '[^/;,]+' : quoted(name));
+  const id = `spiffe://[^/;,]+/ns/${part(namespace)}/sa/${part(serviceAccount)}`;
+  return headerMatches({ name: 'x-forwarded-client-cert', type: 'Regex', value: `(?:.*;)?URI=${id}(?:;.*)?` });
+}
+
 export function methodIsIdempotent(): HeaderMatcher {
   return headerMatches({ name: ':method', type: 'Regex', value: IDEMPOTENT.join('|') });
 }

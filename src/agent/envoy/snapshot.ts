@@ -4,7 +4,7 @@ import type { EncodedResource } from './encoded.ts';
 import { encodeEndpoints, leadsTo } from './endpoints.ts';
 import { encodeGateway } from './gateway.ts';
 import { HostNames, isNamedIn } from './host-names.ts';
-import { httpPortsOf } from '../../model/mesh/http-ports.ts';
+import { httpInboundOf } from '../../model/mesh/http-ports.ts';
 import { isJudged, type JudgedPod } from './authorization.ts';
 import { encodeInbound, encodeInboundRoutes } from './inbound.ts';
 import { encodeOutbound, encodeServiceListeners } from './outbound.ts';
@@ -118,7 +118,9 @@ export class SnapshotBuilder {
       const judgedOn = (port: number) => judged !== undefined && isJudged(judged.body.chain, port);
       const encoded = this.#encoded('pod', uid, `${version} ${hasIpv6} ${judged?.version}`, () => [
         encodeInbound(mesh, hasIpv6, judgedOn),
-        ...httpPortsOf(mesh).map((port) => encodeInboundRoutes(port, judgedOn(port) ? judged?.body : undefined)),
+        ...httpInboundOf(mesh).map((inbound) =>
+          encodeInboundRoutes(inbound, judgedOn(inbound.port) ? judged?.body : undefined),
+        ),
       ]);
       parts.addAll(encoded, { kind: 'pod', key: uid, version });
     }

@@ -360,17 +360,66 @@ export interface MeshServiceHealthCheck {
   readonly unhealthyThreshold?: number;
 }
 /**
- * What each pod of the service with a proxy takes, of all callers together and on each port; what is over it is answered with 429 by that proxy. HTTP protocols only.
+ * What each pod of the service with a proxy takes on each port; what is over it is answered with 429 by that proxy. A call is held to the first of the rules that it matches, or else to requestsPerSecond, of all callers together. HTTP protocols only.
  */
 export interface MeshServiceRateLimit {
   /**
-   * Calls a second.
+   * Calls a second; absent is as many as come.
+   */
+  readonly requestsPerSecond?: number;
+  /**
+   * Calls at once; absent is as many as a second has.
+   */
+  readonly burst?: number;
+  /**
+   * Limits of their own, the first that matches first.
+   */
+  readonly rules?: readonly MeshServiceRateRule[];
+}
+/**
+ * A limit for the calls that all its conditions hold for.
+ */
+export interface MeshServiceRateRule {
+  readonly path?: MeshServiceRatePath;
+  /**
+   * The method of the call.
+   */
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'CONNECT' | 'OPTIONS' | 'TRACE' | 'PATCH';
+  readonly source?: MeshServiceRateSource;
+  /**
+   * Calls a second, of all that the rule is for together.
    */
   readonly requestsPerSecond: number;
   /**
    * Calls at once; absent is as many as a second has.
    */
   readonly burst?: number;
+}
+/**
+ * The path of the call.
+ */
+export interface MeshServiceRatePath {
+  /**
+   * Exact is the whole path; Prefix goes by whole elements: /api is /api and /api/v1, not /apis. Regex is an expression of RE2 that the whole path is.
+   */
+  readonly type: 'Exact' | 'Prefix' | 'Regex';
+  /**
+   * Starts with /, for example /api; an expression too, for example /v[0-9]+/.*
+   */
+  readonly value: string;
+}
+/**
+ * Who calls, by the identity of its certificate; whoever calls in plain text is nobody.
+ */
+export interface MeshServiceRateSource {
+  /**
+   * For example shop.
+   */
+  readonly namespace?: string;
+  /**
+   * For example web; without namespace, of any namespace.
+   */
+  readonly serviceAccount?: string;
 }
 /**
  * What is told of calls beside the metrics, which are always there. HTTP protocols only.

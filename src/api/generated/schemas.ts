@@ -1408,9 +1408,7 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
           },
           "rateLimit": {
             "type": "object",
-            "required": [
-              "requestsPerSecond"
-            ],
+            "minProperties": 1,
             "additionalProperties": false,
             "properties": {
               "requestsPerSecond": {
@@ -1422,6 +1420,87 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
                 "type": "integer",
                 "minimum": 1,
                 "maximum": 1000000
+              },
+              "rules": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 16,
+                "items": {
+                  "type": "object",
+                  "required": [
+                    "requestsPerSecond"
+                  ],
+                  "additionalProperties": false,
+                  "properties": {
+                    "path": {
+                      "type": "object",
+                      "required": [
+                        "type",
+                        "value"
+                      ],
+                      "additionalProperties": false,
+                      "properties": {
+                        "type": {
+                          "type": "string",
+                          "enum": [
+                            "Exact",
+                            "Prefix",
+                            "Regex"
+                          ]
+                        },
+                        "value": {
+                          "type": "string",
+                          "minLength": 1,
+                          "maxLength": 1024,
+                          "pattern": "^/"
+                        }
+                      }
+                    },
+                    "method": {
+                      "type": "string",
+                      "enum": [
+                        "GET",
+                        "HEAD",
+                        "POST",
+                        "PUT",
+                        "DELETE",
+                        "CONNECT",
+                        "OPTIONS",
+                        "TRACE",
+                        "PATCH"
+                      ]
+                    },
+                    "source": {
+                      "type": "object",
+                      "minProperties": 1,
+                      "additionalProperties": false,
+                      "properties": {
+                        "namespace": {
+                          "type": "string",
+                          "minLength": 1,
+                          "maxLength": 63,
+                          "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+                        },
+                        "serviceAccount": {
+                          "type": "string",
+                          "minLength": 1,
+                          "maxLength": 253,
+                          "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                        }
+                      }
+                    },
+                    "requestsPerSecond": {
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 1000000
+                    },
+                    "burst": {
+                      "type": "integer",
+                      "minimum": 1,
+                      "maximum": 1000000
+                    }
+                  }
+                }
               }
             }
           },

@@ -7,7 +7,7 @@ import { GATEWAY_LABEL } from './gateway/gateway-index.ts';
 import { isInjected, spiffeIdOf } from './identity.ts';
 import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
 import { isHttp, meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
-import { translateAccessLog, translateRateLimit } from './sending.ts';
+import { translateAccessLog, translateRateLimit, translateRateRules } from './sending.ts';
 import { translateTraces } from './tracing.ts';
 
 export interface PodMeshContext {
@@ -47,11 +47,13 @@ export function translatePodMesh(pod: Pod, { index, services, proxyUid }: PodMes
       const accessLog = known?.accessLog ?? translateAccessLog(common, mesh);
       const traces = known?.traces ?? translateTraces(index.tracing, common, objectKey(service), mesh);
       const rateLimit = lowestOf(known?.rateLimit, translateRateLimit(common, mesh));
+      const rateRules = [...(known?.rateRules ?? []), ...translateRateRules(common, mesh)];
       inbound.set(port, {
         port,
         protocol: common,
         tlsMode: known?.tlsMode === 'Strict' ? 'Strict' : mode,
         ...(rateLimit === undefined || !isHttp(common) ? {} : { rateLimit }),
+        ...(rateRules.length === 0 || !isHttp(common) ? {} : { rateRules }),
         ...(accessLog === undefined || !isHttp(common) ? {} : { accessLog }),
         ...(traces === undefined || !isHttp(common) ? {} : { traces }),
       });

@@ -1,9 +1,10 @@
 import type { MeshService, MeshServiceSpec } from '../../api/generated/meshservice.ts';
 import { REASON } from '../../api/reasons.ts';
-import type { AccessLogIr, AppProtocol } from '../node/ir.ts';
+import type { AccessLogIr, AppProtocol, RateRuleIr } from '../node/ir.ts';
 import type { ConnectionsIr, HealthCheckIr, OutliersIr, RateLimitIr, SendingIr } from '../node/sending-ir.ts';
 import type { Problem } from '../problem.ts';
 import { isHttp } from './protocol.ts';
+import { translateSplitMatch } from './split-rule.ts';
 
 /** What a MeshService says of calls to a port of its Service; nothing where there is none. */
 export function translateSending(protocol: AppProtocol, mesh: MeshService | undefined): SendingIr {
@@ -23,9 +24,21 @@ export function translateSending(protocol: AppProtocol, mesh: MeshService | unde
 
 /** Undefined: as many as come. */
 export function translateRateLimit(protocol: AppProtocol, mesh: MeshService | undefined): RateLimitIr | undefined {
-  const limit = mesh?.spec.rateLimit;
-  if (limit === undefined || !isHttp(protocol)) return undefined;
-  return { requestsPerSecond: limit.requestsPerSecond, burst: limit.burst ?? limit.requestsPerSecond };
+  const { requestsPerSecond, burst } = mesh?.spec.rateLimit ?? {};
+  if (requestsPerSecond === undefined || !isHttp(protocol)) return undefined;
+  return limitOf(requestsPerSecond, burst);
+}
+
+export function translateRateRules(protocol: AppProtocol, mesh: MeshService | undefined): readonly RateRuleIr[] {
+  if (!isHttp(protocol)) return [];
+  return (mesh?.spec.rateLimit?.rules ?? []).map(({ requestsPerSecond, burst, ...match }) => ({
+    match: translateSplitMatch(match),
+    limit: limitOf(requestsPerSecond, burst),
+  }));
+}
+
+function limitOf(requestsPerSecond: number, burst = requestsPerSecond): RateLimitIr {
+  return { requestsPerSecond, burst };
 }
 
 /** Undefined: nothing is written down. */

@@ -31,12 +31,19 @@ export interface InboundPortIr {
   readonly port: number;
   readonly protocol: AppProtocol;
   readonly tlsMode: TlsMode;
-  /** Of all callers together. */
+  /** Of all calls together that no rule is for. */
   readonly rateLimit?: RateLimitIr;
+  /** The first that matches a call holds it; absent: none. */
+  readonly rateRules?: readonly RateRuleIr[];
   /** Absent: no call is written down. */
   readonly accessLog?: AccessLogIr;
   /** HTTP protocols only. */
   readonly traces?: TracesIr;
+}
+
+export interface RateRuleIr {
+  readonly match: RouteMatchIr;
+  readonly limit: RateLimitIr;
 }
 
 /** Spans are told to a collector; calls of a trace that the caller takes part in always are. */
