@@ -5,7 +5,7 @@ import { objectKey, type KubeObject } from '../../api/meta.ts';
 import type { HTTPRouteGroup, SmiTrafficSplit } from '../../api/smi.ts';
 import { byAge } from './by-age.ts';
 import { ownerOfService, ownService, ownServiceName } from './own-service.ts';
-import { trafficSplitsOfSmi } from './smi-split.ts';
+import { type SmiIndex, trafficSplitsOfSmi } from './smi-split.ts';
 import { assignVirtualAddresses } from './virtual-addresses.ts';
 
 /** Everything that says how services are called, as stored. Lists in any order. */
@@ -53,7 +53,7 @@ export interface MeshIndex {
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
 /** Cost: one pass over the input. */
-export function indexMesh(input: MeshInput): MeshIndex {
+export function indexMesh(input: MeshInput): MeshIndex & SmiIndex {
   const services = byKey(input.services);
   const pods = byKey(input.pods);
   const meshServices = byKey(input.meshServices);
@@ -81,7 +81,7 @@ export function indexMesh(input: MeshInput): MeshIndex {
   const grants = group(input.referenceGrants, ({ metadata }) => [metadata.namespace ?? 'default']);
   const routes = group([...input.httpRoutes].sort(byAge), parentServiceKeys);
   return {
-    ...names,
+    ...smi,
     trustDomain: input.trustDomain,
     pod: (key) => pods.get(key),
     slicesOf: (key) => slices.get(key) ?? [],
