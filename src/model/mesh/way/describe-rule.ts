@@ -72,16 +72,20 @@ function describeRewrite({ rewrite }: RouteSendingIr, { request, match }: RuledC
   return [...(changes ? [`path becomes ${to}`] : []), ...(host === undefined ? [] : [`host becomes ${host}`])];
 }
 
+/** What stays as the client asked for it is left out. */
 function describeTarget(
   redirect: RedirectIr,
   request: CallRequest | undefined,
   match: RouteMatchIr | undefined,
 ): string {
-  const { scheme, host, port, path, prefix } = redirect;
-  const own = request?.headers['host'] ?? 'the same host';
-  const place = `${scheme === undefined ? '' : `${scheme}://`}${host ?? own}${port === undefined ? '' : `:${port}`}`;
-  if (request !== undefined) return `${place}${rewrittenPath(redirect, match, request.path)}`;
-  return `${place}${path ?? (prefix === undefined ? ', the same path' : `, ${prefix} in place of the prefix`)}`;
+  const { scheme, host = request?.headers['host'], port, path, prefix } = redirect;
+  const place = [
+    ...(scheme === undefined ? [] : [`${scheme}:`]),
+    ...(host === undefined ? [] : [`//${host}`]),
+    ...(port === undefined ? [] : [`port ${port}`]),
+  ];
+  const kept = prefix === undefined ? 'the same path' : `${prefix} in place of the prefix`;
+  return [...place, request === undefined ? (path ?? kept) : rewrittenPath(redirect, match, request.path)].join(' ');
 }
 
 function describeHeaders({ set = [], add = [], remove = [] }: HeaderChangeIr): string {

@@ -65,7 +65,7 @@ export function lookAtEndpoint(
   };
 }
 
-/** Endpoints of a Service that nobody is sent to, and why; with a subset also those that are not of it. */
+/** Endpoints of a Service that nobody is sent to, and why; those of other subsets only where this one has none. */
 export function leftOutOf(
   index: MeshIndex,
   serviceKey: string,
@@ -78,13 +78,14 @@ export function leftOutOf(
   return slicedEndpoints(index, serviceKey).flatMap(({ address, name, pod, isReady, isEnding }): LeftOut[] => {
     if (isCalled.has(address)) return [];
     const isOfSubset = labels === undefined || bearsLabels(pod?.metadata.labels ?? {}, labels);
-    const why = isEnding
-      ? 'it is ending'
-      : !isReady
-        ? 'it is not ready'
-        : isOfSubset
-          ? 'it has no such port, or the service is called by the other family'
-          : `it is not of subset ${subset}: ${Object.entries(labels).map((label) => label.join('='))}`;
+    if (!isOfSubset && called.length > 0) return [];
+    const why = !isOfSubset
+      ? `it is not of subset ${subset}: ${Object.entries(labels).map((label) => label.join('='))}`
+      : isEnding
+        ? 'it is ending'
+        : !isReady
+          ? 'it is not ready'
+          : 'it has no such port, or the service is called by the other family';
     return [{ address, ...(name === undefined ? {} : { pod: name }), why }];
   });
 }

@@ -11,7 +11,7 @@ import { type CallRequest, identityPath } from '../request-match.ts';
 import { rulesOfPort, translateService } from '../service.ts';
 import { type ConditionLook, involvedConditions } from './involved-conditions.ts';
 import { lookAtKernel } from './kernel-look.ts';
-import { lookAtRules, type RouteFacts, type RouteLook, type RuleLook } from './route-look.ts';
+import { isRefusing, lookAtRules, type RouteFacts, type RouteLook, type RuleLook } from './route-look.ts';
 
 export interface CallAsk {
   readonly input: MeshInput;
@@ -95,7 +95,7 @@ export function explainCall(ask: CallAsk): CallWay {
       protocolSource: carried === undefined ? 'the question' : protocolSourceOf(carried, mesh),
     },
     ...(past === undefined ? {} : { past }),
-    ...{ rules, routes, conditions: involvedConditions(input, index, key, port, clusters) },
+    ...{ rules, routes, conditions: isMeshed ? involvedConditions(input, index, key, port, clusters) : [] },
   };
 }
 
@@ -141,8 +141,11 @@ function outcomeOfRoute({ answer, backends, rule }: RouteLook) {
   const names = asked.filter(({ failure }) => failure === undefined).map(({ name }) => name);
   const lost = Math.round(failing.reduce((sum, { percent }) => sum + percent, 0));
   const part = first === undefined ? '' : `; ${lost} % of the calls fail`;
+  const endpoints = asked.filter(({ failure }) => failure === undefined).flatMap((of) => of.endpoints);
+  const refusing = endpoints.filter(isRefusing).length;
+  const refused = refusing === 0 ? '' : `; ${refusing} of ${endpoints.length} endpoints refuse it`;
   const { abort } = rule?.fault ?? {};
   if (abort?.percent === 100) return { verdict: 'deny' as const, result: `answered with ${abort.status} by a fault` };
   const faults = abort === undefined ? '' : `; ${abort.percent} % are answered with ${abort.status} by a fault`;
-  return { verdict: 'allow' as const, result: `goes to ${names.join(' or ')}${part}${faults}` };
+  return { verdict: 'allow' as const, result: `goes to ${names.join(' or ')}${part}${refused}${faults}` };
 }

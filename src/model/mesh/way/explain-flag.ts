@@ -66,11 +66,13 @@ const MADE_BY: Readonly<Record<string, (way: CallWay) => readonly string[]>> = {
   UPE: protocols,
 };
 
-function emptiness({ name, percent, endpoints, leftOut, cluster }: BackendLook): string[] {
-  if (endpoints.length > 0 || cluster?.dns !== undefined) return [];
+/** A backend that names nothing is to a TrafficSplit a cluster without endpoints. */
+function emptiness({ name, percent, endpoints, leftOut, cluster, failure }: BackendLook): string[] {
+  if (endpoints.length > 0 || cluster?.dns !== undefined || failure?.includes('503') !== true) return [];
+  const share = `${Math.round(percent)} % of the calls`;
+  if (cluster === undefined) return [`a backend that names nothing, ${share}`];
   const why = leftOut.map(({ pod, address, why: because }) => `${pod ?? address}: ${because}`);
-  const rest = why.length === 0 ? '' : ` (${why.join('; ')})`;
-  return [`${name}, ${Math.round(percent)} % of the calls, has no endpoint${rest}`];
+  return [`${name}, ${share}, has no endpoint${why.length === 0 ? '' : ` (${why.join('; ')})`}`];
 }
 
 function leaving({ name, endpoints, cluster }: BackendLook): string[] {

@@ -140,9 +140,13 @@ function failureOf(
   return refusalOf(endpoints);
 }
 
+export function isRefusing({ refusal, policy }: JudgedEndpoint): boolean {
+  return refusal !== undefined || !policy.isAllowed;
+}
+
 /** Undefined when some endpoint takes the call. */
 export function refusalOf(endpoints: readonly JudgedEndpoint[]): string | undefined {
   const [first] = endpoints;
-  if (first === undefined || endpoints.some((of) => of.refusal === undefined && of.policy.isAllowed)) return undefined;
+  if (first === undefined || !endpoints.every(isRefusing)) return undefined;
   return `every endpoint refuses it: ${first.refusal ?? first.policy.why}`;
 }
