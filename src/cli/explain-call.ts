@@ -2,6 +2,7 @@ import type { Pod } from '../api/kubernetes.ts';
 import { objectKey } from '../api/meta.ts';
 import { familyOf } from '../lib/ip.ts';
 import type { MeshInput } from '../model/mesh/mesh-index.ts';
+import { podsWithoutProxy } from '../model/mesh/missing-proxies.ts';
 import type { CallRequest } from '../model/mesh/request-match.ts';
 import type { EndpointLook } from '../model/mesh/way/endpoint-look.ts';
 import { type CallWay, explainCall } from '../model/mesh/way/explain-call.ts';
@@ -55,6 +56,7 @@ export function explainServiceCall(world: PolicyWorld, parts: MeshParts, wish: C
       ...{ meshServices: world.meshServices, trustDomain: '' },
     },
     ...(caller === undefined ? {} : { caller }),
+    lacksProxy: caller !== undefined && podsWithoutProxy([caller], namespaceOf(world), NONE_EXEMPT).length > 0,
     node: { name: nodeName, zone: node === undefined ? undefined : zoneOf(node) },
     ...{ service: called.service, port, protocol },
     ...(request === undefined ? {} : { request }),
@@ -68,6 +70,13 @@ export function explainServiceCall(world: PolicyWorld, parts: MeshParts, wish: C
     conditions: [...way.conditions, ...judges.conditions()],
     flags: flag === undefined ? [] : flag.split(',').map((one) => lookAtFlag(one.trim(), way)),
   };
+}
+
+/** Namespaces without injection are the chart's to say. */
+const NONE_EXEMPT: ReadonlySet<string> = new Set();
+
+function namespaceOf({ objects }: PolicyWorld) {
+  return (name: string) => objects.namespaces?.upserts?.find(({ metadata }) => metadata.name === name);
 }
 
 function lookAtFlag(flag: string, way: CallWay): FlagLook {

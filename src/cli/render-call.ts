@@ -6,7 +6,7 @@ import { renderTable } from './table.ts';
 
 /** Pure. */
 export function renderCall(report: CallReport): string {
-  const { from, to, result, rules, routes, conditions, flags } = report;
+  const { from, to, result, caller, rules, routes, conditions, flags } = report;
   const table = rules.map(({ asks, outcome, why, ...rule }, at) => [
     ...[String(at + 1), ruleName(rule), asks],
     outcome === 'decides' ? 'DECIDES' : outcome,
@@ -18,7 +18,7 @@ export function renderCall(report: CallReport): string {
     ...(rules.length === 0
       ? []
       : [`Rules, in the order they are met:\n${renderTable(['', 'RULE OF', 'ASKS FOR', '', 'WHY NOT'], table)}`]),
-    ...routes.flatMap(renderRoute),
+    ...routes.flatMap((route) => renderRoute(route, caller.zone)),
     ...(conditions.length === 0
       ? []
       : [
@@ -44,7 +44,7 @@ function renderService({ service }: CallReport): string {
   return `Service: ${name}${at}${names}. Port ${port} speaks ${protocol}, says ${protocolSource}.`;
 }
 
-function renderRoute({ effects, answer, backends, ...rule }: RouteLook): string[] {
+function renderRoute({ effects, answer, backends, ...rule }: RouteLook, callerZone: string | undefined): string[] {
   const does = answer === undefined ? effects : [answer, ...effects];
   const heading = `${ruleName(rule)}${does.length === 0 ? '' : `: ${does.join('; ')}`}.`;
   if (backends.length === 0) return [heading];
@@ -57,7 +57,7 @@ function renderRoute({ effects, answer, backends, ...rule }: RouteLook): string[
     `${heading}\n${renderTable(['BACKEND', 'WEIGHT', 'SHARE', 'ENDPOINTS', ''], shares)}`,
     ...backends.flatMap(({ name, settings, endpoints, leftOut }) => {
       const rows = [
-        ...endpoints.map(endpointRow),
+        ...endpoints.map((endpoint) => endpointRow(endpoint, callerZone)),
         ...leftOut.map(({ address, pod = '-', why }) => [address, pod, '-', '-', 'not called', why]),
       ];
       const title = `Endpoints of ${name}${settings.length === 0 ? '' : `: ${settings.join('; ')}`}.`;
@@ -67,27 +67,16 @@ function renderRoute({ effects, answer, backends, ...rule }: RouteLook): string[
   ];
 }
 
-function endpointRow(endpoint: JudgedEndpoint): string[] {
-  const {
-    address,
-    port,
-    pod = '-',
-    node = '-',
-    zone = '-',
-    weight,
-    calledBy,
-    identity,
-    server,
-    refusal,
-    policy,
-  } = endpoint;
+function endpointRow(endpoint: JudgedEndpoint, callerZone: string | undefined): string[] {
+  const { address, port, pod = '-', node = '-', zone, weight, calledBy, identity, server, refusal, policy } = endpoint;
   const host = address.includes(':') ? `[${address}]` : address;
   const share = weight === 1 ? '' : `, weight ${weight}`;
+  const place = zone === undefined ? '-' : zone === callerZone ? `${zone}, first` : zone;
   const by = identity === undefined ? calledBy : `${calledBy} with ${identity}`;
   const proxy = server === undefined ? 'no proxy' : serverText(server);
   const sides = [proxy, ...(refusal === undefined ? [] : [`REFUSED: ${refusal}`])];
   const policies = policy.isAllowed ? policy.why : `REFUSED: ${policy.why}`;
-  return [`${host}:${port}${share}`, pod, node, zone, by, [...sides, policies].join('; ')];
+  return [`${host}:${port}${share}`, pod, node, place, by, [...sides, policies].join('; ')];
 }
 
 function serverText({ protocol, tlsMode, rateLimit }: InboundPortIr): string {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { aimsAtService, type CallWish, explainServiceCall } from '../../src/cli/explain-call.ts';
+import { httpRouteOf } from '../../src/model/mesh/grpc-route.ts';
 import { renderCall } from '../../src/cli/render-call.ts';
 import { partsIn, SHOP, worldIn } from './shop-world.ts';
 
@@ -154,6 +155,69 @@ describe('a call', () => {
       ['spec.rules[1]', 'no match'],
       ['spec.rules[0]', 'decides'],
     ]);
+  });
+
+  test('has no place in the rules of an SMI split, which has none, and says what of it is not in force', () => {
+    const smi = `
+apiVersion: split.smi-spec.io/v1alpha4
+kind: TrafficSplit
+metadata: { name: old, namespace: shop, creationTimestamp: 2020-01-01T00:00:00Z }
+spec: { service: catalog, backends: [{ service: catalog, weight: 1 }, { service: gone, weight: 1 }] }
+`;
+    const { rules, result, conditions } = report({ to: 'shop/catalog:80', http: 'GET /' }, smi);
+    expect(rules).toEqual([
+      { origin: 'TrafficSplit shop/old (split.smi-spec.io)', asks: 'every call', outcome: 'decides', why: '' },
+    ]);
+    expect(result).toBe('goes to shop/catalog:80; 50 % of the calls fail');
+    expect(conditions).toContainEqual(
+      expect.objectContaining({ object: 'TrafficSplit shop/old (split.smi-spec.io)', reason: 'ServiceNotFound' }),
+    );
+  });
+
+  test('of gRPC is followed by its path', () => {
+    const text = SHOP.replace('protocol: HTTP }', 'protocol: GRPC }');
+    const route = httpRouteOf({
+      metadata: { name: 'rpc', namespace: 'shop', creationTimestamp: '2020-01-01T00:00:00Z' },
+      spec: {
+        parentRefs: [{ group: '', kind: 'Service', name: 'catalog' }],
+        rules: [
+          { matches: [{ method: { service: 'Shop', method: 'Get' } }], backendRefs: [{ name: 'gone', port: 80 }] },
+        ],
+      },
+    });
+    const { result, rules } = explainServiceCall(
+      worldIn(text),
+      { ...partsIn(text), httpRoutes: [route] },
+      { from: 'shop/web', to: 'shop/catalog:80', protocol: 'TCP', http: 'POST /Shop/Get' },
+    );
+    expect(rules[0]).toMatchObject({ origin: 'GRPCRoute shop/rpc', path: 'spec.rules[0]', outcome: 'decides' });
+    expect(result).toBe('answered with 503: what it names is not there');
+  });
+
+  test('asks those of its own zone first', () => {
+    const text = renderCall(report({ to: 'shop/catalog:80', http: 'GET /' }));
+    expect(text).toContain('node-1   a, first   mutual TLS with /ns/shop/sa/catalog   Strict, reads HTTP');
+  });
+
+  test('without a proxy says whether there should be one', () => {
+    const asks = SHOP.replace('{ name: shop }', '{ name: shop, labels: { weft.dev/inject: enabled } }');
+    const from = { from: 'shop/plain', to: 'shop/catalog:80' };
+    expect(report(from, '', asks).past).toContain('though one is asked for');
+    expect(report(from).past).not.toContain('though');
+  });
+
+  test('without a proxy gets what the kernel of its node has', () => {
+    const local = SHOP.replace('clusterIP: 10.96.0.20\n', '$&  internalTrafficPolicy: Local\n').replaceAll(
+      'nodeName: node-1, zone',
+      'nodeName: node-2, zone',
+    );
+    const from = { from: 'shop/plain', to: 'shop/catalog:80' };
+    expect(report(from, '', local).result).toBe("dropped: it has no endpoint on the caller's node");
+    const headless = SHOP.replace('clusterIP: 10.96.0.20', 'clusterIP: None').replace('[10.96.0.20]', '[None]');
+    expect(report({ to: 'shop/catalog:80' }, '', headless)).toMatchObject({
+      past: expect.stringContaining('it has no address of its own'),
+      result: 'goes to shop/catalog:80; 1 of 2 endpoints refuse it',
+    });
   });
 
   test('gives the shares of empty backends to the others, where the split says so', () => {

@@ -9,6 +9,7 @@ import { callPolicy } from './call-policy.ts';
 import { meshServiceFor, resolveServiceKey, type MeshIndex } from './mesh-index.ts';
 import type { PlacedRule } from './placed-rule.ts';
 import { isHttp } from './protocol.ts';
+import { isOfSmi } from './smi-split.ts';
 import { translateSplitMatch, translateSplitRule } from './split-rule.ts';
 
 export function splitOrigin(split: TrafficSplit): string {
@@ -43,7 +44,7 @@ export function translateTrafficSplit(
     const mirrors = translateMirrors(split, rule, path, index, problems);
     return [
       {
-        path,
+        ...(isOfSmi(split) ? {} : { path }),
         rule: {
           origin: splitOrigin(split),
           matches: matches.map(translateSplitMatch),

@@ -14,7 +14,7 @@ function here(flag: string, path: string, text = SHOP): readonly string[] {
   if (caller === undefined || service === undefined) throw new Error('not in the world');
   const way = explainCall({
     input: { ...partsIn(text), services, pods: objects.pods.upserts, meshServices, trustDomain: 'cluster.local' },
-    ...{ caller, service, port: 80, protocol: 'TCP', node: { name: 'node-1' } },
+    ...{ caller, service, port: 80, protocol: 'TCP', node: { name: 'node-1' }, lacksProxy: false },
     request: { method: 'GET', path, query: '', headers: {} },
     judge: ({ pod }) => ({ isAllowed: pod !== 'shop/catalog-b', why: 'a policy' }),
   });

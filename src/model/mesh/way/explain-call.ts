@@ -17,6 +17,8 @@ export interface CallAsk {
   readonly input: MeshInput;
   /** Absent: no pod calls. */
   readonly caller?: Pod;
+  /** It, or its namespace, asks for a proxy, and it has none. */
+  readonly lacksProxy: boolean;
   /** That the caller runs on. */
   readonly node: RoutingNode;
   /** One that exists; see `resolveServiceKey`. */
@@ -99,10 +101,16 @@ export function explainCall(ask: CallAsk): CallWay {
   };
 }
 
-function pastOf({ caller, protocol, service }: CallAsk, hasProxy: boolean, isMeshed: boolean): string | undefined {
+function pastOf(
+  { caller, lacksProxy, protocol, service }: CallAsk,
+  hasProxy: boolean,
+  isMeshed: boolean,
+): string | undefined {
   if (caller === undefined) return "the caller is no pod: its node's kernel routes Services";
-  if (!hasProxy)
-    return `${objectKey(caller)} has no proxy: its node's kernel routes Services, in plain and without rules`;
+  if (!hasProxy) {
+    const though = lacksProxy ? ', though one is asked for: it is older than the label, so delete it' : '';
+    return `${objectKey(caller)} has no proxy${though}: its node's kernel routes Services, in plain and without rules`;
+  }
   if (protocol !== 'TCP') return `the mesh carries TCP: the kernel of the caller's node routes ${protocol}`;
   if (isMeshed) return undefined;
   return service.spec.type === 'ExternalName'

@@ -18,12 +18,13 @@ export function lookAtKernel(
 ): RouteLook {
   const key = objectKey(service);
   const routed = routedService(service);
-  const called = routed === undefined ? podsOf(service, port.port, facts) : backendsOf(service, port, node, facts);
+  const { called, whenEmpty } =
+    routed === undefined ? podsOf(service, port.port, facts) : backendsOf(service, port, node, facts);
   const endpoints = called.map((endpoint) => {
     const look = lookAtEndpoint(facts, endpoint, key, undefined);
     return { ...look, policy: facts.judge(look, facts.call.request) };
   });
-  const failure = endpoints.length === 0 ? 'refused: it has no endpoint' : refusalOf(endpoints);
+  const failure = endpoints.length === 0 ? whenEmpty : refusalOf(endpoints);
   return {
     origin: routed === undefined ? `names of Service ${key}` : `Service ${key}, by the kernel of the caller's node`,
     effects: [],
@@ -36,13 +37,21 @@ export function lookAtKernel(
   };
 }
 
+const REFUSED = 'refused: it has no endpoint';
+
+interface KernelChoice {
+  readonly called: readonly EndpointIr[];
+  /** What becomes of the call where there is none. */
+  readonly whenEmpty: string;
+}
+
 /** As the node's table of Services has it, in the family that it has first. */
 function backendsOf(
   service: Service,
   { port, protocol }: { readonly port: number; readonly protocol: ServiceProtocol },
   node: RoutingNode,
   { index }: RouteFacts,
-): readonly EndpointIr[] {
+): KernelChoice {
   const routed = routedService(service);
   const slices = index.slicesOf(objectKey(service)).flatMap((slice) => routedSlice(slice) ?? []);
   const rules = routed === undefined ? [] : translateServiceRules(routed, slices, node);
@@ -50,12 +59,14 @@ function backendsOf(
     ({ scope, protocol: of, frontends }) =>
       scope === 'internal' && of === protocol && frontends.some((frontend) => frontend.port === port),
   );
-  return (own?.backends ?? []).map(({ address, port: at }) => ({ address, port: at }));
+  const whenEmpty = own?.whenEmpty === 'drop' ? "dropped: it has no endpoint on the caller's node" : REFUSED;
+  return { called: (own?.backends ?? []).map(({ address, port: at }) => ({ address, port: at })), whenEmpty };
 }
 
 /** What the names of a headless Service lead to. */
-function podsOf(service: Service, at: number, { index }: RouteFacts): readonly EndpointIr[] {
+function podsOf(service: Service, at: number, { index }: RouteFacts): KernelChoice {
   const key = objectKey(service);
   const port = service.spec.ports?.find((of) => of.port === at);
-  return port === undefined ? [] : findEndpoints(index, key, port, meshServiceFor(index, key)).map(({ ir }) => ir);
+  const found = port === undefined ? [] : findEndpoints(index, key, port, meshServiceFor(index, key));
+  return { called: found.map(({ ir }) => ir), whenEmpty: REFUSED };
 }

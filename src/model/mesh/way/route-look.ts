@@ -84,7 +84,10 @@ function lookAtRoute(path: string | undefined, rule: RouteRuleIr, { match }: Mat
   const answer = describeAnswer(rule, ruled);
   const backends = answer === undefined ? rule.backends : [];
   const clusters = new Map(backends.map(({ cluster = '' }) => [cluster, clusterOf(cluster, facts)]));
-  const hasEndpoints = (key: string) => (clusters.get(key)?.endpoints.length ?? 0) > 0;
+  const hasEndpoints = (key: string) => {
+    const { endpoints = [], dns } = clusters.get(key) ?? {};
+    return endpoints.length > 0 || dns !== undefined;
+  };
   const counting = countingBackends({ ...rule, backends }, hasEndpoints);
   const sum = counting.reduce((total, { weight }) => total + weight, 0);
   const looks = backends.map((backend) => {
