@@ -143,6 +143,12 @@ describe('a call', () => {
     );
   });
 
+  test('shows what no operator has told of yet, as it may not be in force', () => {
+    expect(report({ to: 'shop/catalog:80', http: 'GET /items' }, ROUTE).conditions).toContainEqual(
+      expect.objectContaining({ object: 'HTTPRoute shop/items', type: 'Programmed', status: 'Unknown' }),
+    );
+  });
+
   test('shows who lost to an older object', () => {
     expect(report({ to: 'shop/catalog:80', http: 'GET /items' }, ROUTE).conditions).toContainEqual(
       expect.objectContaining({ object: 'TrafficSplit shop/catalog', type: 'Accepted', reason: 'Conflict' }),

@@ -105,6 +105,8 @@ spec:
       timeoutMilliseconds: 250
       retry: { attempts: 2, when: [GatewayError, ConnectFailure], perTryTimeoutMilliseconds: 100 }
     - backends: [{ subset: v1 }]
+status:
+  conditions: [{ type: Programmed, status: 'True', reason: Programmed, message: '', lastTransitionTime: '' }]
 ---
 apiVersion: weft.dev/v1alpha1
 kind: MeshService

@@ -27,6 +27,10 @@ export interface ConditionLook {
 /** Those that only a running operator can tell. */
 const STORED: readonly string[] = [CONDITION.programmed, CONDITION.sourceReachable];
 
+const UNTOLD: DesiredCondition = {
+  ...{ type: CONDITION.programmed, status: 'Unknown', reason: '', message: 'no operator has told of it yet' },
+};
+
 /**
  * Conditions that are not True, of the objects that speak of the called services: of what the objects say as it follows
  * from them, of what proxies and registries say as it was last stored.
@@ -86,7 +90,9 @@ function looks(
   stored: readonly Condition[] | undefined = [],
 ): readonly ConditionLook[] {
   const said = computed.filter(({ type }) => !STORED.includes(type));
-  return notTrue(object, [...said, ...stored.filter(({ type }) => STORED.includes(type))]);
+  const told = stored.filter(({ type }) => STORED.includes(type));
+  const isUntold = !told.some(({ type }) => type === CONDITION.programmed);
+  return notTrue(object, [...said, ...told, ...(isUntold ? [UNTOLD] : [])]);
 }
 
 function notTrue(object: string, conditions: readonly DesiredCondition[]): readonly ConditionLook[] {
