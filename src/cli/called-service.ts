@@ -11,6 +11,8 @@ export interface Called {
   readonly service: Service;
   /** The name by which the caller calls it. */
   readonly host?: string;
+  /** Who knows that name. */
+  readonly knownTo: 'everybody' | 'proxies';
 }
 
 /**
@@ -37,22 +39,22 @@ export function findCalled(world: PolicyWorld, callerNamespace: string, target: 
   if (explicit === undefined && target.includes('/')) {
     return world.objects.pods.upserts.some((pod) => objectKey(pod) === target) ? undefined : found(named(target));
   }
-  const service = explicit === undefined ? byHost(index, callerNamespace, target) : named(explicit);
-  if (service === undefined)
-    throw new Error(
-      `there is no service '${explicit ?? target}'${explicit === undefined ? ` for pods of namespace '${callerNamespace}'` : ''}`,
-    );
-  return { service, ...(explicit === undefined ? { host: target } : {}) };
+  const called = explicit === undefined ? byHost(index, callerNamespace, target) : found(named(explicit));
+  if (called !== undefined) return called;
+  const whose = explicit === undefined ? ` for pods of namespace '${callerNamespace}'` : '';
+  throw new Error(`there is no service '${explicit ?? target}'${whose}`);
 }
 
-function found(service: Service | undefined): Called | undefined {
-  return service === undefined ? undefined : { service };
+function found(service: Service | undefined, host?: string): Called | undefined {
+  if (service === undefined) return undefined;
+  return { service, ...(host === undefined ? {} : { host }), knownTo: 'everybody' };
 }
 
 /** Names of `hosts` are known to pods of their namespace; `web`, `web.shop` and so on are Kubernetes'. */
-function byHost(index: MeshIndex, namespace: string, host: string): Service | undefined {
+function byHost(index: MeshIndex, namespace: string, host: string): Called | undefined {
   const mesh = index.meshServicesNamed(namespace, host).find((of) => hostsOf(index, of).includes(host));
-  if (mesh !== undefined) return index.service(sourceServiceKey(mesh));
+  const service = mesh === undefined ? undefined : index.service(sourceServiceKey(mesh));
+  if (service !== undefined) return { service, host, knownTo: 'proxies' };
   const [, name, of = namespace] = /^([^.]+)(?:\.([^.]+)(?:\.svc(?:\..+)?)?)?$/.exec(host) ?? [];
-  return index.service(`${of}/${name}`);
+  return found(index.service(`${of}/${name}`), host);
 }

@@ -1,6 +1,7 @@
 import type { Pod } from '../api/kubernetes.ts';
 import { objectKey } from '../api/meta.ts';
 import { familyOf } from '../lib/ip.ts';
+import { isInjected } from '../model/mesh/identity.ts';
 import type { MeshInput } from '../model/mesh/mesh-index.ts';
 import { podsWithoutProxy } from '../model/mesh/missing-proxies.ts';
 import type { CallRequest } from '../model/mesh/request-match.ts';
@@ -44,6 +45,9 @@ export function explainServiceCall(world: PolicyWorld, parts: MeshParts, wish: C
   const called = findCalled(world, namespace, target);
   if (called === undefined) throw new Error(`there is no service '${target}'`);
   checkPort(called, port, protocol);
+  const hasProxy = caller !== undefined && isInjected(caller);
+  if (called.knownTo === 'proxies' && !hasProxy)
+    throw new Error(`only pods that have a proxy know the name '${target}', and ${from} has none`);
   const given = http === undefined ? undefined : parseRequest(http, headers);
   const request = given === undefined ? undefined : withHost(given, called, port);
   const nodeName = caller?.spec.nodeName ?? '';
@@ -59,6 +63,7 @@ export function explainServiceCall(world: PolicyWorld, parts: MeshParts, wish: C
     lacksProxy: caller !== undefined && podsWithoutProxy([caller], namespaceOf(world), NONE_EXEMPT).length > 0,
     node: { name: nodeName, zone: node === undefined ? undefined : zoneOf(node) },
     ...{ service: called.service, port, protocol },
+    isByClusterName: called.host !== undefined && called.knownTo === 'everybody',
     ...(request === undefined ? {} : { request }),
     judge: (endpoint, sent) => judges.look(endpoint, sent),
   });

@@ -119,7 +119,10 @@ export function endsOf(world: PolicyWorld, text: string): readonly FlowEnd[] {
   const address = canonicalIp(text);
   if (address === undefined) {
     const pod = pods.find((candidate) => objectKey(candidate) === text);
-    if (pod === undefined) throw new Error(`there is no pod '${text}'; an end is NAMESPACE/POD, or an address`);
+    if (pod === undefined)
+      throw new Error(
+        `there is no pod '${text}'; an end is NAMESPACE/POD, or an address; who is called may be NAMESPACE/SERVICE too`,
+      );
     const ends = addressed(pod);
     if (ends.length === 0) throw new Error(`pod ${text} has no address yet: kubectl describe pod`);
     return ends;

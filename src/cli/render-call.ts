@@ -41,7 +41,7 @@ function renderService({ service }: CallReport): string {
   const { name, port, protocol, protocolSource, addresses, hosts } = service;
   const at = addresses.length === 0 ? '' : `, at ${addresses.join(', ')}`;
   const names = hosts.length === 0 ? '' : `; ${hosts.join(', ')} to pods of its namespace that have a proxy`;
-  return `Service: ${name}${at}${names}. Port ${port} speaks ${protocol}, says ${protocolSource}.`;
+  return `Called: ${name}${at}${names}. Port ${port} speaks ${protocol}, says ${protocolSource}.`;
 }
 
 function renderRoute({ effects, answer, backends, ...rule }: RouteLook, callerZone: string | undefined): string[] {

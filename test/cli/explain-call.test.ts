@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { aimsAtService, type CallWish, explainServiceCall } from '../../src/cli/explain-call.ts';
 import { httpRouteOf } from '../../src/model/mesh/grpc-route.ts';
 import { renderCall } from '../../src/cli/render-call.ts';
-import { partsIn, SHOP, worldIn } from './shop-world.ts';
+import { partsIn, SHOP, worldIn } from '../support/shop-world.ts';
 
 /** @param more further objects. */
 function report(wish: Partial<CallWish> & { readonly to: string }, more = '', text = SHOP) {
@@ -38,7 +38,7 @@ test('the way of a request is told from the caller to the endpoints, with what i
     'shop/web (10.0.0.1) → Service shop/catalog:80, GET /v2/items: goes to shop/catalog:80|v2; 40 % of the calls fail',
     '',
     'Caller: shop/web (10.0.0.1), its proxy is /ns/shop/sa/web, in zone a.',
-    'Service: Service shop/catalog, at 10.96.0.20. Port 80 speaks HTTP, says MeshService shop/catalog.',
+    'Called: Service shop/catalog, at 10.96.0.20. Port 80 speaks HTTP, says MeshService shop/catalog.',
     '',
     'Rules, in the order they are met:',
     '    RULE OF                                    ASKS FOR                                                        WHY NOT',
@@ -272,7 +272,16 @@ status: { phase: Running, podIPs: [{ ip: 10.0.0.99 }] }
     expect(of('shop/catalog:80')).toBe('no match');
   });
 
+  test('is a headless service in the mesh by a name of `hosts`, and its pods by its own', () => {
+    const text = SHOP.replace('clusterIP: 10.96.0.20', 'clusterIP: None')
+      .replace('[10.96.0.20]', '[None]')
+      .replace('tls: { mode: Strict }', 'hosts: [catalog.example.com]');
+    expect(report({ to: 'catalog.example.com:80' }, '', text).past).toBeUndefined();
+    expect(report({ to: 'catalog.shop:80' }, '', text).past).toContain('its names lead to its pods');
+  });
+
   test.each([
+    [{ from: 'shop/plain', to: 'api.example.com:443' }, "only pods that have a proxy know the name 'api.example.com'"],
     [{ to: 'shop/catalog:81' }, 'service shop/catalog has no TCP port 81; it has 80'],
     [{ to: 'gone.example.com:80' }, "there is no service 'gone.example.com' for pods of namespace 'shop'"],
     [{ to: 'service/shop/gone:80' }, "there is no service 'shop/gone'"],

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { explainCall } from '../../../src/model/mesh/way/explain-call.ts';
 import { explainFlag } from '../../../src/model/mesh/way/explain-flag.ts';
 import { RESPONSE_FLAGS } from '../../../src/model/mesh/way/response-flags.ts';
-import { partsIn, SHOP, worldIn } from '../../cli/shop-world.ts';
+import { partsIn, SHOP, worldIn } from '../../support/shop-world.ts';
 
 const FAULT = 'fault: { delay: { milliseconds: 300, percent: 5 }, abort: { status: 418, percent: 20 } }';
 
@@ -14,7 +14,15 @@ function here(flag: string, path: string, text = SHOP): readonly string[] {
   if (caller === undefined || service === undefined) throw new Error('not in the world');
   const way = explainCall({
     input: { ...partsIn(text), services, pods: objects.pods.upserts, meshServices, trustDomain: 'cluster.local' },
-    ...{ caller, service, port: 80, protocol: 'TCP', node: { name: 'node-1' }, lacksProxy: false },
+    ...{
+      caller,
+      service,
+      port: 80,
+      protocol: 'TCP',
+      node: { name: 'node-1' },
+      lacksProxy: false,
+      isByClusterName: false,
+    },
     request: { method: 'GET', path, query: '', headers: {} },
     judge: ({ pod }) => ({ isAllowed: pod !== 'shop/catalog-b', why: 'a policy' }),
   });

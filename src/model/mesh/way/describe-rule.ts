@@ -88,7 +88,7 @@ function describeTarget(
   return [...place, request === undefined ? (path ?? kept) : rewrittenPath(redirect, match, request.path)].join(' ');
 }
 
-function describeHeaders({ set = [], add = [], remove = [] }: HeaderChangeIr): string {
+export function describeHeaders({ set = [], add = [], remove = [] }: HeaderChangeIr): string {
   return [
     ...set.map(({ name, value }) => `set ${name}: ${value}`),
     ...add.map(({ name, value }) => `add ${name}: ${value}`),

@@ -4,9 +4,9 @@ import type { AppProtocol } from '../../node/ir.ts';
 import type { RoutingNode } from '../../service/objects.ts';
 import type { ServiceProtocol } from '../../service/vip.ts';
 import { isInjected, spiffeIdOf } from '../identity.ts';
-import { indexMesh, meshServiceFor, type MeshInput } from '../mesh-index.ts';
+import { indexMesh, type MeshIndex, meshServiceFor, type MeshInput } from '../mesh-index.ts';
 import { ownerOfService } from '../own-service.ts';
-import { meshPortsOf, protocolOf, protocolSourceOf } from '../protocol.ts';
+import { isHttp, meshPortsOf, protocolOf, protocolSourceOf } from '../protocol.ts';
 import { type CallRequest, identityPath } from '../request-match.ts';
 import { rulesOfPort, translateService } from '../service.ts';
 import { type ConditionLook, involvedConditions } from './involved-conditions.ts';
@@ -26,6 +26,8 @@ export interface CallAsk {
   /** One of its own. */
   readonly port: number;
   readonly protocol: ServiceProtocol;
+  /** By its name in the cluster's DNS, which of a headless Service leads to its pods. */
+  readonly isByClusterName: boolean;
   readonly request?: CallRequest;
   readonly judge: RouteFacts['judge'];
 }
@@ -61,61 +63,69 @@ export interface CallWay {
 }
 
 export function explainCall(ask: CallAsk): CallWay {
-  const { input, caller, service, port, protocol, request, judge, node } = ask;
+  const { input, caller, service, port, request, judge, node } = ask;
   const index = indexMesh(input);
+  const key = objectKey(service);
+  const called = lookAtService(index, ask);
+  const hasProxy = caller !== undefined && isInjected(caller);
+  const spiffeId = caller === undefined ? '' : spiffeIdOf(caller, input.trustDomain);
+  const carried = meshPortsOf(service).find((of) => of.port === port);
+  const past = pastOf(ask, hasProxy, translateService(index, key) !== undefined);
+  const facts: RouteFacts = {
+    ...{ index, services: input.services, judge },
+    isHttp: carried !== undefined && isHttp(protocolOf(carried, meshServiceFor(index, key))),
+    call: { spiffeId, ...(request === undefined ? {} : { request }) },
+  };
+  const common = {
+    caller: {
+      hasProxy,
+      ...(hasProxy ? { identity: identityPath(spiffeId) } : {}),
+      ...(node.zone === undefined ? {} : { zone: node.zone }),
+    },
+    service: called,
+  };
+  if (past === undefined && carried !== undefined) {
+    const { rules, routes } = lookAtRules(rulesOfPort(index, key, carried), facts);
+    const clusters = routes.flatMap(({ backends }) => backends.map(({ name }) => name));
+    const conditions = involvedConditions(input, index, key, port, clusters);
+    return { ...outcomeOf(rules, routes), ...common, rules, routes, conditions };
+  }
+  const nobody = nobodyRoutes(service);
+  const routes = nobody === undefined ? [lookAtKernel(service, ask, node, facts)] : [];
+  const way = { ...common, ...(past === undefined ? {} : { past }), rules: [], routes, conditions: [] };
+  return { ...(nobody ?? outcomeOf([], routes)), ...way };
+}
+
+function lookAtService(index: MeshIndex, { service, port, protocol }: CallAsk): CallWay['service'] {
   const key = objectKey(service);
   const mesh = meshServiceFor(index, key);
   const carried = protocol === 'TCP' ? meshPortsOf(service).find((of) => of.port === port) : undefined;
-  const spoken = carried === undefined ? protocol : protocolOf(carried, mesh);
-  const hasProxy = caller !== undefined && isInjected(caller);
-  const identity = caller === undefined ? '' : spiffeIdOf(caller, input.trustDomain);
-  const ir = translateService(index, key);
-  const past = pastOf(ask, hasProxy, ir !== undefined);
-  const facts: RouteFacts = {
-    ...{ index, services: input.services, judge, protocol: spoken === 'UDP' || spoken === 'SCTP' ? 'TCP' : spoken },
-    call: { spiffeId: identity, ...(request === undefined ? {} : { request }) },
-  };
-  const isMeshed = past === undefined && carried !== undefined;
-  const { rules, routes }: { rules: readonly RuleLook[]; routes: RouteLook[] } = isMeshed
-    ? lookAtRules(rulesOfPort(index, key, carried), facts)
-    : { rules: [], routes: [] };
-  const nobody = isMeshed ? undefined : nobodyRoutes(service);
-  if (!isMeshed && nobody === undefined) routes.push(lookAtKernel(service, { port, protocol }, node, facts));
-  const clusters = routes.flatMap(({ backends }) => backends.map(({ name }) => name));
+  const { clusterIPs = service.spec.clusterIPs ?? [], hosts = [] } = translateService(index, key) ?? {};
   const source = Object.keys(mesh?.spec.source ?? {}).find((of) => of !== 'service');
   return {
-    ...(nobody ?? outcomeOf(rules, routes)),
-    caller: {
-      hasProxy,
-      ...(hasProxy ? { identity: identityPath(identity) } : {}),
-      ...(node.zone === undefined ? {} : { zone: node.zone }),
-    },
-    service: {
-      name:
-        source === undefined || mesh === undefined ? `Service ${key}` : `MeshService ${objectKey(mesh)} (${source})`,
-      ...{ port, protocol: spoken, addresses: ir?.clusterIPs ?? service.spec.clusterIPs ?? [], hosts: ir?.hosts ?? [] },
-      protocolSource: carried === undefined ? 'the question' : protocolSourceOf(carried, mesh),
-    },
-    ...(past === undefined ? {} : { past }),
-    ...{ rules, routes, conditions: isMeshed ? involvedConditions(input, index, key, port, clusters) : [] },
+    name: source === undefined || mesh === undefined ? `Service ${key}` : `MeshService ${objectKey(mesh)} (${source})`,
+    ...{ port, addresses: clusterIPs, hosts },
+    protocol: carried === undefined ? protocol : protocolOf(carried, mesh),
+    protocolSource: carried === undefined ? 'the Service' : protocolSourceOf(carried, mesh),
   };
 }
 
-function pastOf(
-  { caller, lacksProxy, protocol, service }: CallAsk,
-  hasProxy: boolean,
-  isMeshed: boolean,
-): string | undefined {
+function pastOf(ask: CallAsk, hasProxy: boolean, isMeshed: boolean): string | undefined {
+  const { caller, lacksProxy, protocol, service, isByClusterName } = ask;
   if (caller === undefined) return "the caller is no pod: its node's kernel routes Services";
   if (!hasProxy) {
     const though = lacksProxy ? ', though one is asked for: it is older than the label, so delete it' : '';
     return `${objectKey(caller)} has no proxy${though}: its node's kernel routes Services, in plain and without rules`;
   }
   if (protocol !== 'TCP') return `the mesh carries TCP: the kernel of the caller's node routes ${protocol}`;
-  if (isMeshed) return undefined;
+  if (isMeshed && !(isByClusterName && isHeadless(service))) return undefined;
   return service.spec.type === 'ExternalName'
     ? 'an ExternalName is another name only: calls go past the mesh'
     : 'it has no address of its own: its names lead to its pods, past the mesh and in plain';
+}
+
+function isHeadless({ spec }: Service): boolean {
+  return (spec.clusterIPs ?? [spec.clusterIP]).includes('None');
 }
 
 /** Past the mesh there are services that are none to the kernel. */

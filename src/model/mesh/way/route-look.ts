@@ -1,14 +1,13 @@
-import type { AppProtocol, BackendIr, EndpointsIr, RouteRuleIr } from '../../node/ir.ts';
+import type { BackendIr, EndpointsIr, RouteRuleIr } from '../../node/ir.ts';
 import { countingBackends, statusOfNobody } from '../backend-shares.ts';
 import { parseClusterKey } from '../backends.ts';
 import { translateEndpoints } from '../endpoints.ts';
 import { sentRequest } from '../path-rewrite.ts';
 import type { PlacedRule } from '../placed-rule.ts';
-import { isHttp } from '../protocol.ts';
 import { type Call, type CallRequest, lookAtRule, type MatchLook } from '../request-match.ts';
 import { describeCluster } from './describe-cluster.ts';
 import { describeMatches } from './describe-match.ts';
-import { describeAnswer, describeEffects } from './describe-rule.ts';
+import { describeAnswer, describeEffects, describeHeaders } from './describe-rule.ts';
 import { type EndpointFacts, type EndpointLook, type LeftOut, leftOutOf, lookAtEndpoint } from './endpoint-look.ts';
 
 export interface RuleLook {
@@ -56,7 +55,8 @@ export interface RouteLook {
 
 export interface RouteFacts extends EndpointFacts {
   readonly call: Call;
-  readonly protocol: AppProtocol;
+  /** Whether the port is one of HTTP. */
+  readonly isHttp: boolean;
   readonly judge: (endpoint: EndpointLook, request: CallRequest | undefined) => PolicyLook;
 }
 
@@ -96,7 +96,7 @@ function lookAtRoute(path: string | undefined, rule: RouteRuleIr, { match }: Mat
     return lookAtBackend(backend, share, rule, clusters.get(backend.cluster ?? ''), sent, facts);
   });
   return {
-    ...{ origin: rule.origin, effects: describeEffects(rule, isHttp(facts.protocol), ruled), backends: looks, rule },
+    ...{ origin: rule.origin, effects: describeEffects(rule, facts.isHttp, ruled), backends: looks, rule },
     ...(path === undefined ? {} : { path }),
     ...(answer === undefined ? {} : { answer }),
   };
@@ -108,13 +108,14 @@ function clusterOf(key: string, { index }: RouteFacts): EndpointsIr | undefined 
 }
 
 function lookAtBackend(
-  { cluster = 'nothing', weight }: BackendIr,
+  backend: BackendIr,
   percent: number,
   rule: RouteRuleIr,
   body: EndpointsIr | undefined,
   sent: CallRequest | undefined,
   facts: RouteFacts,
 ): BackendLook {
+  const { cluster = 'nothing', weight } = backend;
   const { service = '', subset } = parseClusterKey(cluster) ?? {};
   const called = body?.endpoints ?? [];
   const endpoints = called.map((endpoint) => {
@@ -122,22 +123,30 @@ function lookAtBackend(
     return { ...look, policy: facts.judge(look, sent) };
   });
   const { endpoints: _, ...told } = body ?? { endpoints: [] };
-  const failure = failureOf(rule, body, endpoints, facts.protocol);
+  const failure = failureOf(rule, body, endpoints, facts.isHttp);
   return {
-    ...{ name: cluster, weight, percent, settings: body === undefined ? [] : describeCluster(body), endpoints },
+    ...{ name: cluster, weight, percent, settings: settingsOf(backend, body), endpoints },
     leftOut: body === undefined ? [] : leftOutOf(facts.index, service, subset, called),
     ...('protocol' in told ? { cluster: told } : {}),
     ...(failure === undefined ? {} : { failure }),
   };
 }
 
+function settingsOf({ requestHeaders, responseHeaders }: BackendIr, body: EndpointsIr | undefined): readonly string[] {
+  return [
+    ...(body === undefined ? [] : describeCluster(body)),
+    ...(requestHeaders === undefined ? [] : [`request headers: ${describeHeaders(requestHeaders)}`]),
+    ...(responseHeaders === undefined ? [] : [`response headers: ${describeHeaders(responseHeaders)}`]),
+  ];
+}
+
 function failureOf(
   rule: RouteRuleIr,
   body: EndpointsIr | undefined,
   endpoints: readonly JudgedEndpoint[],
-  protocol: AppProtocol,
+  isHttp: boolean,
 ): string | undefined {
-  const answered = (status: number) => (isHttp(protocol) ? `answered with ${status}` : 'closed');
+  const answered = (status: number) => (isHttp ? `answered with ${status}` : 'closed');
   if (body === undefined) return `${answered(statusOfNobody(rule))}: what it names is not there`;
   if (endpoints.length === 0) return body.dns === undefined ? `${answered(503)}: it has no endpoint` : undefined;
   return refusalOf(endpoints);

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../src/api/meta.ts';
 import type { SmiTrafficSplit } from '../../src/api/smi.ts';
 import type { MeshParts } from '../../src/cli/explain-call.ts';
 import type { PolicyWorld } from '../../src/cli/explain.ts';
-import { ofKind, parseManifests } from '../support/manifests.ts';
+import { ofKind, parseManifests } from './manifests.ts';
 
 /** A shop whose catalog is called by a split with three rules; some of it is broken. */
 export const SHOP = `
