@@ -149,6 +149,24 @@ describe('a call', () => {
     );
   });
 
+  test('does not show what concerns another port', () => {
+    const other = `
+apiVersion: weft.dev/v1alpha1
+kind: TrafficSplit
+metadata: { name: other, namespace: shop }
+spec: { service: catalog, port: 81, rules: [{ backends: [{ subset: v1 }] }] }
+`;
+    const { conditions } = report({ to: 'shop/catalog:80', http: 'GET /' }, other);
+    expect(conditions.map(({ object }) => object)).not.toContain('TrafficSplit shop/other');
+  });
+
+  test('is tried again as far as its method lets it', () => {
+    const effects = (http: string) =>
+      report({ to: 'shop/catalog:80', http, headers: ['X-Canary: yes'] }).routes[0]?.effects;
+    expect(effects('POST /x')).toContain('2 retries on ConnectFailure, each try 100 ms, GatewayError not for POST');
+    expect(effects('PUT /x')).toContain('2 retries on ConnectFailure, GatewayError, each try 100 ms');
+  });
+
   test('shows who lost to an older object', () => {
     expect(report({ to: 'shop/catalog:80', http: 'GET /items' }, ROUTE).conditions).toContainEqual(
       expect.objectContaining({ object: 'TrafficSplit shop/catalog', type: 'Accepted', reason: 'Conflict' }),
@@ -219,6 +237,8 @@ spec: { service: catalog, backends: [{ service: catalog, weight: 1 }, { service:
     );
     const from = { from: 'shop/plain', to: 'shop/catalog:80' };
     expect(report(from, '', local).result).toBe("dropped: it has no endpoint on the caller's node");
+    const ports = SHOP.replace('targetPort: 8080 }', 'targetPort: 8080, nodePort: 30080 }, { name: x, port: 30080 }');
+    expect(report({ ...from, to: 'shop/catalog:30080' }, '', ports).result).toBe('refused: it has no endpoint');
     const headless = SHOP.replace('clusterIP: 10.96.0.20', 'clusterIP: None').replace('[10.96.0.20]', '[None]');
     expect(report({ to: 'shop/catalog:80' }, '', headless)).toMatchObject({
       past: expect.stringContaining('it has no address of its own'),

@@ -92,6 +92,7 @@ test.each([
   ['\\\\', '\\', true],
   ['[a\\]]', ']', true],
   ['\\d+', '12', true],
+  ['/a|/b', '/ax', false],
   ['(?i)a', 'A', undefined],
   ['\\Aa', 'a', undefined],
   ['(?P<n>a)', 'a', undefined],
