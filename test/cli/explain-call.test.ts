@@ -218,6 +218,23 @@ spec: { service: catalog, backends: [{ service: catalog, weight: 1 }, { service:
     expect(result).toBe('answered with 503: what it names is not there');
   });
 
+  test('counts a pod of both families once', () => {
+    const both = `
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: catalog-2, namespace: shop, labels: { kubernetes.io/service-name: catalog } }
+addressType: IPv6
+ports: [{ name: web, protocol: TCP, port: 8080 }]
+endpoints:
+  - { addresses: ['fd00::11'], targetRef: { kind: Pod, namespace: shop, name: catalog-a, uid: a } }
+  - { addresses: ['fd00::13'], conditions: { ready: false }, targetRef: { kind: Pod, namespace: shop, name: catalog-c, uid: c } }
+`;
+    const whole = SHOP.replace('backends: [{ subset: v1 }]', 'backends: [{ service: catalog }]');
+    const [backend] = report({ to: 'shop/catalog:80', http: 'GET /' }, both, whole).routes[0]?.backends ?? [];
+    expect(backend?.endpoints.map(({ pod }) => pod)).toEqual(['shop/catalog-a', 'shop/catalog-b']);
+    expect(backend?.leftOut).toEqual([{ address: '10.0.0.13', pod: 'shop/catalog-c', why: 'it is not ready' }]);
+  });
+
   test('asks those of its own zone first', () => {
     const text = renderCall(report({ to: 'shop/catalog:80', http: 'GET /' }));
     expect(text).toContain('node-1   a, first   mutual TLS with /ns/shop/sa/catalog   Strict, reads HTTP');

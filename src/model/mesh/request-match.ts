@@ -36,11 +36,11 @@ export const IDEMPOTENT: readonly string[] = ['DELETE', 'GET', 'HEAD', 'OPTIONS'
 export function lookAtRule({ matches }: Pick<RouteRuleIr, 'matches'>, call: Call): MatchLook {
   if (matches.length === 0) return { outcome: 'match', why: '' };
   const looks = matches.map((match) => lookAtMatch(match, call));
-  // Of two that could be it the earlier one is.
-  const first = looks.find(({ outcome }) => outcome !== 'no match');
-  if (first?.outcome === 'match') return first;
-  const why = looks.filter(({ outcome }) => outcome === (first?.outcome ?? 'no match')).map((look) => look.why);
-  return { outcome: first === undefined ? 'no match' : 'maybe', why: [...new Set(why)].join('; ') };
+  const found = looks.find(({ outcome }) => outcome === 'match');
+  if (found !== undefined) return found;
+  const outcome = looks.some((look) => look.outcome === 'maybe') ? 'maybe' : 'no match';
+  const why = looks.filter((look) => look.outcome === outcome).map((look) => look.why);
+  return { outcome, why: [...new Set(why)].join('; ') };
 }
 
 function lookAtMatch(match: RouteMatchIr, { spiffeId, request }: Call): MatchLook {

@@ -82,8 +82,8 @@ describe('a match of a rule', () => {
     const path = { type: 'Regex' as const, value: '/[[:alpha:]]+' };
     expect(look([{ path }], { path: '/a' })).toMatchObject({ outcome: 'maybe', why: expect.stringContaining('RE2') });
     expect(look([{ path, method: 'POST' }], { path: '/a' }).outcome).toBe('no match');
-    // What comes after cannot be the one while this is open.
-    expect(look([{ path }, { method: 'GET' }], { path: '/a' }).outcome).toBe('maybe');
+    expect(look([{ path }, { method: 'GET' }], { path: '/a' }).outcome).toBe('match');
+    expect(look([{ method: 'POST' }, { path }], { path: '/a' }).outcome).toBe('maybe');
   });
 });
 

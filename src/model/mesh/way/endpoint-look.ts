@@ -1,7 +1,7 @@
 import type { Pod, Service } from '../../../api/kubernetes.ts';
 import { canonicalIp } from '../../../lib/ip.ts';
 import { bearsLabels } from '../../labels.ts';
-import type { AppProtocol, EndpointIr, InboundPortIr } from '../../node/ir.ts';
+import type { EndpointIr, InboundPortIr } from '../../node/ir.ts';
 import { meshServiceFor, type MeshIndex } from '../mesh-index.ts';
 import { translatePodMesh } from '../pod-mesh.ts';
 import { identityPath } from '../request-match.ts';
@@ -37,22 +37,31 @@ export interface EndpointFacts {
 }
 
 /**
- * What becomes of a call at one endpoint.
+ * What becomes of a call at each of the endpoints.
  *
- * @param from  the Service whose EndpointSlices say which pod it is.
- * @param spoken  what the caller's proxy speaks; undefined: no proxy of the caller's takes part.
+ * @param from  the Service whose EndpointSlices say which pods they are.
+ * @param isByProxy  whether the caller's proxy makes the connection.
  */
-export function lookAtEndpoint(
+export function lookAtEndpoints(
+  facts: EndpointFacts,
+  endpoints: readonly EndpointIr[],
+  from: string,
+  isByProxy: boolean,
+): readonly EndpointLook[] {
+  const sliced = new Map(slicedEndpoints(facts.index, from).map((of) => [of.address, of]));
+  return endpoints.map((endpoint) => lookAtEndpoint(facts, endpoint, sliced.get(endpoint.address), isByProxy));
+}
+
+function lookAtEndpoint(
   { index, services }: EndpointFacts,
   endpoint: EndpointIr,
-  from: string,
-  spoken: AppProtocol | undefined,
+  found: SlicedEndpoint | undefined,
+  isByProxy: boolean,
 ): EndpointLook {
   const { address, port, zone, weight = 1, spiffeId } = endpoint;
-  const found = slicedEndpoints(index, from).find((of) => of.address === address);
   const pod = found?.pod;
   const server = pod === undefined ? undefined : serverOf(pod, port, { index, services });
-  const calledBy = spoken !== undefined && spiffeId !== undefined ? 'mutual TLS' : 'plain';
+  const calledBy = isByProxy && spiffeId !== undefined ? 'mutual TLS' : 'plain';
   const isRefused = calledBy === 'plain' && server?.tlsMode === 'Strict';
   return {
     ...{ address, port, weight, calledBy },
@@ -74,9 +83,14 @@ export function leftOutOf(
 ) {
   const mesh = meshServiceFor(index, serviceKey);
   const labels = mesh?.spec.subsets?.find(({ name }) => name === subset)?.labels;
+  const all = slicedEndpoints(index, serviceKey);
+  // A pod of both families is there twice.
   const isCalled = new Set(called.map(({ address }) => address));
-  return slicedEndpoints(index, serviceKey).flatMap(({ address, name, pod, isReady, isEnding }): LeftOut[] => {
-    if (isCalled.has(address)) return [];
+  const known = new Set(all.filter(({ address }) => isCalled.has(address)).map(nameOf));
+  return all.flatMap((endpoint): LeftOut[] => {
+    const { address, name, pod, isReady, isEnding } = endpoint;
+    if (known.has(nameOf(endpoint))) return [];
+    known.add(nameOf(endpoint));
     const isOfSubset = labels === undefined || bearsLabels(pod?.metadata.labels ?? {}, labels);
     if (!isOfSubset && called.length > 0) return [];
     const why = !isOfSubset
@@ -85,9 +99,13 @@ export function leftOutOf(
         ? 'it is ending'
         : !isReady
           ? 'it is not ready'
-          : 'it has no such port, or the service is called by the other family';
+          : 'it has no such port, or no address of the family that the service is called by';
     return [{ address, ...(name === undefined ? {} : { pod: name }), why }];
   });
+}
+
+function nameOf({ name, address }: SlicedEndpoint): string {
+  return name ?? address;
 }
 
 interface SlicedEndpoint {

@@ -6,7 +6,7 @@ import { translateServiceRules } from '../../service/translate-service.ts';
 import type { ServiceProtocol } from '../../service/vip.ts';
 import { findEndpoints } from '../endpoints.ts';
 import { meshServiceFor } from '../mesh-index.ts';
-import { lookAtEndpoint } from './endpoint-look.ts';
+import { lookAtEndpoints } from './endpoint-look.ts';
 import { refusalOf, type RouteFacts, type RouteLook } from './route-look.ts';
 
 /** Where a call goes that no proxy of the caller's takes: to one of these endpoints, in plain. */
@@ -20,10 +20,10 @@ export function lookAtKernel(
   const routed = routedService(service);
   const { called, whenEmpty } =
     routed === undefined ? podsOf(service, port.port, facts) : backendsOf(service, port, node, facts);
-  const endpoints = called.map((endpoint) => {
-    const look = lookAtEndpoint(facts, endpoint, key, undefined);
-    return { ...look, policy: facts.judge(look, facts.call.request) };
-  });
+  const endpoints = lookAtEndpoints(facts, called, key, false).map((look) => ({
+    ...look,
+    policy: facts.judge(look, facts.call.request),
+  }));
   const failure = endpoints.length === 0 ? whenEmpty : refusalOf(endpoints);
   return {
     origin: routed === undefined ? `names of Service ${key}` : `Service ${key}, by the kernel of the caller's node`,

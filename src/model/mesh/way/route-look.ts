@@ -8,7 +8,7 @@ import { type Call, type CallRequest, lookAtRule, type MatchLook } from '../requ
 import { describeCluster } from './describe-cluster.ts';
 import { describeMatches } from './describe-match.ts';
 import { describeAnswer, describeEffects, describeHeaders } from './describe-rule.ts';
-import { type EndpointFacts, type EndpointLook, type LeftOut, leftOutOf, lookAtEndpoint } from './endpoint-look.ts';
+import { type EndpointFacts, type EndpointLook, type LeftOut, leftOutOf, lookAtEndpoints } from './endpoint-look.ts';
 
 export interface RuleLook {
   readonly origin: string;
@@ -118,10 +118,10 @@ function lookAtBackend(
   const { cluster = 'nothing', weight } = backend;
   const { service = '', subset } = parseClusterKey(cluster) ?? {};
   const called = body?.endpoints ?? [];
-  const endpoints = called.map((endpoint) => {
-    const look = lookAtEndpoint(facts, endpoint, service, body?.protocol);
-    return { ...look, policy: facts.judge(look, sent) };
-  });
+  const endpoints = lookAtEndpoints(facts, called, service, true).map((look) => ({
+    ...look,
+    policy: facts.judge(look, sent),
+  }));
   const { endpoints: _, ...told } = body ?? { endpoints: [] };
   const failure = failureOf(rule, body, endpoints, facts.isHttp);
   return {
