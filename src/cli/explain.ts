@@ -4,10 +4,10 @@ import { CONDITION } from '../api/reasons.ts';
 import { canonicalIp, familyOf } from '../lib/ip.ts';
 import type { PolicyChange } from '../model/policy/change.ts';
 import type { MeshService } from '../api/generated/meshservice.ts';
-import type { HttpRequest } from '../model/policy/http-rules.ts';
 import { type Explanation, type EndLook, explainFlow, type FlowEnd } from '../model/policy/explain.ts';
 import { createPolicyIndex } from '../model/policy/policy-index.ts';
 import { httpPortsIn } from './http-ports-in.ts';
+import { parseRequest } from './request.ts';
 import type { ConditionedObject } from './status.ts';
 import { renderTable } from './table.ts';
 
@@ -22,7 +22,7 @@ export interface PolicyWorld {
 export interface ExplainWish {
   /** `NAMESPACE/POD`, or an address. */
   readonly from: string;
-  /** The same with `:PORT`. */
+  /** The same with `:PORT`; of a service see `explainServiceCall`. */
   readonly to: string;
   readonly protocol: 'TCP' | 'UDP' | 'SCTP';
   /** `METHOD /path`. */
@@ -46,22 +46,27 @@ export interface FlowReport extends Explanation {
 /** @throws Error that says how an end is written, or that there is no such pod. */
 export function explain(world: PolicyWorld, { from, to, protocol, http, headers = [] }: ExplainWish): FlowReport {
   const request = http === undefined ? undefined : parseRequest(http, headers);
-  const [, target = '', portText = ''] = /^(.*):(\d+)$/.exec(to) ?? [];
-  const port = Number(portText);
-  if (target === '' || port < 1 || port > 65_535) {
-    throw new Error(`the target must be NAMESPACE/POD:PORT or ADDRESS:PORT, not '${to}'`);
-  }
+  const { target, port } = parseTarget(to);
   const index = createPolicyIndex();
   index.apply(world.objects);
-  const [sender, receiver] = matchFamilies(endsOf(world, from), endsOf(world, target.replace(/^\[|\]$/g, '')));
+  const [sender, receiver] = matchFamilies(endsOf(world, from), endsOf(world, target));
   const asked = request === undefined ? {} : { request };
   const explanation = explainFlow(index, { from: sender, to: receiver, protocol, port, ...asked });
-  const name = ({ pod, address }: FlowEnd) => (pod === undefined ? address : `${pod.key} (${address})`);
   return {
     ...explanation,
-    ...{ from: name(sender), to: `${name(receiver)} ${protocol}/${port}` },
+    ...{ from: endName(sender), to: `${endName(receiver)} ${protocol}/${port}` },
     nodes: [...new Set(explanation.ends.map(({ node }) => node))].map((node) => lookAt(world, node)),
   };
+}
+
+/** @throws Error that says how a target is written. */
+export function parseTarget(text: string): { readonly target: string; readonly port: number } {
+  const [, target = '', portText = ''] = /^(.*):(\d+)$/.exec(text) ?? [];
+  const port = Number(portText);
+  if (target === '' || port < 1 || port > 65_535) {
+    throw new Error(`the target must be NAMESPACE/POD:PORT, NAMESPACE/SERVICE:PORT or ADDRESS:PORT, not '${text}'`);
+  }
+  return { target: target.replace(/^\[|\]$/g, ''), port };
 }
 
 /** Pure. */
@@ -106,29 +111,18 @@ function lookAt({ nodeNetworks }: PolicyWorld, node: string): NodeLook {
   };
 }
 
-/** @throws Error that says how a request is written. */
-function parseRequest(text: string, headers: readonly string[]): HttpRequest {
-  const [, method = '', target = ''] = /^([A-Z]+) (\/\S*)$/.exec(text) ?? [];
-  if (target === '') throw new Error(`a request is written as 'GET /path', not '${text}'`);
-  const given = headers.map((header) => {
-    const [, name, value] = /^([^:\s]+):\s*(.*)$/.exec(header) ?? [];
-    if (name === undefined || value === undefined)
-      throw new Error(`a header is written as 'name: value', not '${header}'`);
-    return [name.toLowerCase(), value] as const;
-  });
-  // As the proxy does: without the query, and without dot segments.
-  return { method, path: new URL(target, 'http://pod').pathname, headers: Object.fromEntries(given) };
-}
-
 /** One for each address, IPv4 first. */
-function endsOf(world: PolicyWorld, text: string): readonly FlowEnd[] {
+export function endsOf(world: PolicyWorld, text: string): readonly FlowEnd[] {
   const { objects, nodes } = world;
   const pods = objects.pods.upserts.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
   const addressed = (pod: Pod): FlowEnd[] => addressesOf(pod).map((address) => ({ address, pod: podEnd(pod, world) }));
   const address = canonicalIp(text);
   if (address === undefined) {
     const pod = pods.find((candidate) => objectKey(candidate) === text);
-    if (pod === undefined) throw new Error(`there is no pod '${text}'; an end is NAMESPACE/POD, or an address`);
+    if (pod === undefined)
+      throw new Error(
+        `there is no pod '${text}'; an end is NAMESPACE/POD, or an address; who is called may be NAMESPACE/SERVICE too`,
+      );
     const ends = addressed(pod);
     if (ends.length === 0) throw new Error(`pod ${text} has no address yet: kubectl describe pod`);
     return ends;
@@ -147,6 +141,11 @@ function podEnd(pod: Pod, world: PolicyWorld): NonNullable<FlowEnd['pod']> {
   const { nodeName = '', hostNetwork = false } = pod.spec;
   const uid = pod.metadata.uid ?? objectKey(pod);
   return { key: objectKey(pod), uid, nodeName, isOnHostNetwork: hostNetwork, httpPorts: httpPortsIn(world, pod) };
+}
+
+/** As tables name it. */
+export function endName({ pod, address }: FlowEnd): string {
+  return pod === undefined ? address : `${pod.key} (${address})`;
 }
 
 /** Addresses of one family; IPv4 where both ends have it. */

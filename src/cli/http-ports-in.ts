@@ -9,12 +9,13 @@ export function httpPortsIn({ objects, meshServices }: PolicyWorld, pod: Pod): r
   const services = (objects.services?.upserts ?? []).filter(
     ({ metadata }) => metadata.namespace === pod.metadata.namespace,
   );
-  const index = indexMesh({ ...NOTHING, services, meshServices, pods: [pod] });
+  const index = indexMesh({ ...NO_MESH, services, meshServices, pods: [pod] });
   const mesh = translatePodMesh(pod, { index, services, proxyUid: 0 });
   return mesh === undefined ? [] : httpPortsOf(mesh);
 }
 
-const NOTHING = {
+/** A mesh without anything. */
+export const NO_MESH = {
   trustDomain: '',
   services: [],
   endpointSlices: [],

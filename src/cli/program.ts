@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import type { IpamAnswer, IpamAsk } from '../model/ipam/ask.ts';
 import { renderCheck } from './check.ts';
-import { explain, type ExplainWish, type PolicyWorld, renderExplanation } from './explain.ts';
+import { addExplain, type ExplainPorts } from './explain-command.ts';
 import { flowsOf, renderFlows } from './flows.ts';
 import { renderIpam, renderIpamJson } from './ipam.ts';
 import { addProxy } from './proxy.ts';
@@ -12,9 +12,8 @@ import { type RemovalReport, renderRemoval } from './uninstall.ts';
 import { validateManifests } from './validate.ts';
 
 /** What the command needs of the world. */
-export interface CliPorts extends SimulatePorts {
+export interface CliPorts extends SimulatePorts, ExplainPorts {
   readonly view: () => Promise<ClusterView>;
-  readonly policyWorld: () => Promise<PolicyWorld>;
   /** Asks the leading operator about addresses. */
   readonly askIpam: (namespace: string, ask: IpamAsk) => Promise<IpamAnswer>;
   /** Asks the operators to take Weft off every node. */
@@ -62,36 +61,12 @@ export function createProgram(ports: CliPorts, exit: (code: number) => void): Co
       ports.print(text);
       exit(isClean ? 0 : 1);
     });
-  program
-    .command('explain')
-    .description('Why a connection passes or not: the policies and rules of both ends, in the order they are met.')
-    .argument('<from>', 'who dials: NAMESPACE/POD, or an address')
-    .argument('<to>', 'who is dialled: NAMESPACE/POD:PORT, or ADDRESS:PORT')
-    .addOption(new Option('--protocol <name>', 'of the port').choices(['TCP', 'UDP', 'SCTP']).default('TCP'))
-    .option('--http <request>', "a request, 'GET /path': what the receiver's proxy says of it")
-    .option('--header <header...>', "a header of the request, 'name: value'")
-    .addOption(new Option('-o, --output <format>').choices(['table', 'json']).default('table'))
-    .addHelpText(
-      'after',
-      '\nName the pod behind a Service: policies are asked after its address was translated.\nEnds with code 1 when the connection does not pass. Uses the cluster that kubectl uses (KUBECONFIG).',
-    )
-    .action(async (from: string, to: string, { output, header: headers = [], ...wish }: ExplainOptions) => {
-      const report = explain(await ports.policyWorld(), { from, to, headers, ...wish });
-      ports.print(output === 'json' ? JSON.stringify(report, undefined, 2) : renderExplanation(report));
-      exit(report.verdict === 'allow' ? 0 : 1);
-    });
+  addExplain(program, ports, exit);
   addFlows(program, ports, exit);
   addProxy(program, ports, exit);
   addSimulate(program, ports, exit);
   addIpam(program, ports, exit);
   return program;
-}
-
-interface ExplainOptions {
-  readonly protocol: ExplainWish['protocol'];
-  readonly http?: string;
-  readonly header?: readonly string[];
-  readonly output: 'table' | 'json';
 }
 
 interface FlowsOptions {

@@ -6,6 +6,7 @@ import type { ClusterObjects } from '../cli/cluster-objects.ts';
 import { ExitError } from '../cli/exit-error.ts';
 import { createProgram } from '../cli/program.ts';
 import type { PolicyWorld } from '../cli/explain.ts';
+import type { MeshParts } from '../cli/explain-call.ts';
 import type { ClusterView } from '../cli/status.ts';
 import { askOperator } from '../controllers/ipam/ask-operator.ts';
 import {
@@ -19,13 +20,15 @@ import { isNotFound } from '../kube/errors.ts';
 import { collectionPath, type Kind, KINDS, objectPath } from '../kube/kinds.ts';
 import { compareAndSwapConfigMap } from '../kube/registry.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
+import { httpRouteOf } from '../model/mesh/grpc-route.ts';
 
 const program = createProgram(
   {
     readFile: (file) => readFileSync(file, 'utf8'),
     print: (text) => console.log(text),
     view: readCluster,
-    policyWorld: readPolicyWorld,
+    policyWorld: () => withLists(readPolicyWorld),
+    meshParts: () => withLists(readMeshParts),
     listFiles: listManifests,
     clusterObjects: readClusterObjects,
     remove: askForRemoval,
@@ -74,7 +77,7 @@ function listManifests(place: string): readonly string[] {
 }
 
 async function readClusterObjects(): Promise<ClusterObjects> {
-  const { objects, nodes } = await readPolicyWorld();
+  const { objects, nodes } = await withLists(readPolicyWorld);
   const { pods, namespaces, services, kubernetesPolicies, policies, clusterPolicies } = objects;
   return {
     ...{ nodes, pods: pods.upserts, namespaces: namespaces?.upserts ?? [], services: services?.upserts ?? [] },
@@ -83,9 +86,12 @@ async function readClusterObjects(): Promise<ClusterObjects> {
   };
 }
 
-async function readPolicyWorld(): Promise<PolicyWorld> {
+/** All objects of a kind. */
+type Lister = <T extends KubeObject>(kind: Kind<T>) => Promise<{ readonly upserts: readonly T[] }>;
+
+async function withLists<R>(read: (list: Lister) => Promise<R>): Promise<R> {
   const api = new KubeClient(loadConnection({ from: 'default' }, systemClock), systemClock);
-  const list = async <T extends KubeObject>(kind: Kind<T>): Promise<{ readonly upserts: readonly T[] }> => {
+  const list: Lister = async <T extends KubeObject>(kind: Kind<T>) => {
     try {
       return { upserts: (await api.request<{ readonly items: readonly T[] }>('GET', collectionPath(kind))).items };
     } catch (error) {
@@ -94,18 +100,12 @@ async function readPolicyWorld(): Promise<PolicyWorld> {
       throw error;
     }
   };
-  try {
-    const [
-      pods,
-      namespaces,
-      nodes,
-      services,
-      kubernetesPolicies,
-      policies,
-      clusterPolicies,
-      nodeNetworks,
-      meshServices,
-    ] = await Promise.all([
+  return read(list).finally(() => api.close());
+}
+
+async function readPolicyWorld(list: Lister): Promise<PolicyWorld> {
+  const [pods, namespaces, nodes, services, kubernetesPolicies, policies, clusterPolicies, nodeNetworks, meshServices] =
+    await Promise.all([
       list(KINDS.pod),
       list(KINDS.namespace),
       list(KINDS.node),
@@ -116,16 +116,33 @@ async function readPolicyWorld(): Promise<PolicyWorld> {
       list(KINDS.nodeNetwork),
       list(KINDS.meshService),
     ]);
-    const objects = { pods, namespaces, nodes, services, kubernetesPolicies, policies, clusterPolicies };
-    return {
-      objects,
-      nodes: nodes.upserts,
-      nodeNetworks: nodeNetworks.upserts as PolicyWorld['nodeNetworks'],
-      meshServices: meshServices.upserts,
-    };
-  } finally {
-    await api.close();
-  }
+  const objects = { pods, namespaces, nodes, services, kubernetesPolicies, policies, clusterPolicies };
+  return {
+    objects,
+    nodes: nodes.upserts,
+    nodeNetworks: nodeNetworks.upserts as PolicyWorld['nodeNetworks'],
+    meshServices: meshServices.upserts,
+  };
+}
+
+async function readMeshParts(list: Lister): Promise<MeshParts> {
+  const [slices, splits, smiSplits, routeGroups, httpRoutes, grpcRoutes, grants] = await Promise.all([
+    list(KINDS.endpointSlice),
+    list(KINDS.trafficSplit),
+    list(KINDS.smiTrafficSplit),
+    list(KINDS.httpRouteGroup),
+    list(KINDS.httpRoute),
+    list(KINDS.grpcRoute),
+    list(KINDS.referenceGrant),
+  ]);
+  return {
+    endpointSlices: slices.upserts,
+    trafficSplits: splits.upserts,
+    smiSplits: smiSplits.upserts,
+    routeGroups: routeGroups.upserts,
+    httpRoutes: [...httpRoutes.upserts, ...grpcRoutes.upserts.map(httpRouteOf)],
+    referenceGrants: grants.upserts,
+  };
 }
 
 async function readCluster(): Promise<ClusterView> {

@@ -15,7 +15,14 @@ async function weft(answer: IpamAnswer, ...args: string[]): Promise<{ readonly t
   const ports = {
     readFile: () => '',
     print: (text: string) => printed.push(text),
-    ...{ view: unused, policyWorld: unused, remove: unused, clusterObjects: unused, listFiles: () => [] },
+    ...{
+      view: unused,
+      policyWorld: unused,
+      meshParts: unused,
+      remove: unused,
+      clusterObjects: unused,
+      listFiles: () => [],
+    },
     askIpam: async (namespace: string, ask: IpamAsk) => {
       asked.push([namespace, ask]);
       return answer;

@@ -56,7 +56,7 @@ async function weft(...args: readonly string[]): Promise<{ readonly text: string
     readFile: (path: string) => FILES[path] ?? '',
     listFiles: (path: string) => Object.keys(FILES).filter((file) => file === path || file.startsWith(`${path}/`)),
     print: (text: string) => printed.push(text),
-    ...{ view: unused, policyWorld: unused, remove: unused, askIpam: unused },
+    ...{ view: unused, policyWorld: unused, meshParts: unused, remove: unused, askIpam: unused },
     clusterObjects: async () => NOTHING,
   };
   const program = createProgram(ports, (of) => {

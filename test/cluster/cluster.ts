@@ -1,9 +1,12 @@
+import { execFile } from 'node:child_process';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { kubectl } from '../../lab/cluster/cluster.ts';
-import { TEST_CLUSTER } from '../../lab/cluster/config.ts';
+import { kubeconfigOf, TEST_CLUSTER } from '../../lab/cluster/config.ts';
 import { eventually, execInPod } from '../../lab/cluster/install.ts';
 import { runOnNode } from '../../lab/cluster/node.ts';
 import { BUSYBOX_IMAGE, ECHO_IMAGE } from '../../lab/images/images.ts';
+import { ROOT } from '../../lab/setup/paths.ts';
 
 const MANIFESTS = path.join(import.meta.dirname, 'manifests');
 
@@ -23,6 +26,16 @@ export async function applyObjects(...objects: readonly object[]): Promise<strin
 
 export async function getObject<T>(...args: string[]): Promise<T> {
   return JSON.parse(await kube('get', ...args, '-o', 'json')) as T;
+}
+
+/** What the command says as JSON. */
+export async function weft(...ask: string[]): Promise<object> {
+  const env = { ...process.env, KUBECONFIG: kubeconfigOf(TEST_CLUSTER) };
+  const { stdout } = await promisify(execFile)('node', [path.join(ROOT, 'dist/weft.js'), ...ask], { env }).catch(
+    // Exit code 1: it does not pass.
+    (error: unknown) => error as { readonly stdout: string },
+  );
+  return JSON.parse(stdout) as object;
 }
 
 interface PodOptions {

@@ -23,7 +23,10 @@ beforeAll(async () => {
     {
       ...{ apiVersion: 'weft.dev/v1alpha1', kind: 'MeshService', metadata: { name: 'web', namespace: NS } },
       // In plain nobody gets through: a caller whose proxy is not there yet fails.
-      spec: { source: { service: { name: 'web' } }, tls: { mode: 'Strict' }, telemetry: { accessLog: {} } },
+      spec: {
+        ...{ source: { service: { name: 'web' } }, ports: [{ port: 80, protocol: 'HTTP' }] },
+        ...{ tls: { mode: 'Strict' }, telemetry: { accessLog: {} } },
+      },
     },
     {
       ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'polite', namespace: NS } },

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { installWeft, waitForRollout, WEFT_NAMESPACE } from '../../lab/cluster/install.ts';
 import type { NetworkPolicy } from '../../src/api/generated/networkpolicy.ts';
 import { ROOT } from '../../lab/setup/paths.ts';
-import { applyObjects, eventually, execInPod, getObject, httpGet, kube, TEST_CLUSTER } from './cluster.ts';
+import { applyObjects, eventually, execInPod, getObject, httpGet, kube, TEST_CLUSTER, weft } from './cluster.ts';
 
 jest.setTimeout(300_000);
 
@@ -45,6 +45,11 @@ async function clientOf(namespace: string): Promise<string> {
 async function call(namespace: string, url = 'http://web.shop/'): Promise<Answer | undefined> {
   const { code, output } = await execInPod(TEST_CLUSTER, await clientOf(namespace), httpGet(url), 'client');
   return code === 0 ? (JSON.parse(output) as Answer) : undefined;
+}
+
+/** What `weft explain` says of the same call. */
+async function explained(namespace: string): Promise<object> {
+  return weft('explain', await clientOf(namespace), `${NS}/web:80`, '--http', 'GET /', '-o', 'json');
 }
 
 /** How many of `count` calls each version answered; `error` those without a 200. */
@@ -162,6 +167,7 @@ describe('a call in the mesh', () => {
     await setTlsMode('Strict');
     await programmed('meshservice', 'web');
     await eventually('plain calls are refused', async () => (await call('plain')) === undefined);
+    expect(await explained('plain')).toMatchObject({ verdict: 'deny', result: expect.stringContaining('Strict') });
     expect(await call(NS)).toBeDefined();
     await new Promise((resolve) => setTimeout(resolve, 5_000)); // longer than the readiness probe takes to fail
     await waitForRollout(TEST_CLUSTER, NS, 'deployment/web-v1', 5);
@@ -178,6 +184,21 @@ describe('a TrafficSplit', () => {
     expect(error).toBe(0);
     expect(v1 + v2).toBe(10_000);
     expect(Math.abs(v2 - 1000)).toBeLessThanOrEqual(4 * Math.sqrt(10_000 * 0.1 * 0.9));
+    const endpoint = { calledBy: 'mutual TLS', identity: '/ns/shop/sa/web' };
+    expect(await explained(NS)).toMatchObject({
+      verdict: 'allow',
+      caller: { identity: '/ns/shop/sa/client' },
+      rules: [{ outcome: 'no match' }, { origin: 'TrafficSplit shop/web', path: 'spec.rules[1]', outcome: 'decides' }],
+      routes: [
+        {
+          backends: [
+            { percent: 90, endpoints: [endpoint, endpoint] },
+            { percent: 10, endpoints: [endpoint, endpoint] },
+          ],
+        },
+      ],
+      conditions: [],
+    });
   });
 
   test('loses no request while its weights change, and is programmed only when all proxies have them', async () => {

@@ -1,10 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { execFile, spawn } from 'node:child_process';
-import path from 'node:path';
-import { promisify } from 'node:util';
+import { spawn } from 'node:child_process';
 import { kubeconfigOf } from '../../lab/cluster/config.ts';
 import { ECHO_IMAGE } from '../../lab/images/images.ts';
-import { ROOT } from '../../lab/setup/paths.ts';
 import { labEnv } from '../../lab/setup/shell.ts';
 import {
   applyObjects,
@@ -19,6 +16,7 @@ import {
   podsReady,
   reaches,
   TEST_CLUSTER,
+  weft,
 } from './cluster.ts';
 
 jest.setTimeout(180_000);
@@ -57,15 +55,6 @@ async function open(from: string, port = 8080): Promise<boolean> {
 /** What `weft explain` says of the same connection. */
 function explained(from: string): Promise<object> {
   return weft('explain', `${NS}/${from}`, `${NS}/server:8080`, '-o', 'json');
-}
-
-async function weft(...ask: string[]): Promise<object> {
-  const env = { ...process.env, KUBECONFIG: kubeconfigOf(TEST_CLUSTER) };
-  const { stdout } = await promisify(execFile)('node', [path.join(ROOT, 'dist/weft.js'), ...ask], { env }).catch(
-    // Exit code 1: it does not pass.
-    (error: unknown) => error as { readonly stdout: string },
-  );
-  return JSON.parse(stdout) as object;
 }
 
 async function verdicts(...from: string[]): Promise<Record<string, boolean>> {

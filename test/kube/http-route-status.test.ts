@@ -6,12 +6,15 @@ import { ROOT } from '../../lab/setup/paths.ts';
 import type {
   GRPCRoute,
   HTTPRoute,
+  ParentRef,
   Pod,
   ReferenceGrant,
   RouteParentStatus,
   Service,
 } from '../../src/api/kubernetes.ts';
+import type { Gateway } from '../../src/api/gateway.ts';
 import { objectKey } from '../../src/api/meta.ts';
+import { liveGateways } from '../../src/controllers/gateway/live-gateways.ts';
 import { MeshCompiler } from '../../src/controllers/mesh/compiler.ts';
 import { HttpRouteStatusReconciler, runHttpRouteStatus } from '../../src/controllers/mesh/http-route-status.ts';
 import { ProxyStates } from '../../src/controllers/mesh/proxies.ts';
@@ -22,6 +25,7 @@ import { Reflector } from '../../src/kube/reflector.ts';
 import { Store } from '../../src/kube/store.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { Listeners } from '../../src/lib/listeners.ts';
+import { meansGateway } from '../../src/model/mesh/gateway/attachment.ts';
 import { httpRouteOf } from '../../src/model/mesh/grpc-route.ts';
 import { DesiredTable } from '../../src/model/node/desired.ts';
 import { FakeClock, silentLog } from '../kube-room/fake-clock.ts';
@@ -114,12 +118,20 @@ function leader(clock = systemClock) {
     acknowledged.tell();
   });
   const { httpRoutes, pods } = stores;
+  const edges = { gateways: new Store<Gateway>(), gatewayClasses: new Store<never>(), namespaces: new Store<never>() };
+  const gateways = {
+    index: liveGateways(compiler.index, { ...stores, ...edges, tlsRoutes: new Store<never>() }, () => undefined),
+    gatewayOf: (route: HTTPRoute, ref: ParentRef) =>
+      edges.gateways.list().find((each) => meansGateway(route, ref, objectKey(each))),
+    targetsOf: () => [],
+  };
   const deps = {
+    gateways,
     ...{ routes: httpRoutes, kind: KINDS.httpRoute, pods, proxies, table, clock, index: compiler.index },
     ...{ isConnected: () => true, isSettled: () => true, isCompiled: () => true },
     write: { api, fieldManager: 'weft-httproute' },
   };
-  return { deps, stores, grpcRoutes, table, proxies, acknowledged };
+  return { deps, stores, grpcRoutes, edges, table, proxies, acknowledged };
 }
 
 describe('the status of an HTTPRoute', () => {
@@ -239,6 +251,23 @@ test('the status of a GRPCRoute is kept as that of an HTTPRoute is', async () =>
     'Programmed True NoTargets',
     'ResolvedRefs False BackendNotFound',
   ]);
+});
+
+test('says of a Gateway of Weft what holds there, beside what it says of a Service', async () => {
+  const { deps, stores, edges } = leader();
+  const parent = { ...EDGE, sectionName: 'http' };
+  const route = await makeRoute('at-the-edge', [WEB, parent]);
+  stores.httpRoutes.set(route);
+  edges.gateways.set({
+    metadata: { name: 'edge', namespace: NAMESPACE, uid: 'g' },
+    spec: { gatewayClassName: 'weft', listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }] },
+  });
+  const reconciler = new HttpRouteStatusReconciler(deps);
+  expect(await reconciler.reconcile(objectKey(route), never)).toEqual({ done: true });
+  const stored = await read(api, KINDS.httpRoute, route.metadata);
+  const parents = stored?.status?.parents ?? [];
+  expect(parents.map(({ controllerName }) => controllerName)).toEqual(['weft.dev/mesh', 'weft.dev/gateway']);
+  expect(parents[1]?.conditions.map(({ type, status }) => `${type} ${status}`)).toContain('Accepted True');
 });
 
 test.each(['http-route.yaml', 'grpc-route.yaml'])('the example %s is taken as it is', async (file) => {

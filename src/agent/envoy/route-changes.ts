@@ -7,7 +7,7 @@ import {
 } from '../../xds/generated/wire/envoy/config/route/v3/route_components_pb.js';
 import type { RouteMatchIr } from '../../model/node/ir.ts';
 import type { HeaderChangeIr, HeaderIr, RedirectIr, RewriteIr, RouteSendingIr } from '../../model/node/sending-ir.ts';
-import { quoted } from './route-match.ts';
+import { prefixRewrite } from '../../model/mesh/path-rewrite.ts';
 
 type Route = MessageInitShape<typeof RouteSchema> & object;
 type RouteAction = MessageInitShape<typeof RouteActionSchema> & object;
@@ -60,16 +60,9 @@ export function rewriteOf(
 ): Pick<RouteAction, 'regexRewrite' | 'hostRewriteSpecifier'> {
   return {
     ...(path !== undefined && { regexRewrite: { pattern: { regex: '^.*$' }, substitution: path } }),
-    ...(prefix !== undefined && { regexRewrite: prefixRewrite(match.path?.value ?? '/', prefix) }),
+    ...(prefix !== undefined && { regexRewrite: prefixRewrite(match, prefix) }),
     ...(host !== undefined && { hostRewriteSpecifier: { case: 'hostRewriteLiteral' as const, value: host } }),
   };
-}
-
-/** `/a` to `/b`: `/a/c` becomes `/b/c`, `/a` becomes `/b`; to `/`: `/c` and `/`. Slashes at an end say nothing. */
-function prefixRewrite(from: string, to: string) {
-  const [before, after] = [from.replace(/\/+$/, ''), to.replace(/\/+$/, '')];
-  const regex = after === '' ? `^${quoted(before)}/*` : `^${quoted(before)}`;
-  return { pattern: { regex }, substitution: after === '' ? '/' : after };
 }
 
 export function redirectOf(
@@ -84,7 +77,7 @@ export function redirectOf(
       ...(port && { portRedirect: port }),
       ...(path && { pathRewriteSpecifier: { case: 'pathRedirect' as const, value: path } }),
       ...(prefix !== undefined && {
-        pathRewriteSpecifier: { case: 'regexRewrite' as const, value: prefixRewrite(match.path?.value ?? '/', prefix) },
+        pathRewriteSpecifier: { case: 'regexRewrite' as const, value: prefixRewrite(match, prefix) },
       }),
       responseCode: REDIRECT[status],
     },

@@ -7,14 +7,13 @@ import type {
 import type { StringMatcherSchema } from '../../xds/generated/wire/envoy/type/matcher/v3/string_pb.js';
 import type { RouteMatchIr } from '../../model/node/ir.ts';
 import type { ValueMatchIr } from '../../model/node/sending-ir.ts';
+import { quoted } from '../../model/mesh/expression.ts';
+import { cookieExpression, IDEMPOTENT } from '../../model/mesh/request-match.ts';
 
 type RouteMatch = MessageInitShape<typeof RouteMatchSchema> & object;
 type HeaderMatcher = MessageInitShape<typeof HeaderMatcherSchema> & object;
 type QueryMatcher = MessageInitShape<typeof QueryParameterMatcherSchema> & object;
 type StringMatcher = MessageInitShape<typeof StringMatcherSchema> & object;
-
-/** RFC 9110, 9.2.2. */
-export const IDEMPOTENT: readonly string[] = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PUT', 'TRACE'];
 
 /** Which calls a route is for. Who calls is not looked at: see `isCaller`. */
 export function matchOf(
@@ -29,20 +28,6 @@ export function matchOf(
   };
 }
 
-/**
- * Whether a rule's match may be about calls of this pod at all.
- *
- * @param spiffeId `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`
- */
-export function isCaller({ source }: RouteMatchIr, spiffeId: string): boolean {
-  if (source === undefined) return true;
-  const [, namespace, serviceAccount] = /\/ns\/([^/]*)\/sa\/([^/]*)$/.exec(spiffeId) ?? [];
-  return (
-    (source.namespace === undefined || source.namespace === namespace) &&
-    (source.serviceAccount === undefined || source.serviceAccount === serviceAccount)
-  );
-}
-
 /** Of a call that has come by mutual TLS: its proxy has said here whose certificate it was, and nobody else can. */
 export function isCertifiedAs({ namespace, serviceAccount }: NonNullable<RouteMatchIr['source']>): HeaderMatcher {
   const part = (name: string | undefined) => (name === undefined ? '[^/;,]+' : quoted(name));
@@ -54,15 +39,10 @@ export function methodIsIdempotent(): HeaderMatcher {
   return headerMatches({ name: ':method', type: 'Regex', value: IDEMPOTENT.join('|') });
 }
 
-/** A client shows all its cookies in one header (RFC 6265, 5.4), HTTP/2 in several that Envoy joins by the same mark. */
-export function cookieMatches({ name, type, value, not }: ValueMatchIr): HeaderMatcher {
-  const inner = { Exact: quoted(value), Prefix: `${quoted(value)}[^;]*`, Regex: `(?:${value})`, Present: '[^;]*' };
-  const regex = `(?:.*;\\s*)?${quoted(name)}="?${inner[type ?? 'Exact']}"?(?:\\s*;.*)?`;
-  return headerMatches({ name: 'cookie', type: 'Regex', value: regex, ...(not === undefined ? {} : { not }) });
-}
-
-export function quoted(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+export function cookieMatches(match: ValueMatchIr): HeaderMatcher {
+  const { not } = match;
+  const value = cookieExpression(match);
+  return headerMatches({ name: 'cookie', type: 'Regex', value, ...(not === undefined ? {} : { not }) });
 }
 
 /** Prefixes end at a slash: `/a` has `/a/b` below it, and not `/ab`. */

@@ -7,6 +7,8 @@ import {
 } from '../../xds/generated/wire/envoy/config/route/v3/route_components_pb.js';
 import { RouteConfigurationSchema } from '../../xds/generated/wire/envoy/config/route/v3/route_pb.js';
 import { PreviousHostsPredicateSchema } from '../../xds/generated/wire/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js';
+import { countingBackends, statusOfNobody } from '../../model/mesh/backend-shares.ts';
+import { IDEMPOTENT, isCaller } from '../../model/mesh/request-match.ts';
 import type { BackendIr, RetryIr, RouteMatchIr, RouteRuleIr, ServiceIr, ServicePortIr } from '../../model/node/ir.ts';
 import type { CookieIr, MirrorIr, ValueMatchIr } from '../../model/node/sending-ir.ts';
 import { durationOf, type EncodedResource, encodeResource, packAny } from './encoded.ts';
@@ -14,7 +16,7 @@ import { hashPolicyOf } from './load-balancing.ts';
 import { FIXED_CLUSTER } from './names.ts';
 import { headerChangesOf, headersToAdd, redirectOf, respondOf, rewriteOf } from './route-changes.ts';
 import { filterConfigOf, percentOf } from './route-filters.ts';
-import { cookieMatches, IDEMPOTENT, isCaller, matchOf, methodIsIdempotent } from './route-match.ts';
+import { cookieMatches, matchOf, methodIsIdempotent } from './route-match.ts';
 
 type Route = MessageInitShape<typeof RouteSchema> & object;
 type RouteAction = MessageInitShape<typeof RouteActionSchema> & object;
@@ -67,16 +69,10 @@ export function encodeRoutes(service: ServiceIr, context: RouteContext): Encoded
 /** In order; the first that matches decides. */
 export function routesOf(rule: RouteRuleIr, { spiffeId, hasEndpoints }: RouteContext): Route[] {
   const matches = rule.matches.length === 0 ? [EVERYTHING] : rule.matches.filter((match) => isCaller(match, spiffeId));
-  const asked = rule.redistributes === true ? { ...rule, backends: withEndpoints(rule.backends, hasEndpoints) } : rule;
+  const asked = { ...rule, backends: countingBackends(rule, hasEndpoints) };
   return matches.flatMap((match) =>
     variantsOf(asked).flatMap(({ returning, ...variant }) => byMethod(variant, match, returning)),
   );
-}
-
-/** A backend that names nothing is kept: its errors shall show. */
-function withEndpoints(backends: readonly BackendIr[], hasEndpoints: RouteContext['hasEndpoints']) {
-  const left = backends.filter(({ cluster }) => cluster === undefined || hasEndpoints(cluster));
-  return left.some(({ weight }) => weight > 0) ? left : backends;
 }
 
 interface Variant extends RouteRuleIr {
@@ -118,13 +114,15 @@ function safeOnly(retry: RetryIr | undefined): RetryIr | undefined {
 type Answer = Omit<Route, 'match' | '$typeName' | '$unknown'>;
 
 function actionOf(rule: RouteRuleIr, match: RouteMatchIr, retry: RetryIr | undefined): Answer {
-  const { origin, backends, timeoutMs = 0, idleTimeoutMs, mirrors = [], rewrite } = rule;
+  const { backends, timeoutMs = 0, idleTimeoutMs, mirrors = [], rewrite } = rule;
   const around = { ...headerChangesOf(rule), typedPerFilterConfig: filterConfigOf(rule) };
   if (rule.redirect !== undefined) return { ...around, action: redirectOf(rule.redirect, match) };
   if (rule.respond !== undefined) return { ...around, action: respondOf(rule.respond) };
-  const isHttpRoute = origin.startsWith('HTTPRoute ');
+  const isHttpRoute = statusOfNobody(rule) === 500;
   const target = targetOf(rule, backends, isHttpRoute ? FIXED_CLUSTER.absent : FIXED_CLUSTER.nothing);
-  if (target === undefined) return { ...around, ...directResponse(isHttpRoute) };
+  if (target === undefined) {
+    return { ...around, action: { case: 'directResponse', value: { status: statusOfNobody(rule) } } };
+  }
   const retryPolicy = retryPolicyOf(retry);
   // No time limit unless one is asked for: zero says so.
   const value = {
@@ -142,11 +140,6 @@ function actionOf(rule: RouteRuleIr, match: RouteMatchIr, retry: RetryIr | undef
 
 function mirrorOf({ cluster, percent }: MirrorIr) {
   return { cluster, runtimeFraction: { defaultValue: percentOf(percent) }, disableShadowHostSuffixAppend: true };
-}
-
-/** Where nobody can be asked: the Gateway API demands 500 (HTTPRouteRule.backendRefs), Weft's own kinds say 503. */
-function directResponse(isHttpRoute: boolean): Pick<Route, 'action'> & object {
-  return { action: { case: 'directResponse', value: { status: isHttpRoute ? 500 : 503 } } };
 }
 
 /** @param nobody the cluster of a backend that names nothing. */

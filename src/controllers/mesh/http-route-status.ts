@@ -8,16 +8,17 @@ import type { StoreReader } from '../../kube/store.ts';
 import { WorkQueue } from '../../kube/workqueue.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { httpRouteParents } from '../../model/mesh/http-route-status.ts';
+import { type GatewayRouteFacts, httpRouteParents } from '../../model/mesh/http-route-status.ts';
 import type { MeshIndex } from '../../model/mesh/mesh-index.ts';
 import { whenCompiled } from '../when-compiled.ts';
 import { type TargetDeps, targetsOf } from './targets.ts';
 
 export interface HttpRouteStatusDeps extends TargetDeps {
-  /** Of one kind: HTTPRoutes, or GRPCRoutes as such. */
+  /** Of one kind: HTTPRoutes, or GRPCRoutes or TLSRoutes as such. */
   readonly routes: StoreReader<HTTPRoute>;
   readonly kind: Kind<KubeObject>;
   readonly index: MeshIndex;
+  readonly gateways: GatewayRouteFacts;
   readonly write: ApplyOptions;
   /** Every node has reported, or the time for it is over. */
   readonly isSettled: () => boolean;
@@ -75,14 +76,14 @@ export class HttpRouteStatusReconciler implements Reconciler {
 
   /** @throws KubeError when the write fails; 409 when the route has changed since, by whomever, or is another. */
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
-    const { routes, index, isSettled, clock } = this.#deps;
+    const { routes, index, gateways, isSettled, clock } = this.#deps;
     const route = routes.get(key);
     if (route === undefined) {
       this.#writtenMs.delete(key);
       return DONE;
     }
     const parents = httpRouteParents(route, {
-      index,
+      ...{ index, gateways },
       targetsOf: (serviceKey) => targetsOf(this.#deps, serviceKey),
       isSettled: isSettled(),
       now: new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),

@@ -27,7 +27,7 @@ export interface GatewayRouteFacts {
 
 export interface RouteStatusFacts {
   readonly index: MeshIndex;
-  /** Absent: routes have no Gateways here. */
+  /** Absent: nothing is said of routes' Gateways. */
   readonly gateways?: GatewayRouteFacts;
   /** Proxies that may call the Service of this key. */
   readonly targetsOf: (serviceKey: string) => readonly ProgramTarget[];

@@ -1,7 +1,7 @@
 import type { HTTPRoute, RouteBackendRef } from '../../api/kubernetes.ts';
 import { objectKey } from '../../api/meta.ts';
 import { REASON } from '../../api/reasons.ts';
-import type { AppProtocol, BackendIr, RouteMatchIr, RouteRuleIr } from '../node/ir.ts';
+import type { AppProtocol, BackendIr, RouteMatchIr } from '../node/ir.ts';
 import type { Problem, Translation } from '../problem.ts';
 import { clusterKey } from './backends.ts';
 import { callPolicy } from './call-policy.ts';
@@ -9,6 +9,7 @@ import { parseDuration } from './duration.ts';
 import { BACKEND_FILTERS, type FilterEffects, RULE_FILTERS, translateFilters } from './http-route-filters.ts';
 import { translateRouteMatch } from './http-route-match.ts';
 import { isServiceRef, meshServiceFor, type MeshIndex } from './mesh-index.ts';
+import type { PlacedRule } from './placed-rule.ts';
 import { isHttp, meshPortsOf } from './protocol.ts';
 import { isGranted } from './reference-grant.ts';
 
@@ -63,7 +64,7 @@ export function translateHttpRoute(
   serviceKey: string | undefined,
   protocol: AppProtocol,
   index: MeshIndex,
-): Translation<readonly RouteRuleIr[]> {
+): Translation<readonly PlacedRule[]> {
   const problems: Problem[] = [];
   const value = (route.spec.rules ?? []).flatMap((rule, position) => {
     const path = `spec.rules[${position}]`;
@@ -80,12 +81,15 @@ export function translateHttpRoute(
     const mesh = asked === undefined ? undefined : meshServiceFor(index, asked);
     const policy = callPolicy(protocol, mesh, timeoutsOf(rule, path, problems));
     return matches.map(
-      (match): RouteRuleIr => ({
-        origin: routeOrigin(route),
-        matches: isEverything(match) ? [] : [match],
-        backends,
-        ...policy,
-        ...effects,
+      (match): PlacedRule => ({
+        path,
+        rule: {
+          origin: routeOrigin(route),
+          matches: isEverything(match) ? [] : [match],
+          backends,
+          ...policy,
+          ...effects,
+        },
       }),
     );
   });

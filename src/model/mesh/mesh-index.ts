@@ -5,7 +5,7 @@ import { objectKey, type KubeObject } from '../../api/meta.ts';
 import type { HTTPRouteGroup, SmiTrafficSplit } from '../../api/smi.ts';
 import { byAge } from './by-age.ts';
 import { ownerOfService, ownService, ownServiceName } from './own-service.ts';
-import { trafficSplitsOfSmi } from './smi-split.ts';
+import { type SmiIndex, trafficSplitsOfSmi } from './smi-split.ts';
 import type { Tracing } from './tracing.ts';
 import { assignVirtualAddresses } from './virtual-addresses.ts';
 
@@ -57,7 +57,7 @@ export interface MeshIndex {
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
 /** Cost: one pass over the input. */
-export function indexMesh(input: MeshInput): MeshIndex {
+export function indexMesh(input: MeshInput): MeshIndex & SmiIndex {
   const services = byKey(input.services);
   const pods = byKey(input.pods);
   const meshServices = byKey(input.meshServices);
@@ -85,7 +85,7 @@ export function indexMesh(input: MeshInput): MeshIndex {
   const grants = group(input.referenceGrants, ({ metadata }) => [metadata.namespace ?? 'default']);
   const routes = group([...input.httpRoutes].sort(byAge), parentServiceKeys);
   return {
-    ...names,
+    ...smi,
     trustDomain: input.trustDomain,
     tracing: input.tracing,
     pod: (key) => pods.get(key),

@@ -1,5 +1,6 @@
 import type { Service } from '../../api/kubernetes.ts';
 import type { MeshService } from '../../api/generated/meshservice.ts';
+import { objectKey } from '../../api/meta.ts';
 import type { AppProtocol } from '../node/ir.ts';
 
 export type ServicePort = NonNullable<Service['spec']['ports']>[number];
@@ -32,8 +33,19 @@ export function protocolOf(port: ServicePort, meshService: MeshService | undefin
   const declared = meshService?.spec.ports.find((candidate) => candidate.port === port.port);
   if (declared !== undefined) return declared.protocol;
   if (port.appProtocol !== undefined) return BY_APP_PROTOCOL.get(port.appProtocol.toLowerCase()) ?? 'TCP';
-  const [word = ''] = (port.name ?? '').split('-');
-  return BY_NAME.get(word) ?? 'TCP';
+  return BY_NAME.get(wordOf(port)) ?? 'TCP';
+}
+
+/** Who says what `protocolOf` answers. */
+export function protocolSourceOf(port: ServicePort, meshService: MeshService | undefined): string {
+  if (meshService?.spec.ports.some((candidate) => candidate.port === port.port) === true)
+    return `MeshService ${objectKey(meshService)}`;
+  if (port.appProtocol !== undefined) return `its appProtocol '${port.appProtocol}'`;
+  return BY_NAME.has(wordOf(port)) ? `its name '${port.name}'` : 'nobody, so it is bytes';
+}
+
+function wordOf({ name = '' }: ServicePort): string {
+  return name.split('-')[0] ?? '';
 }
 
 /** HTTP of any version: there are requests that rules can look at. */

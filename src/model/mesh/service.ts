@@ -3,7 +3,7 @@ import type { HTTPRoute, Service } from '../../api/kubernetes.ts';
 import type { TrafficSplit } from '../../api/generated/trafficsplit.ts';
 import { objectKey } from '../../api/meta.ts';
 import { canonicalIp, compareIps, familyOf } from '../../lib/ip.ts';
-import type { AppProtocol, RouteRuleIr, ServiceIr, ServicePortIr } from '../node/ir.ts';
+import type { AppProtocol, ServiceIr, ServicePortIr } from '../node/ir.ts';
 import { clusterKey } from './backends.ts';
 import { callPolicy } from './call-policy.ts';
 import { compareRouteRules } from './http-route-match.ts';
@@ -11,6 +11,7 @@ import { isAttached, isCarriedBy, translateHttpRoute } from './http-route.ts';
 import { byAge } from './by-age.ts';
 import { hostsOf } from './hosts.ts';
 import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
+import type { PlacedRule } from './placed-rule.ts';
 import { meshPortsOf, protocolOf, type ServicePort } from './protocol.ts';
 import { translateTraces } from './tracing.ts';
 import { translateTrafficSplit } from './traffic-split.ts';
@@ -46,32 +47,39 @@ function translatePort(
   mesh: MeshService | undefined,
 ): ServicePortIr {
   const protocol = protocolOf(port, mesh);
-  const rules = [...routedRules(index, serviceKey, port.port, protocol)];
-  const isComplete = rules.some(({ origin, matches }) => matches.length === 0 || origin.startsWith('HTTPRoute '));
-  // What no rule of a TrafficSplit matches goes to the service; what no rule of an HTTPRoute matches gets 404 (GEP-1426).
-  if (!isComplete) {
-    rules.push({
-      origin: `Service ${serviceKey}`,
-      matches: [],
-      backends: [{ cluster: clusterKey(serviceKey, port.port), weight: 1 }],
-      ...callPolicy(protocol, mesh),
-    });
-  }
+  const rules = rulesOfPort(index, serviceKey, port).map(({ rule }) => rule);
   const traces = translateTraces(index.tracing, protocol, serviceKey, mesh);
   return { port: port.port, protocol, rules, ...(traces === undefined ? {} : { traces }) };
 }
 
-function routedRules(
-  index: MeshIndex,
-  serviceKey: string,
-  port: number,
-  protocol: AppProtocol,
-): readonly RouteRuleIr[] {
+/** The rules of a port in the order in which they are met. */
+export function rulesOfPort(index: MeshIndex, serviceKey: string, port: ServicePort): readonly PlacedRule[] {
+  const mesh = meshServiceFor(index, serviceKey);
+  const protocol = protocolOf(port, mesh);
+  const rules = [...routedRules(index, serviceKey, port.port, protocol)];
+  const isComplete = rules.some(
+    ({ rule: { origin, matches } }) => matches.length === 0 || /^(?:HTTP|GRPC)Route /.test(origin),
+  );
+  // What no rule of a TrafficSplit matches goes to the service; what none of a route matches gets 404, in gRPC
+  // UNIMPLEMENTED (GEP-1426).
+  if (!isComplete) {
+    const rule = {
+      origin: `Service ${serviceKey}`,
+      matches: [],
+      backends: [{ cluster: clusterKey(serviceKey, port.port), weight: 1 }],
+      ...callPolicy(protocol, mesh),
+    };
+    rules.push({ rule });
+  }
+  return rules;
+}
+
+function routedRules(index: MeshIndex, serviceKey: string, port: number, protocol: AppProtocol): readonly PlacedRule[] {
   const { split, routes } = routingOf(index, serviceKey, port, protocol);
   if (split !== undefined) return translateTrafficSplit(split, protocol, index).value;
   return routes
     .flatMap((route) => translateHttpRoute(route, serviceKey, protocol, index).value)
-    .sort(compareRouteRules);
+    .sort((a, b) => compareRouteRules(a.rule, b.rule));
 }
 
 /** Who routes a port; at most one of both kinds. */

@@ -8,6 +8,8 @@ export interface SmiIndex {
   routeGroup(key: string): HTTPRouteGroup | undefined;
 }
 
+const SMI_SPLIT = 'split.smi-spec.io/v1alpha4';
+
 type Backends = NonNullable<TrafficSplitRule['backends']>;
 type Method = NonNullable<TrafficSplitMatch['method']>;
 
@@ -32,11 +34,16 @@ export function trafficSplitsOfSmi(index: SmiIndex, split: SmiTrafficSplit): rea
   const rules = rulesOf(index, split, backends);
   if (rules.length === 0) return [];
   return meshPortsOf(service).map(({ port }) => ({
-    apiVersion: 'split.smi-spec.io/v1alpha4',
+    apiVersion: SMI_SPLIT,
     kind: 'TrafficSplit',
     metadata: { ...metadata, name: smiName(metadata.name) },
     spec: { service: service.metadata.name, port, rules },
   }));
+}
+
+/** Whether it is one of `trafficSplitsOfSmi`. */
+export function isOfSmi({ apiVersion }: TrafficSplit): boolean {
+  return apiVersion === SMI_SPLIT;
 }
 
 /** Beside a TrafficSplit of Weft's of the same name. */

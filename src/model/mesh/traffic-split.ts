@@ -7,7 +7,9 @@ import type { Problem, Translation } from '../problem.ts';
 import { resolveBackend } from './backends.ts';
 import { callPolicy } from './call-policy.ts';
 import { meshServiceFor, resolveServiceKey, type MeshIndex } from './mesh-index.ts';
+import type { PlacedRule } from './placed-rule.ts';
 import { isHttp } from './protocol.ts';
+import { isOfSmi } from './smi-split.ts';
 import { translateSplitMatch, translateSplitRule } from './split-rule.ts';
 
 export function splitOrigin(split: TrafficSplit): string {
@@ -25,9 +27,9 @@ export function translateTrafficSplit(
   split: TrafficSplit,
   protocol: AppProtocol,
   index: MeshIndex,
-): Translation<readonly RouteRuleIr[]> {
+): Translation<readonly PlacedRule[]> {
   const problems: Problem[] = [];
-  const rules = split.spec.rules.flatMap((rule, position): RouteRuleIr[] => {
+  const rules = split.spec.rules.flatMap((rule, position): PlacedRule[] => {
     const path = `spec.rules[${position}]`;
     const matches = rule.matches ?? [];
     if (matches.length > 0 && !isHttp(protocol)) {
@@ -42,12 +44,15 @@ export function translateTrafficSplit(
     const mirrors = translateMirrors(split, rule, path, index, problems);
     return [
       {
-        origin: splitOrigin(split),
-        matches: matches.map(translateSplitMatch),
-        backends: translateBackends(split, rule, path, index, problems),
-        ...(rule.backends === undefined ? {} : policyOf(split, rule, protocol, index)),
-        ...(isHttp(protocol) ? translateSplitRule(rule) : {}),
-        ...(isHttp(protocol) && mirrors.length > 0 ? { mirrors } : {}),
+        ...(isOfSmi(split) ? {} : { path }),
+        rule: {
+          origin: splitOrigin(split),
+          matches: matches.map(translateSplitMatch),
+          backends: translateBackends(split, rule, path, index, problems),
+          ...(rule.backends === undefined ? {} : policyOf(split, rule, protocol, index)),
+          ...(isHttp(protocol) ? translateSplitRule(rule) : {}),
+          ...(isHttp(protocol) && mirrors.length > 0 ? { mirrors } : {}),
+        },
       },
     ];
   });

@@ -24,6 +24,10 @@ export function nodeAddressOf(node: Node): string | undefined {
   return nodeAddressesOf(node)[0];
 }
 
+export function zoneOf({ metadata }: Node): string | undefined {
+  return metadata.labels?.[ZONE];
+}
+
 /** Undefined until the node has an address. `blocks` are those of this very node (by uid). */
 export function translateNode(
   node: Node,
@@ -32,7 +36,7 @@ export function translateNode(
 ): NodeIr | undefined {
   const address = nodeAddressOf(node);
   if (address === undefined) return undefined;
-  const zone = node.metadata.labels?.[ZONE];
+  const zone = zoneOf(node);
   return {
     name: node.metadata.name,
     uid: node.metadata.uid ?? '',

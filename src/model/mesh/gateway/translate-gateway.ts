@@ -92,10 +92,10 @@ function hostsOf(routes: readonly AttachedRoute[], index: GatewayIndex): readonl
 
 /** Calls go by what the MeshService of the first backend says of them. */
 function rulesOf(route: HTTPRoute, index: GatewayIndex): readonly RouteRuleIr[] {
-  return translateHttpRoute(route, undefined, 'HTTP', index).value;
+  return translateHttpRoute(route, undefined, 'HTTP', index).value.map(({ rule }) => rule);
 }
 
 function backendsOf(route: HTTPRoute, index: GatewayIndex): readonly BackendIr[] {
-  const [rule] = translateHttpRoute(route, undefined, 'TCP', index).value;
-  return rule?.backends ?? [];
+  const [first] = translateHttpRoute(route, undefined, 'TCP', index).value;
+  return first?.rule.backends ?? [];
 }
