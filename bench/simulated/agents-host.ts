@@ -70,6 +70,7 @@ for (const { node, address, token, leases } of agents) {
       lend: async () => ({ problem: 'not here' }),
     },
     deniedFlows: () => [],
+    calls: async () => [],
     proxyView: () => Promise.reject(new Error('there are no proxies here')),
   });
   byNode.set(node, { server, leases });

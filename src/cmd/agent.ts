@@ -1,3 +1,4 @@
+import { callsTo } from '../agent/envoy/calls-to.ts';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { ChainedAgent } from '../agent/chained/agent.ts';
@@ -104,6 +105,7 @@ await runUntilSignal(logger, async (signal) => {
     addresses: agent.addresses,
     deniedFlows: () => denied.list(),
     proxyView: (ask) => mesh.view(ask),
+    calls: async (services) => callsTo(await mesh.calls(), services),
     log: logger,
   });
   mesh.attach(server);

@@ -125,6 +125,8 @@ export function operatorControllers(deps: ControllerDeps): (term: AbortSignal) =
         .flatMap(([node, { names = [] }]) =>
           names.filter((report) => report.name === name).map((report) => ({ node, ...report })),
         ),
+    nodesWithProxy: () => state.mesh.nodes,
+    callsTo: (node: string, services: readonly string[]) => client.calls(node, services),
     watchSource: watchRegistries({ api, services: stores.services, namespace, clock, random, log }),
     onNodeChanged: state.nodesChanged.listen,
     statuses: { meshService: status('weft-meshservice'), trafficSplit: status('weft-trafficsplit') },

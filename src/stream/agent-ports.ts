@@ -1,6 +1,7 @@
 import type { Logger } from '../lib/logger.ts';
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
 import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
+import type { ClusterCalls } from '../model/mesh/cluster-calls.ts';
 import type { ProxyViewAsk } from '../model/mesh/proxy-view.ts';
 import type { DeniedFlow } from '../model/policy/denied-flow.ts';
 import type { AnyRef, ApplyError, HeldResource, NodeUpdate, Watermark } from '../model/node/desired-update.ts';
@@ -26,6 +27,8 @@ export interface AgentServerOptions {
   readonly deniedFlows: () => readonly DeniedFlow[];
   /** A part of a pod's proxy, as that has it; rejects when it does not answer. */
   readonly proxyView: (ask: ProxyViewAsk) => Promise<string>;
+  /** What proxies have sent to these services, `namespace/name`, since the agent's start. */
+  readonly calls: (services: ReadonlySet<string>) => Promise<readonly ClusterCalls[]>;
   readonly log: Logger;
 }
 

@@ -1,5 +1,6 @@
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
 import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
+import type { ClusterCalls } from '../model/mesh/cluster-calls.ts';
 import type { ProxyViewAsk } from '../model/mesh/proxy-view.ts';
 import type { DeniedFlow } from '../model/policy/denied-flow.ts';
 import { Asked } from './asked.ts';
@@ -14,6 +15,7 @@ export class AgentQuestions {
   readonly #inspections = new Asked<NodeInspection | Error>();
   readonly #flows = new Asked<readonly DeniedFlow[] | Error>();
   readonly #proxies = new Asked<Uint8Array | Error>();
+  readonly #calls = new Asked<readonly ClusterCalls[] | Error>();
   readonly #repairs = new Asked<NodeRepairs>();
   readonly #loans = new Asked<LendAnswer>();
   #count = 0;
@@ -48,6 +50,15 @@ export class AgentQuestions {
     const id = this.#nextId();
     const value = { id, podUid, part, filter };
     const answer = await this.#proxies.ask(id, () => send({ case: 'proxyQuestion', value }));
+    if (answer instanceof Error) throw answer;
+    return answer;
+  }
+
+  /** @param services `namespace/name`. Rejects when the agent could not count. */
+  async calls(send: (payload: OperatorPayload) => void, services: readonly string[]): Promise<readonly ClusterCalls[]> {
+    const id = this.#nextId();
+    const value = { id, services: [...services] };
+    const answer = await this.#calls.ask(id, () => send({ case: 'callsQuestion', value }));
     if (answer instanceof Error) throw answer;
     return answer;
   }
@@ -88,6 +99,12 @@ export class AgentQuestions {
         this.#proxies.answer(id, problem === '' ? body : new Error(problem));
         break;
       }
+      case 'callsAnswer': {
+        const { id, calls, problem } = message.value;
+        const counted = calls.map((each) => ({ cluster: each.cluster, calls: Number(each.calls) }));
+        this.#calls.answer(id, problem === '' ? counted : new Error(problem));
+        break;
+      }
       case 'repairResult': {
         const { id, done, refused } = message.value;
         this.#repairs.answer(id, { done, refused });
@@ -108,7 +125,8 @@ export class AgentQuestions {
   }
 
   #all() {
-    return [this.#teardowns, this.#inspections, this.#flows, this.#proxies, this.#repairs, this.#loans];
+    const answered = [this.#teardowns, this.#inspections, this.#flows, this.#proxies, this.#calls];
+    return [...answered, this.#repairs, this.#loans];
   }
 
   #nextId(): string {

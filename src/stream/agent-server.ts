@@ -7,6 +7,7 @@ import type { AgentServerOptions, LeaseIr } from './agent-ports.ts';
 import { AgentRequests } from './agent-requests.ts';
 import type {
   AgentMessage,
+  CallsQuestion,
   Lend,
   OperatorHello,
   OperatorMessage,
@@ -180,6 +181,9 @@ export class AgentServer {
       case 'proxyQuestion':
         void this.#proxyView(message.value).then((answer) => send(call, answer));
         break;
+      case 'callsQuestion':
+        void this.#calls(message.value).then((answer) => send(call, answer));
+        break;
       case 'repair':
         void this.#repair(message.value).then((answer) => send(call, answer));
         break;
@@ -216,6 +220,16 @@ export class AgentServer {
       return { case: 'proxyAnswer', value: { id, body: gzipSync(text) } };
     } catch (error) {
       return { case: 'proxyAnswer', value: { id, problem: textOf(error) } };
+    }
+  }
+
+  async #calls({ id, services }: CallsQuestion): Promise<AgentPayload> {
+    try {
+      const counted = await this.#options.calls(new Set(services));
+      const calls = counted.map((each) => ({ cluster: each.cluster, calls: BigInt(each.calls) }));
+      return { case: 'callsAnswer', value: { id, calls } };
+    } catch (error) {
+      return { case: 'callsAnswer', value: { id, problem: textOf(error) } };
     }
   }
 

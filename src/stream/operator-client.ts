@@ -1,6 +1,7 @@
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
 import type { LendAnswer, LendAsk } from '../model/ipam/loan.ts';
 import { StringPool } from '../lib/string-pool.ts';
+import type { ClusterCalls } from '../model/mesh/cluster-calls.ts';
 import type { ProxyViewAsk } from '../model/mesh/proxy-view.ts';
 import type { DeniedFlow } from '../model/policy/denied-flow.ts';
 import type { AnyRef } from '../model/node/desired-update.ts';
@@ -85,6 +86,11 @@ export class OperatorClient {
   /** A part of a pod's proxy, gzip. Rejects as `teardown`, and when the proxy does not answer. */
   async proxyView(node: string, ask: ProxyViewAsk): Promise<Uint8Array> {
     return this.#connectionTo(node).proxyView(ask);
+  }
+
+  /** What the node's proxies have sent to these services since its agent's start. Rejects as `teardown`. */
+  async calls(node: string, services: readonly string[]): Promise<readonly ClusterCalls[]> {
+    return this.#connectionTo(node).calls(services);
   }
 
   /** Takes back what nobody uses any more, and puts right what of pods' links is not. Rejects as `teardown`. */

@@ -1,6 +1,7 @@
 import { Client, status, type ClientDuplexStream } from '@grpc/grpc-js';
 import { backoffMs } from '../lib/backoff.ts';
 import { sleep } from '../lib/clock.ts';
+import type { ClusterCalls } from '../model/mesh/cluster-calls.ts';
 import type { ProxyViewAsk } from '../model/mesh/proxy-view.ts';
 import type { DeniedFlow } from '../model/policy/denied-flow.ts';
 import type { DeadLease, NodeInspection, NodeRepairs } from '../model/ipam/inspection.ts';
@@ -111,6 +112,11 @@ export class NodeConnection {
   /** As `teardown`. */
   proxyView(ask: ProxyViewAsk): Promise<Uint8Array> {
     return this.#ask((send) => this.#questions.proxyView(send, ask));
+  }
+
+  /** As `teardown`. */
+  calls(services: readonly string[]): Promise<readonly ClusterCalls[]> {
+    return this.#ask((send) => this.#questions.calls(send, services));
   }
 
   /** As `teardown`. */

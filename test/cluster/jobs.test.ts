@@ -53,14 +53,20 @@ test(`of ${STARTS} jobs each gets through at its first try, as soon as it starts
     },
   });
   let ended: string | undefined;
-  await eventually('the Job has ended', async () => {
-    const { status } = await getObject<{ status: { conditions?: { type: string; status: string }[] } }>(
-      ...['-n', NS, 'job', 'once'],
-    );
-    const types = (status.conditions ?? []).filter((condition) => condition.status === 'True').map(({ type }) => type);
-    ended = types.find((type) => type === 'Complete' || type === 'Failed');
-    return ended !== undefined;
-  });
+  await eventually(
+    'the Job has ended',
+    async () => {
+      const { status } = await getObject<{ status: { conditions?: { type: string; status: string }[] } }>(
+        ...['-n', NS, 'job', 'once'],
+      );
+      const types = (status.conditions ?? [])
+        .filter((condition) => condition.status === 'True')
+        .map(({ type }) => type);
+      ended = types.find((type) => type === 'Complete' || type === 'Failed');
+      return ended !== undefined;
+    },
+    180_000,
+  );
   expect(ended).toBe('Complete');
   const answers = await kube(
     '-n',

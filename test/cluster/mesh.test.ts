@@ -2,6 +2,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { installWeft, waitForRollout, WEFT_NAMESPACE } from '../../lab/cluster/install.ts';
 import type { NetworkPolicy } from '../../src/api/generated/networkpolicy.ts';
+import type { TrafficSplit } from '../../src/api/generated/trafficsplit.ts';
 import { ROOT } from '../../lab/setup/paths.ts';
 import { applyObjects, eventually, execInPod, getObject, httpGet, kube, TEST_CLUSTER, weft } from './cluster.ts';
 
@@ -199,6 +200,19 @@ describe('a TrafficSplit', () => {
       ],
       conditions: [],
     });
+  });
+
+  test('says how calls were divided, as the proxies have counted them', async () => {
+    // All calls of the last two minutes were by these weights.
+    await eventually(
+      'the status has the shares',
+      async () => {
+        const { status } = await getObject<TrafficSplit>('-n', NS, 'tsplit', 'web');
+        const share = status?.backends?.find(({ subset }) => subset === 'v1')?.percent ?? 0;
+        return share >= 87 && share <= 93;
+      },
+      60_000,
+    );
   });
 
   test('loses no request while its weights change, and is programmed only when all proxies have them', async () => {

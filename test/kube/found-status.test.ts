@@ -69,6 +69,7 @@ function startOperator() {
         ...{ ...common, meshServices, trafficSplits, pods, table, index: compiler.index, proxies: new ProxyStates() },
         ...{ isConnected: () => true, isSettled: () => true, isCompiled: () => true, nameReports: () => [] },
         ...{ onAcknowledged: new Listeners<void>().listen, onNodeChanged: new Listeners<void>().listen },
+        ...{ nodes: new Store<never>(), nodesWithProxy: () => [], callsTo: async () => [] },
         watchSource: watchRegistries({ ...common, services, namespace: 'weft-system' }),
         statuses: {
           meshService: new StatusWriter({ ...common, fieldManager: 'weft-meshservice' }),

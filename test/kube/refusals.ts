@@ -389,6 +389,14 @@ export const REFUSALS: Readonly<Record<string, readonly Refusal[]>> = {
     ...wrong(listed, ['spec', 'ports', 0, 'tls'], 'spec', OWN_PROXIES, [{ mode: 'Permissive' }]),
     ...wrong(listed, ['spec', 'rateLimit'], 'spec', OWN_PROXIES, [{ requestsPerSecond: 1 }]),
     ...wrong(listed, ['spec', 'telemetry'], 'spec', OWN_PROXIES, [{ accessLog: {} }]),
+    ...wrong(
+      ...([mesh, ['spec', 'rateLimit', 'rules', 0, 'path'], 'spec.rateLimit.rules[0].path'] as const),
+      ...(['value must have neither ? nor #', [{ type: 'Exact', value: '/a?b' }]] as const),
+    ),
+    ...wrong(
+      ...([mesh, ['spec', 'rateLimit', 'rules', 0, 'path'], 'spec.rateLimit.rules[0].path'] as const),
+      ...(['value must be a regular expression of RE2', [{ type: 'Regex', value: '/(' }]] as const),
+    ),
     ...wrong(mesh, ['spec', 'rateLimit'], 'spec.rateLimit', 'burst must be absent without requestsPerSecond', [
       { burst: 1, rules: [{ method: 'GET', requestsPerSecond: 1 }] },
     ]),

@@ -25,11 +25,15 @@ test('any replica hears what a node knows of addresses, what it put right, and w
   }
 });
 
-test('any replica sees what a proxy has, or hears why not', async () => {
+test('any replica sees what a proxy has, or hears why not, and what proxies have sent', async () => {
   const { client } = net.replica(new DesiredTable());
   await until(() => client.connectedNodes().length === 1, 'it is connected');
   const ask = { podUid: 'p1', part: 'routes', filter: 'shop/.*' } as const;
   expect(gunzipSync(await client.proxyView(NODE, ask)).toString()).toBe('routes of p1 like shop/.*');
+  expect(await client.calls(NODE, ['shop/a', 'shop/b'])).toEqual([
+    { cluster: 'shop/a:80', calls: 7 },
+    { cluster: 'shop/b:80', calls: 7 },
+  ]);
   await expect(client.proxyView(NODE, { ...ask, podUid: 'none' })).rejects.toThrow('no proxy on this node');
 });
 

@@ -242,6 +242,7 @@ export class Loopback {
       token: async () => GOOD_TOKEN,
       sink,
       deniedFlows: () => [DENIED],
+      calls: async (services) => [...services].map((service) => ({ cluster: `${service}:80`, calls: 7 })),
       proxyView: async ({ podUid, part, filter }) => {
         if (podUid === 'none') throw new Error('the pod has no proxy on this node');
         return `${part} of ${podUid} like ${filter}`;

@@ -3370,6 +3370,41 @@ export const SCHEMAS: Readonly<Record<string, Readonly<Record<string, unknown>>>
               }
             }
           },
+          "backends": {
+            "type": "array",
+            "maxItems": 512,
+            "items": {
+              "type": "object",
+              "required": [
+                "service",
+                "port",
+                "percent"
+              ],
+              "additionalProperties": false,
+              "properties": {
+                "service": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 253
+                },
+                "subset": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 63
+                },
+                "port": {
+                  "type": "integer",
+                  "minimum": 1,
+                  "maximum": 65535
+                },
+                "percent": {
+                  "type": "integer",
+                  "minimum": 0,
+                  "maximum": 100
+                }
+              }
+            }
+          },
           "conditions": {
             "type": "array",
             "maxItems": 8,

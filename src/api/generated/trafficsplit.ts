@@ -361,6 +361,10 @@ export interface TrafficSplitHeaderChanges1 {
 export interface TrafficSplitStatus {
   readonly proxies?: ProxyCounts;
   /**
+   * How the calls of the last two minutes to the backends were divided, as callers' proxies have counted them; calls of them by other ways than this split count too. While there are none, what was last.
+   */
+  readonly backends?: readonly TrafficSplitMeasuredBackend[];
+  /**
    * Accepted: the spec can be followed. ResolvedRefs: everything it names exists. Programmed: every proxy that can be reached has accepted it in this form.
    */
   readonly conditions?: readonly Condition[];
@@ -385,4 +389,22 @@ export interface ProxyCounts {
    * Others; they get the newest form before they serve new pods.
    */
   readonly unreachable?: number;
+}
+export interface TrafficSplitMeasuredBackend {
+  /**
+   * The backend's service.
+   */
+  readonly service: string;
+  /**
+   * Its subset.
+   */
+  readonly subset?: string;
+  /**
+   * Its port.
+   */
+  readonly port: number;
+  /**
+   * Of these calls, those that it got.
+   */
+  readonly percent: number;
 }

@@ -20,6 +20,8 @@ import { nameCondition, nameEndpoints, type NameOnNode } from '../../model/statu
 import { PendingPatience } from '../pending-patience.ts';
 import { whenCompiled } from '../when-compiled.ts';
 import { FoundSources, type WatchSource } from './found-sources.ts';
+import { backendsOf, measuredShares } from '../../model/mesh/measured-shares.ts';
+import { RecentCalls, type RecentCallsDeps } from './recent-calls.ts';
 import type { LiveMeshIndex } from './live-index.ts';
 import { type TargetDeps, targetsOf } from './targets.ts';
 
@@ -35,6 +37,9 @@ export interface MeshStatusDeps extends TargetDeps {
   readonly onAcknowledged: (listener: () => void) => () => void;
   /** What nodes say of a name. */
   readonly nameReports: (name: string) => readonly NameOnNode[];
+  readonly nodes: RecentCallsDeps['nodes'];
+  readonly nodesWithProxy: RecentCallsDeps['nodesWithProxy'];
+  readonly callsTo: RecentCallsDeps['callsTo'];
   /** Follows a source in its registry. */
   readonly watchSource: WatchSource;
   /** A node says something else than before. */
@@ -69,7 +74,11 @@ export async function runMeshStatus(deps: MeshStatusDeps, signal: AbortSignal): 
   const sources = new FoundSources(meshServices, deps.watchSource, (key) =>
     queue.addAfter(`MeshService ${key}`, SETTLE_MS),
   );
-  const own = { ...deps, sources, patience: new PendingPatience(clock) };
+  const recentCalls = new RecentCalls(deps);
+  void recentCalls.run(() => {
+    for (const object of trafficSplits.list()) queue.addAfter(`TrafficSplit ${objectKey(object)}`, SETTLE_MS);
+  }, signal);
+  const own = { ...deps, sources, recentCalls, patience: new PendingPatience(clock) };
   const reconciler = whenCompiled(deps.isCompiled, { reconcile: (key, term) => reconcile(own, key, term) });
   const stores = [meshServices, trafficSplits, pods];
   try {
@@ -82,6 +91,7 @@ export async function runMeshStatus(deps: MeshStatusDeps, signal: AbortSignal): 
 
 interface ReconcileDeps extends MeshStatusDeps {
   readonly sources: FoundSources;
+  readonly recentCalls: RecentCalls;
   readonly patience: PendingPatience;
 }
 
@@ -105,7 +115,9 @@ async function reconcile(deps: ReconcileDeps, text: string, signal: AbortSignal)
   const status = statusOf(deps, split, problemsOfTrafficSplit(index, split), serviceKey);
   const again = patience.heldBack(text, status.conditions);
   if (again !== undefined) return again;
-  return statuses.trafficSplit.write(KINDS.trafficSplit, split, status, signal);
+  const measured = measuredShares(backendsOf(index, split), deps.recentCalls.of) ?? split.status?.backends;
+  const backends = measured === undefined ? {} : { backends: measured };
+  return statuses.trafficSplit.write(KINDS.trafficSplit, split, { ...status, ...backends }, signal);
 }
 
 interface SourceStatus {
