@@ -4,6 +4,7 @@ import type { EndpointSlice, HTTPRoute, Pod, ReferenceGrant, Service } from '../
 import type { TrafficSplit } from '../../src/api/generated/trafficsplit.ts';
 import { MeshCompiler } from '../../src/controllers/mesh/compiler.ts';
 import { Store } from '../../src/kube/store.ts';
+import type { ServiceIr } from '../../src/model/node/ir.ts';
 import { DesiredTable } from '../../src/model/node/desired.ts';
 
 const stores = {
@@ -54,4 +55,30 @@ test('what a registry has goes to nodes by the status of its MeshService, and th
   expect(told(() => set(2, '192.0.2.2'))).toEqual(
     expect.arrayContaining(['endpoints shop/catalog.mesh:82', 'pod shop/p', 'service shop/catalog.mesh']),
   );
+});
+
+test('a route of another namespace than its Service concerns that Service, when it comes, when its backends change, and when it goes', () => {
+  const service = (namespace: string, name: string): Service => ({
+    metadata: { name, namespace },
+    spec: { clusterIP: '10.96.0.9', ports: [{ name: 'http', port: 80 }] },
+  });
+  told(() => stores.services.set(service('far', 'web')));
+  const rulesOf = () => {
+    const [port] = (table.body('n1', { kind: 'service', key: 'far/web' }) as ServiceIr | undefined)?.ports ?? [];
+    return port?.rules.map(({ origin, backends }) => `${origin} ${backends.map(({ cluster }) => cluster).join()}`);
+  };
+  expect(rulesOf()).toEqual(['Service far/web far/web:80']);
+  const route: HTTPRoute = {
+    metadata: { name: 'mine', namespace: 'team' },
+    spec: {
+      parentRefs: [{ group: '', kind: 'Service', name: 'web', namespace: 'far' }],
+      rules: [{ backendRefs: [{ name: 'own', port: 80 }] }],
+    },
+  };
+  told(() => stores.httpRoutes.set(route));
+  expect(rulesOf()).toEqual(['HTTPRoute team/mine ', 'HTTPRoute team/mine ', 'Service far/web far/web:80']);
+  told(() => stores.services.set(service('team', 'own')));
+  expect(rulesOf()).toEqual(['HTTPRoute team/mine team/own:80', 'HTTPRoute team/mine ', 'Service far/web far/web:80']);
+  told(() => stores.httpRoutes.delete(route));
+  expect(rulesOf()).toEqual(['Service far/web far/web:80']);
 });

@@ -8,7 +8,7 @@ import { bearsLabels } from '../../model/labels.ts';
 import { translateEndpoints } from '../../model/mesh/endpoints.ts';
 import { isInjected } from '../../model/mesh/identity.ts';
 import { translatePodMesh } from '../../model/mesh/pod-mesh.ts';
-import { sourceServiceKey } from '../../model/mesh/mesh-index.ts';
+import { parentServiceKeys, sourceServiceKey } from '../../model/mesh/mesh-index.ts';
 import { grantedNamespaces } from '../../model/mesh/reference-grant.ts';
 import { translateService } from '../../model/mesh/service.ts';
 import type { DesiredTable } from '../../model/node/desired.ts';
@@ -60,6 +60,11 @@ export class MeshCompiler {
       ...[services, trafficSplits, httpRoutes, grpcRoutes, smiSplits, routeGroups],
     ] as StoreReader<KubeObject>[];
     for (const store of naming) follow(store, (object) => this.#markNaming(object));
+    for (const store of [httpRoutes, grpcRoutes]) {
+      follow(store, (route) => {
+        for (const parent of parentServiceKeys(route)) this.#dirty.add(parent);
+      });
+    }
     for (const mesh of meshServices.list()) this.#markMesh(mesh);
     meshServices.onChange((_key, before, after) => {
       if (before !== undefined && after !== undefined && isStatusOnly(before, after)) {
@@ -143,6 +148,7 @@ export class MeshCompiler {
     this.#inbound.add(namespace);
     for (const service of this.#deps.stores.services.inNamespace(namespace)) this.#dirty.add(objectKey(service));
     for (const key of this.#clusters.keys()) if (key.startsWith(`${namespace}/`)) this.#dirty.add(key);
+    for (const key of this.index.foreignParentsOf(namespace)) this.#dirty.add(key);
   }
 
   /** Labels decide on subsets, the mark of the proxy on mutual TLS. */

@@ -5,6 +5,7 @@ import type { EndpointSlice, HTTPRoute, Pod, ReferenceGrant, Service } from '../
 import type { HTTPRouteGroup, SmiTrafficSplit } from '../../api/smi.ts';
 import { type KubeObject, objectKey } from '../../api/meta.ts';
 import type { StoreReader } from '../../kube/store.ts';
+import { isOfConsumer } from '../../model/mesh/http-route.ts';
 import { byAge } from '../../model/mesh/by-age.ts';
 import {
   findOwnService,
@@ -37,6 +38,8 @@ export class LiveMeshIndex implements MeshIndex, SmiIndex {
   readonly tracing: Tracing | undefined;
   readonly #stores: MeshStores;
   readonly #slices = new Map<string, Map<string, EndpointSlice>>();
+  /** Routes of other namespaces, by the Services that they are for; by kind and key. */
+  readonly #consumers = new Map<string, Map<string, HTTPRoute>>();
   /** Undefined: to be computed anew. */
   #virtual: ReadonlyMap<string, readonly string[]> | undefined;
 
@@ -46,6 +49,10 @@ export class LiveMeshIndex implements MeshIndex, SmiIndex {
     this.tracing = tracing;
     for (const slice of stores.endpointSlices.list()) this.#keep(objectKey(slice), undefined, slice);
     stores.endpointSlices.onChange((key, before, after) => this.#keep(key, before, after));
+    for (const [kind, routes] of [stores.httpRoutes, stores.grpcRoutes].entries()) {
+      for (const route of routes.list()) this.#keepConsumer(`${kind} ${objectKey(route)}`, undefined, route);
+      routes.onChange((key, before, after) => this.#keepConsumer(`${kind} ${key}`, before, after));
+    }
     stores.meshServices.onChange((_key, before, after) => {
       if (before === undefined || after === undefined) this.#virtual = undefined;
     });
@@ -86,7 +93,15 @@ export class LiveMeshIndex implements MeshIndex, SmiIndex {
   httpRoutesOf(serviceKey: string): readonly HTTPRoute[] {
     const { httpRoutes, grpcRoutes } = this.#stores;
     const isFor = (route: HTTPRoute) => parentServiceKeys(route).includes(serviceKey);
-    return [httpRoutes, grpcRoutes].flatMap((store) => oldestFirst(store, serviceKey, isFor)).sort(byAge);
+    const own = [httpRoutes, grpcRoutes].flatMap((store) => oldestFirst(store, serviceKey, isFor));
+    return [...own, ...(this.#consumers.get(serviceKey)?.values() ?? [])].sort(byAge);
+  }
+
+  /** Keys of Services of other namespaces that routes of this one are for. */
+  foreignParentsOf(namespace: string): readonly string[] {
+    const { httpRoutes, grpcRoutes } = this.#stores;
+    const routes = [httpRoutes, grpcRoutes].flatMap((store) => store.inNamespace(namespace));
+    return [...new Set(routes.flatMap(foreignParents))];
   }
 
   grantsOf(namespace: string): readonly ReferenceGrant[] {
@@ -103,6 +118,19 @@ export class LiveMeshIndex implements MeshIndex, SmiIndex {
     return this.#virtual.get(meshKey) ?? [];
   }
 
+  #keepConsumer(id: string, before: HTTPRoute | undefined, after: HTTPRoute | undefined): void {
+    for (const parent of before === undefined ? [] : foreignParents(before)) {
+      const consumers = this.#consumers.get(parent);
+      consumers?.delete(id);
+      if (consumers?.size === 0) this.#consumers.delete(parent);
+    }
+    for (const parent of after === undefined ? [] : foreignParents(after)) {
+      const consumers = this.#consumers.get(parent) ?? new Map<string, HTTPRoute>();
+      this.#consumers.set(parent, consumers);
+      if (after !== undefined) consumers.set(id, after);
+    }
+  }
+
   #keep(key: string, before: EndpointSlice | undefined, after: EndpointSlice | undefined): void {
     for (const old of serviceOfSlice(before)) this.#slices.get(old)?.delete(key);
     for (const service of serviceOfSlice(after)) {
@@ -111,6 +139,10 @@ export class LiveMeshIndex implements MeshIndex, SmiIndex {
       if (after !== undefined) slices.set(key, after);
     }
   }
+}
+
+function foreignParents(route: HTTPRoute): readonly string[] {
+  return parentServiceKeys(route).filter((parent) => isOfConsumer(route, parent));
 }
 
 /** Key of the Service that an EndpointSlice is of; none for one without that label. */

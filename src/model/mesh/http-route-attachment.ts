@@ -3,7 +3,7 @@ import { objectKey } from '../../api/meta.ts';
 import { REASON } from '../../api/reasons.ts';
 import type { Problem } from '../problem.ts';
 import { type MeshIndex, meshServiceFor } from './mesh-index.ts';
-import { isCarriedBy } from './http-route.ts';
+import { isCarriedBy, isOfConsumer, meansPort } from './http-route.ts';
 import { meshPortsOf, protocolOf } from './protocol.ts';
 import { routingOf, translateService } from './service.ts';
 
@@ -19,39 +19,36 @@ export function attachmentOf(
     isRouted: false,
     problems: [{ path: `${path}.${field}`, reason, message }],
   });
-  if ((ref.namespace ?? namespace) !== namespace) {
-    return refuse('namespace', REASON.unsupportedValue, `must be '${namespace}', the route's own namespace, or absent`);
-  }
-  if (ref.sectionName !== undefined) {
-    return refuse(
-      'sectionName',
-      REASON.unsupportedValue,
-      "must be absent, as Weft does not know it; name the port by 'port'",
-    );
-  }
-  const serviceKey = `${namespace}/${ref.name}`;
+  const serviceKey = `${ref.namespace ?? namespace}/${ref.name}`;
   const service = index.service(serviceKey);
   if (service === undefined) {
     return refuse('name', REASON.noMatchingParent, `must name a Service that exists; there is no '${serviceKey}'`);
   }
-  const ports = meshPortsOf(service).filter(({ port }) => ref.port === undefined || ref.port === port);
-  if (ports.length === 0) return refuse('port', REASON.noMatchingParent, portMessage(service, ref.port));
+  const ports = meshPortsOf(service).filter((port) => meansPort(ref, port));
+  if (ports.length === 0) {
+    const { sectionName: _, ...unnamed } = ref;
+    if (!meshPortsOf(service).some((port) => meansPort(unnamed, port)))
+      return refuse('port', REASON.noMatchingParent, portMessage(service, ref.port));
+    const message = `must be the name of a TCP port of Service '${objectKey(service)}'`;
+    return refuse('sectionName', REASON.noMatchingParent, message);
+  }
   if (translateService(index, serviceKey) === undefined) {
     const message = `must name a Service with a cluster IP; calls to '${serviceKey}' pass by the mesh`;
     return refuse('name', REASON.unsupportedValue, message);
   }
   const mesh = meshServiceFor(index, serviceKey);
-  const spoken = ports.map((port) => ({ port: port.port, protocol: protocolOf(port, mesh) }));
+  const spoken = ports.map((port) => ({ port, protocol: protocolOf(port, mesh) }));
   const http = spoken.filter(({ protocol }) => isCarriedBy(route, protocol));
   if (http.length === 0) {
     const needed = route.kind === 'GRPCRoute' ? 'HTTP/2' : 'HTTP';
     const message = `must be a port that speaks ${needed}; declare the protocol of Service '${serviceKey}' in a MeshService`;
     return refuse('port', REASON.needsHttp, message);
   }
+  if (isOfConsumer(route, serviceKey)) return { isRouted: true, problems: [] };
   const problems = http.flatMap(({ port, protocol }): readonly Problem[] => {
     const { split } = routingOf(index, serviceKey, port, protocol);
     if (split === undefined) return [];
-    const message = `must not be routed by another object; TrafficSplit ${objectKey(split)} is older and counts for port ${port}`;
+    const message = `must not be routed by another object; TrafficSplit ${objectKey(split)} is older and counts for port ${port.port}`;
     return [{ path: `${path}.port`, reason: REASON.conflict, message }];
   });
   return { isRouted: problems.length < http.length, problems };

@@ -79,7 +79,7 @@ function parentStatus(route: HTTPRoute, parent: Parent, facts: RouteStatusFacts)
   const { index, targetsOf, isSettled, now } = facts;
   const { generation } = route.metadata;
   const { gateways } = facts;
-  const serviceKey = `${namespaceOf(route)}/${ref.name}`;
+  const serviceKey = `${ref.namespace ?? namespaceOf(route)}/${ref.name}`;
   const path = `spec.parentRefs[${position}]`;
   const isAtGateway = gateway !== undefined && gateways !== undefined;
   const { isRouted, problems } = isAtGateway

@@ -1,4 +1,4 @@
-import type { HTTPRoute, RouteBackendRef } from '../../api/kubernetes.ts';
+import type { HTTPRoute, ParentRef, RouteBackendRef } from '../../api/kubernetes.ts';
 import { objectKey } from '../../api/meta.ts';
 import { REASON } from '../../api/reasons.ts';
 import type { AppProtocol, BackendIr, RouteMatchIr } from '../node/ir.ts';
@@ -8,9 +8,9 @@ import { callPolicy } from './call-policy.ts';
 import { parseDuration } from './duration.ts';
 import { BACKEND_FILTERS, type FilterEffects, RULE_FILTERS, translateFilters } from './http-route-filters.ts';
 import { translateRouteMatch } from './http-route-match.ts';
-import { isServiceRef, meshServiceFor, type MeshIndex } from './mesh-index.ts';
+import { isServiceRef, meshServiceFor, type MeshIndex, parentServiceKeys } from './mesh-index.ts';
 import type { PlacedRule } from './placed-rule.ts';
-import { isHttp, meshPortsOf } from './protocol.ts';
+import { isHttp, meshPortsOf, type ServicePort } from './protocol.ts';
 import { isGranted } from './reference-grant.ts';
 
 export type HttpRouteRule = NonNullable<HTTPRoute['spec']['rules']>[number];
@@ -33,20 +33,22 @@ function errorOf({ kind }: HTTPRoute): number {
   return kind === 'GRPCRoute' ? 503 : 500;
 }
 
-/**
- * Whether one of the route's parentRefs means this port of this Service; a ref without port means every one, and one
- * with a section, which Weft does not know, none.
- */
-export function isAttached(route: HTTPRoute, serviceKey: string, port: number): boolean {
+/** Whether one of the route's parentRefs means this port of this Service. */
+export function isAttached(route: HTTPRoute, serviceKey: string, port: ServicePort): boolean {
   const namespace = route.metadata.namespace ?? 'default';
   return (route.spec.parentRefs ?? []).some(
-    (ref) =>
-      isServiceRef(ref) &&
-      ref.sectionName === undefined &&
-      `${ref.namespace ?? namespace}/${ref.name}` === serviceKey &&
-      serviceKey.startsWith(`${namespace}/`) &&
-      (ref.port === undefined || ref.port === port),
+    (ref) => isServiceRef(ref) && `${ref.namespace ?? namespace}/${ref.name}` === serviceKey && meansPort(ref, port),
   );
+}
+
+/** The section of a Service is a port by its name; a ref with neither means every port. */
+export function meansPort({ port, sectionName }: ParentRef, of: ServicePort): boolean {
+  return (port === undefined || port === of.port) && (sectionName === undefined || sectionName === of.name);
+}
+
+/** A route of another namespace than the Service's is for callers of its own namespace only (GEP-1294, consumer routes). */
+export function isOfConsumer({ metadata: { namespace = 'default' } }: HTTPRoute, serviceKey: string): boolean {
+  return !serviceKey.startsWith(`${namespace}/`);
 }
 
 /**
@@ -159,7 +161,9 @@ function translateBackend(
   };
   if (!isServiceRef({ group, kind })) return refuse('kind', REASON.invalidKind, 'must be a Service of the core group');
   const there = ref.namespace ?? namespace;
-  if (there !== namespace && !isGranted(index.grantsOf(there), route, name)) {
+  // Whom the caller calls anyway, he may be led to.
+  const isParent = parentServiceKeys(route).includes(`${there}/${name}`);
+  if (there !== namespace && !isParent && !isGranted(index.grantsOf(there), route, name)) {
     const message = `must be '${namespace}', the route's own namespace, or one with a ReferenceGrant for it`;
     return refuse('namespace', REASON.refNotPermitted, message);
   }

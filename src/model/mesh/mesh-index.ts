@@ -137,10 +137,8 @@ export function resolveServiceKey(
 /** Keys of the Services of its own namespace that an HTTPRoute is attached to, each once. */
 export function parentServiceKeys(route: HTTPRoute): string[] {
   const namespace = route.metadata.namespace ?? 'default';
-  const parents = (route.spec.parentRefs ?? []).filter(
-    (ref) => isServiceRef(ref) && (ref.namespace ?? namespace) === namespace,
-  );
-  return [...new Set(parents.map(({ name }) => `${namespace}/${name}`))];
+  const parents = (route.spec.parentRefs ?? []).filter(isServiceRef);
+  return [...new Set(parents.map((ref) => `${ref.namespace ?? namespace}/${ref.name}`))];
 }
 
 /** Whether a Gateway API reference means a core Service. Parents are Gateways unless they say otherwise. */

@@ -5,7 +5,7 @@ import { objectKey, type KubeObject } from '../../api/meta.ts';
 import { REASON } from '../../api/reasons.ts';
 import type { Problem } from '../problem.ts';
 import { problemsOfHosts } from './hosts.ts';
-import { isAttached, translateHttpRoute } from './http-route.ts';
+import { isAttached, isOfConsumer, translateHttpRoute } from './http-route.ts';
 import { isServiceRef, meshServiceFor, resolveServiceKey, sourceServiceKey, type MeshIndex } from './mesh-index.ts';
 import { isHttp, meshPortsOf, protocolOf } from './protocol.ts';
 import { problemsOfSending } from './sending.ts';
@@ -46,7 +46,7 @@ export function problemsOfTrafficSplit(index: MeshIndex, split: TrafficSplit): r
   const port = meshPortsOf(service).find((candidate) => candidate.port === split.spec.port);
   if (port === undefined) return missing;
   const protocol = protocolOf(port, meshServiceFor(index, serviceKey));
-  const routing = routingOf(index, serviceKey, port.port, protocol);
+  const routing = routingOf(index, serviceKey, port, protocol);
   const winner = routing.split ?? routing.routes[0];
   const isLost = winner !== undefined && (routing.split === undefined || objectKey(winner) !== objectKey(split));
   const lost = isLost ? [routeConflict('spec.port', routing.split, winner)] : [];
@@ -59,11 +59,7 @@ export function problemsOfHttpRoute(index: MeshIndex, route: HTTPRoute): readonl
   const problems = (route.spec.parentRefs ?? []).flatMap((ref, position): readonly Problem[] => {
     if (!isServiceRef(ref)) return [];
     const path = `spec.parentRefs[${position}]`;
-    if ((ref.namespace ?? namespace) !== namespace) {
-      const message = `must be '${namespace}', the route's own namespace, or absent`;
-      return [{ path: `${path}.namespace`, reason: REASON.refNotPermitted, message }];
-    }
-    const serviceKey = `${namespace}/${ref.name}`;
+    const serviceKey = `${ref.namespace ?? namespace}/${ref.name}`;
     const service = index.service(serviceKey);
     if (service === undefined) return [serviceNotFound(`${path}.name`, serviceKey)];
     if (ref.port !== undefined) {
@@ -83,8 +79,8 @@ function problemsOfParent(
   path: string,
 ): readonly Problem[] {
   const mesh = meshServiceFor(index, serviceKey);
-  const ports = meshPortsOf(service).filter(({ port }) => isAttached(route, serviceKey, port));
-  const spoken = ports.map((port) => ({ port: port.port, protocol: protocolOf(port, mesh) }));
+  const ports = meshPortsOf(service).filter((port) => isAttached(route, serviceKey, port));
+  const spoken = ports.map((port) => ({ port, protocol: protocolOf(port, mesh) }));
   const http = spoken.filter(({ protocol }) => isHttp(protocol));
   if (http.length === 0) {
     const message = `must be a port that speaks HTTP; declare the protocol of Service '${serviceKey}' in a MeshService`;
@@ -92,7 +88,8 @@ function problemsOfParent(
   }
   return http.flatMap(({ port, protocol }) => {
     const { split } = routingOf(index, serviceKey, port, protocol);
-    const lost = split === undefined ? [] : [routeConflict(`${path}.port`, split, split)];
+    const lost =
+      split === undefined || isOfConsumer(route, serviceKey) ? [] : [routeConflict(`${path}.port`, split, split)];
     return [...lost, ...translateHttpRoute(route, serviceKey, protocol, index).problems];
   });
 }

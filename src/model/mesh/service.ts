@@ -7,7 +7,7 @@ import type { AppProtocol, ServiceIr, ServicePortIr } from '../node/ir.ts';
 import { clusterKey } from './backends.ts';
 import { callPolicy } from './call-policy.ts';
 import { compareRouteRules } from './http-route-match.ts';
-import { isAttached, isCarriedBy, translateHttpRoute } from './http-route.ts';
+import { isAttached, isCarriedBy, isOfConsumer, translateHttpRoute } from './http-route.ts';
 import { byAge } from './by-age.ts';
 import { hostsOf } from './hosts.ts';
 import { meshServiceFor, type MeshIndex } from './mesh-index.ts';
@@ -56,7 +56,7 @@ function translatePort(
 export function rulesOfPort(index: MeshIndex, serviceKey: string, port: ServicePort): readonly PlacedRule[] {
   const mesh = meshServiceFor(index, serviceKey);
   const protocol = protocolOf(port, mesh);
-  const rules = [...routedRules(index, serviceKey, port.port, protocol)];
+  const rules = [...routedRules(index, serviceKey, port, protocol)];
   const isComplete = rules.some(
     ({ rule: { origin, matches } }) => matches.length === 0 || /^(?:HTTP|GRPC)Route /.test(origin),
   );
@@ -71,10 +71,46 @@ export function rulesOfPort(index: MeshIndex, serviceKey: string, port: ServiceP
     };
     rules.push({ rule });
   }
-  return rules;
+  return [...consumerRules(index, serviceKey, port, protocol), ...rules];
 }
 
-function routedRules(index: MeshIndex, serviceKey: string, port: number, protocol: AppProtocol): readonly PlacedRule[] {
+/** Of each namespace that says for its own callers how the Service is called: they meet no other rules. */
+function consumerRules(
+  index: MeshIndex,
+  serviceKey: string,
+  port: ServicePort,
+  protocol: AppProtocol,
+): readonly PlacedRule[] {
+  const routes = index
+    .httpRoutesOf(serviceKey)
+    .filter((route) => isOfConsumer(route, serviceKey) && isRouteOf(route, serviceKey, port, protocol));
+  const namespaces = [...new Set(routes.map(({ metadata: { namespace = 'default' } }) => namespace))].sort();
+  return namespaces.flatMap((namespace) => {
+    const source = { namespace };
+    const own = routes.filter((route) => (route.metadata.namespace ?? 'default') === namespace);
+    const rules = own
+      .flatMap((route) => translateHttpRoute(route, serviceKey, protocol, index).value)
+      .sort((a, b) => compareRouteRules(a.rule, b.rule));
+    const [first] = rules;
+    if (first === undefined) return [];
+    const last = { origin: first.rule.origin, matches: [], backends: [], respond: { status: 404 } };
+    return [...rules, { rule: last }].map(({ rule, ...place }) => {
+      const matches = rule.matches.length === 0 ? [{ headers: [] }] : rule.matches;
+      return { ...place, rule: { ...rule, matches: matches.map((match) => ({ ...match, source })) } };
+    });
+  });
+}
+
+function isRouteOf(route: HTTPRoute, serviceKey: string, port: ServicePort, protocol: AppProtocol): boolean {
+  return isCarriedBy(route, protocol) && isAttached(route, serviceKey, port);
+}
+
+function routedRules(
+  index: MeshIndex,
+  serviceKey: string,
+  port: ServicePort,
+  protocol: AppProtocol,
+): readonly PlacedRule[] {
   const { split, routes } = routingOf(index, serviceKey, port, protocol);
   if (split !== undefined) return translateTrafficSplit(split, protocol, index).value;
   return routes
@@ -93,11 +129,11 @@ interface Routing {
  * Of the TrafficSplits and HTTPRoutes for a port the oldest decides: a TrafficSplit stands alone, HTTPRoutes stand
  * together. They say nothing about a TCP port, and GRPCRoutes nothing about one of HTTP/1.1.
  */
-export function routingOf(index: MeshIndex, serviceKey: string, port: number, protocol: AppProtocol): Routing {
-  const [split] = index.trafficSplitsOf(serviceKey).filter(({ spec }) => spec.port === port);
+export function routingOf(index: MeshIndex, serviceKey: string, port: ServicePort, protocol: AppProtocol): Routing {
+  const [split] = index.trafficSplitsOf(serviceKey).filter(({ spec }) => spec.port === port.port);
   const routes = index
     .httpRoutesOf(serviceKey)
-    .filter((route) => isCarriedBy(route, protocol) && isAttached(route, serviceKey, port));
+    .filter((route) => !isOfConsumer(route, serviceKey) && isRouteOf(route, serviceKey, port, protocol));
   const [oldest] = routes;
   if (split === undefined) return { routes };
   return oldest !== undefined && byAge(oldest, split) < 0 ? { routes } : { split, routes: [] };

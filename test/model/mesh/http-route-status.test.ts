@@ -87,8 +87,9 @@ describe('a parent that is a Service', () => {
     ['a port that the Service does not have', { port: 81 }, 'False/NoMatchingParent'],
     ['a Service without ports', { name: 'portless', port: undefined }, 'False/NoMatchingParent'],
     ['a port that speaks TCP', { port: 90 }, 'False/NeedsHttp'],
-    ['a Service of another namespace', { namespace: 'other' }, 'False/UnsupportedValue'],
-    ['a section', { sectionName: 'http' }, 'False/UnsupportedValue'],
+    ['a Service that another namespace does not have', { namespace: 'other' }, 'False/NoMatchingParent'],
+    ['a section that is no port of it', { sectionName: 'none', port: undefined }, 'False/NoMatchingParent'],
+    ['a section that is another port', { sectionName: 'tcp-data' }, 'False/NoMatchingParent'],
     ['a Service without a cluster IP', { name: 'headless' }, 'False/UnsupportedValue'],
   ])('is neither accepted nor programmed when it is %s', (_, more, verdict) => {
     const ref = JSON.parse(JSON.stringify({ ...WEB, ...more })) as ParentRef;
@@ -101,9 +102,23 @@ describe('a parent that is a Service', () => {
     expect(messageOf(parents, 'Accepted')).toContain('must be a port that speaks HTTP/2');
   });
 
-  test('without a port is accepted for the ports that speak HTTP', () => {
+  test('without a port is accepted for the ports that speak HTTP, and with a section for the port of that name', () => {
     const { port: _, ...every } = WEB;
     expect(words(parentsOf(route([every])))).toEqual(ALL_WELL);
+    expect(words(parentsOf(route([{ ...every, sectionName: 'http' }])))).toEqual(ALL_WELL);
+    const wrong = parentsOf(route([{ ...every, sectionName: 'none' }]));
+    expect(messageOf(wrong, 'Accepted')).toContain('sectionName must be the name of a TCP port');
+  });
+
+  test('of another namespace is accepted for callers of its own, even where a TrafficSplit routes the port', () => {
+    const split: TrafficSplit = {
+      metadata: { name: 'split', namespace: 'shop', creationTimestamp: '2026-01-01T00:00:00Z' },
+      spec: { service: 'web', port: 80, rules: [{ backends: [{ weight: 1 }] }] },
+    };
+    const rules = [{ backendRefs: [{ name: 'web', namespace: 'shop', port: 80 }] }];
+    const own = route([{ ...WEB, namespace: 'shop' }], rules);
+    const consumer = { ...own, metadata: { ...own.metadata, namespace: 'team' } };
+    expect(words(parentsOf(consumer, { trafficSplits: [split] }))).toEqual(ALL_WELL);
   });
 
   test('is not accepted where an older TrafficSplit routes the port, and is where the split is younger', () => {
