@@ -234,7 +234,11 @@ export const GOOD: Readonly<Record<string, Good>> = {
       ],
       onNoEndpoints: 'Redistribute',
     },
-    status: { proxies, conditions: conditions('Programmed') },
+    status: {
+      proxies,
+      backends: [{ service: 'web', subset: 'v1', port: 80, percent: 90 }],
+      conditions: conditions('Programmed'),
+    },
   },
 };
 
