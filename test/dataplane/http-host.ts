@@ -1,8 +1,10 @@
 import { createServer, type IncomingHttpHeaders, request as sendRequest } from 'node:http';
 import { type DnsQuestions, resolve as resolveNames } from './dns-client.ts';
+import { talk, type Talk, upgrade } from './talk.ts';
 
 export type HttpRequest =
   | DnsQuestions
+  | Talk
   | { readonly what: 'serve'; readonly port: number; readonly name: string }
   | { readonly what: 'manners'; readonly port: number; readonly manners: HttpManners }
   | {
@@ -46,6 +48,7 @@ function serve(port: number, name: string): Promise<void> {
     response.statusCode = manners.get(port)?.status ?? 200;
     setTimeout(() => response.end(JSON.stringify(echo)), Number(request.headers['x-answer-after-ms'] ?? 0));
   });
+  server.on('upgrade', upgrade);
   return new Promise((resolve) => server.listen(port, '::', resolve));
 }
 
@@ -71,6 +74,7 @@ function ask(url: string, method: string, headers: Readonly<Record<string, strin
 
 function work(request: HttpRequest): Promise<unknown> {
   if (request.what === 'resolve') return resolveNames(request);
+  if (request.what === 'greet' || request.what === 'dial') return talk(request);
   if (request.what === 'serve') return serve(request.port, request.name);
   if (request.what === 'get') return ask(request.url, request.method ?? 'GET', request.headers);
   manners.set(request.port, request.manners);

@@ -60,6 +60,16 @@ export class Http {
     return (await this.#ask({ what: 'resolve', server, questions })) as readonly string[];
   }
 
+  /** Says that to whoever connects, and then what it hears. */
+  async greet(port: number, greeting: string): Promise<void> {
+    await this.#ask({ what: 'greet', port, greeting });
+  }
+
+  /** What a connection hears first, or after `say`; empty when it hears nothing for 5 s. */
+  async dial(host: string, port: number, say = ''): Promise<string> {
+    return (await this.#ask({ what: 'dial', host, port, say })) as string;
+  }
+
   stop(): void {
     this.#child.disconnect();
   }
