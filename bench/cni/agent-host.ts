@@ -17,7 +17,7 @@ const [folder = '', shim = '', mode = 'primary'] = process.argv.slice(2);
 const cni = { config: path.join(folder, 'net.d'), programs: path.join(folder, 'programs') };
 for (const name of Object.values(cni)) mkdirSync(name, { recursive: true });
 const logger = createLogger({ level: 'error', format: 'text', clock: systemClock });
-const mesh = new NodeMesh(path.join(folder, 'state'), logger);
+const mesh = new NodeMesh(path.join(folder, 'state'), () => undefined, logger);
 const options: NodeAgentOptions = {
   version: 'bench',
   observer: { cniAnswered: () => undefined, repaired: () => undefined, policyOpened: () => undefined },

@@ -46,7 +46,7 @@ const logger = createLogger({ level: config.logLevel, format: 'json', clock: sys
 
 await runUntilSignal(logger, async (signal) => {
   let server: AgentServer | undefined;
-  const mesh = new NodeMesh(STATE_FOLDER, logger);
+  const mesh = new NodeMesh(STATE_FOLDER, () => observer.repaired('proxy'), logger);
   const metrics = createMetrics();
   const observer = observeAgent(metrics.registry, {
     leases: () => agent.leaseCount,

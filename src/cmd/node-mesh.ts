@@ -21,6 +21,9 @@ import { createCsr } from '../pki/csr.ts';
 import type { AgentServer } from '../stream/agent-server.ts';
 import { AdsServer } from '../xds/ads-server.ts';
 
+/** One proxy each time. */
+const HEAL_EVERY_MS = 10_000;
+
 /** The node's half of the mesh: discovery for proxies, their identities, and what they acknowledge. */
 export class NodeMesh {
   readonly #ads: AdsServer;
@@ -33,9 +36,15 @@ export class NodeMesh {
   /** Proxies that were there before the operators could be told. */
   #early: ProxyReport[] = [];
 
-  /** @param stateFolder where what names lead to is kept, for the next agent. */
-  constructor(stateFolder: string, logger: Logger) {
+  readonly #healing: NodeJS.Timeout;
+
+  /**
+   * @param stateFolder where what names lead to is kept, for the next agent.
+   * @param healed called for each resource that a proxy did not hold as it had said.
+   */
+  constructor(stateFolder: string, healed: () => void, logger: Logger) {
     this.#logger = logger;
+    this.#healing = setInterval(() => void this.#heal(healed), HEAL_EVERY_MS);
     this.#known = new KnownNamesFile(path.join(stateFolder, 'names.json'));
     this.#ads = new AdsServer({
       onAck: ({ proxyKey, typeUrl, versions }) => this.#proxies?.acked(proxyKey, typeUrl, versions),
@@ -120,8 +129,14 @@ export class NodeMesh {
   }
 
   close(): void {
+    clearInterval(this.#healing);
     this.#names?.close();
     this.#ads.close();
     this.#identities.close();
+  }
+
+  async #heal(healed: () => void): Promise<void> {
+    const count = (await this.#proxies?.healNext()) ?? 0;
+    for (let time = 0; time < count; time += 1) healed();
   }
 }

@@ -9,7 +9,7 @@ import {
 } from './generated/wire/envoy/service/discovery/v3/discovery_pb.js';
 import { ProxyStream } from './proxy-stream.ts';
 import { Rejections, type Snapshot } from './snapshot.ts';
-import type { Batch, Outcome } from './subscription.ts';
+import type { Batch, Difference, Outcome } from './subscription.ts';
 
 export interface AdsServerOptions {
   /** The proxy has these versions now, by name; after a reconnect it says so for all it kept. */
@@ -72,6 +72,24 @@ export class AdsServer {
     for (const stream of proxy.streams) stream.setSnapshot(snapshot);
   }
 
+  /**
+   * Where the proxy holds something else than it has said.
+   *
+   * @param held by type: name → version, if it is known.
+   */
+  differences(
+    proxyKey: string,
+    held: ReadonlyMap<string, ReadonlyMap<string, string | undefined>>,
+  ): readonly Difference[] {
+    const stream = this.#newest(proxyKey);
+    return [...held].flatMap(([typeUrl, versions]) => stream?.differences(typeUrl, versions) ?? []);
+  }
+
+  /** Tells the proxy what it lacks, and what it has too much. */
+  correct(proxyKey: string, differences: readonly Difference[]): void {
+    this.#newest(proxyKey)?.correct(differences);
+  }
+
   /** A connection that is known to be this proxy's. */
   serve(proxyKey: string, connection: Duplex): void {
     this.#proxy(proxyKey).injector.injectConnection(connection);
@@ -93,6 +111,10 @@ export class AdsServer {
 
   close(): void {
     for (const proxyKey of [...this.#proxies.keys()]) this.remove(proxyKey);
+  }
+
+  #newest(proxyKey: string): ProxyStream | undefined {
+    return [...(this.#proxies.get(proxyKey)?.streams ?? [])].at(-1);
   }
 
   #proxy(proxyKey: string): Proxy {

@@ -1,6 +1,6 @@
 import { NEEDS, neededBy, TYPE_ORDER, TYPE_URL } from './resource-types.ts';
 import type { Rejections, Snapshot, XdsResource } from './snapshot.ts';
-import { type Batch, type Outcome, Subscription, type SubscriptionRequest } from './subscription.ts';
+import { type Batch, type Difference, type Outcome, Subscription, type SubscriptionRequest } from './subscription.ts';
 
 export interface ProxyStreamDeps {
   readonly rejections: Rejections;
@@ -31,6 +31,17 @@ export class ProxyStream {
   receive(typeUrl: string, request: SubscriptionRequest): void {
     const outcome = this.#subscription(typeUrl).receive(request);
     if (outcome !== undefined) this.#deps.outcome(typeUrl, outcome);
+    this.#advance();
+  }
+
+  /** See `Subscription.differences`. */
+  differences(typeUrl: string, held: ReadonlyMap<string, string | undefined>): readonly Difference[] {
+    return this.#subscriptions.get(typeUrl)?.differences(this.#offered(typeUrl), held) ?? [];
+  }
+
+  /** The proxy is told what it lacks, and what it has too much. */
+  correct(differences: readonly Difference[]): void {
+    for (const difference of differences) this.#subscriptions.get(difference.typeUrl)?.correct(difference);
     this.#advance();
   }
 

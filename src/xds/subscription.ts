@@ -17,11 +17,22 @@ export interface Batch {
   readonly removals: readonly string[];
 }
 
+/** Of a resource, what the proxy has said that it holds, and what it holds: versions; undefined is nothing. */
+export interface Difference {
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly said: string | undefined;
+  readonly held: string | undefined;
+}
+
 export type Outcome =
   | { readonly accepted: ReadonlyMap<string, string> }
   | { readonly rejected: { readonly name: string; readonly version: string; readonly message: string } };
 
 type Offered = ReadonlyMap<string, XdsResource>;
+
+/** No version is called so. */
+const UNKNOWN = '?';
 
 /**
  * One type on one stream: what the proxy wants and has. A rejected response is halved and sent again until the
@@ -80,6 +91,24 @@ export class Subscription {
       if (this.#again.delete(name)) this.#held.delete(name);
     }
     return batch;
+  }
+
+  /** Where the proxy holds something else than it has said; none while it is being told of the type. */
+  differences(offered: Offered, held: ReadonlyMap<string, string | undefined>): readonly Difference[] {
+    if (this.isWaiting || this.hasNews(offered)) return [];
+    const names = new Set([...this.#held.keys(), ...held.keys()]);
+    return [...names].flatMap((name): readonly Difference[] => {
+      const said = this.#held.get(name);
+      const version = held.has(name) ? (held.get(name) ?? said ?? UNKNOWN) : undefined;
+      const isSo = version === said || !this.#isWanted(name);
+      return isSo ? [] : [{ typeUrl: this.#typeUrl, name, said, held: version }];
+    });
+  }
+
+  /** What the proxy holds, whatever it has said. */
+  correct({ name, held }: Difference): void {
+    if (held === undefined) this.#held.delete(name);
+    else this.#held.set(name, held);
   }
 
   #start({ initialResourceVersions, resourceNamesSubscribe }: SubscriptionRequest): Outcome | undefined {

@@ -11,6 +11,7 @@ import { renderBootstrap } from '../../src/agent/envoy/bootstrap.ts';
 import type { Resolve } from '../../src/agent/dns/resolve.ts';
 import { WatchedNames } from '../../src/agent/dns/watched-names.ts';
 import { ProxyAdmin } from '../../src/agent/envoy/admin.ts';
+import { healDrift } from '../../src/agent/envoy/drift.ts';
 import { ADMIN_MARK, PROXY_PORT } from '../../src/agent/envoy/names.ts';
 import { Proxies } from '../../src/agent/envoy/proxies.ts';
 import type { PodName, ProxyReport } from '../../src/agent/envoy/proxies-ports.ts';
@@ -219,6 +220,13 @@ export class MeshLab {
       return status === 200 ? true : undefined;
     });
     return started;
+  }
+
+  /** As `Proxies.healNext`, of that pod. */
+  heal({ netns, uid }: MeshPod, lie: (text: string) => string = (text) => text) {
+    const admin = new ProxyAdmin(() => connectTcp(netns, PROXY_PORT.admin, ADMIN_MARK));
+    const lying = { get: async (path: string) => lie(await admin.get(path)) };
+    return healDrift({ key: `${uid}/${uid.slice(4)}`, admin: lying }, this.#ads, systemClock);
   }
 
   /** As an agent that was started again: new socket, new stream, nothing remembered of the proxy's answers. */

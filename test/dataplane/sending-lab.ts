@@ -115,6 +115,18 @@ export class SendingLab {
     return this.#lab.proxies.calls();
   }
 
+  /** Of the caller's proxy. @param lie what its administration is made to say. */
+  heal(lie?: (text: string) => string) {
+    return this.#lab.heal(this.#client, lie);
+  }
+
+  /** What turns of that many looks find at all proxies. */
+  async proxiesHealed(looks: number): Promise<number> {
+    let count = 0;
+    for (let look = 0; look < looks; look += 1) count += await this.#lab.proxies.healNext();
+    return count;
+  }
+
   view(ask: ProxyViewAsk): Promise<string> {
     return this.#lab.proxies.view(ask);
   }

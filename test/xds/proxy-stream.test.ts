@@ -188,6 +188,41 @@ describe('a stream', () => {
   });
 });
 
+describe('what a proxy holds, against what it has said', () => {
+  const held = (versions: Record<string, string>) => new Map(Object.entries(versions));
+  const both = { cds: { a: '1', b: '1' }, eds: { a: '1', b: '1' }, lds: { l: '1' } };
+
+  test('is nothing where it is so, and nothing can be said while it is being told', () => {
+    const peer = settled(both);
+    expect(peer.stream.differences(TYPE_URL.cds, held({ a: '1', b: '1' }))).toEqual([]);
+    peer.stream.setSnapshot(snapshotOf({ ...both, cds: { a: '1', b: '2' } }));
+    expect(peer.stream.differences(TYPE_URL.cds, held({ a: 'x', b: '1' }))).toEqual([]);
+  });
+
+  test('is named, sent again where it lacks something, and taken away where it has too much', () => {
+    const peer = settled(both);
+    const typeUrl = TYPE_URL.cds;
+    const differences = peer.stream.differences(typeUrl, held({ a: '0', gone: '1' }));
+    expect(differences).toEqual([
+      { typeUrl, name: 'a', said: '1', held: '0' },
+      { typeUrl, name: 'b', said: '1', held: undefined },
+      { typeUrl, name: 'gone', said: undefined, held: '1' },
+    ]);
+    peer.stream.correct(differences);
+    // A changed cluster waits for its endpoints.
+    expect(peer.take()).toEqual(['cds a b -gone', 'eds a b']);
+    peer.answer('cds');
+    expect(peer.stream.differences(typeUrl, held({ a: '1', b: '1' }))).toEqual([]);
+  });
+
+  test('is no difference where it has refused what is offered, and keeps what it had', () => {
+    const peer = settled(both);
+    peer.stream.setSnapshot(snapshotOf({ ...both, cds: { a: '2', b: '1' } }));
+    peer.answer('cds', 'a');
+    expect(peer.stream.differences(TYPE_URL.cds, held({ a: '1', b: '1' }))).toEqual([]);
+  });
+});
+
 describe('a rejected response', () => {
   const names = Array.from({ length: 21 }, (_, index) => `c${index}`);
   const clusters = (version: string, culprit?: string) => ({

@@ -13,6 +13,21 @@ export interface ProxyServer {
   setSnapshot(proxyKey: string, snapshot: ReadonlyMap<string, ReadonlyMap<string, EncodedResource>>): void;
   serve(proxyKey: string, connection: Duplex): void;
   remove(proxyKey: string): void;
+  /** Where the proxy holds something else than it has said. @param held by type URL: name → version, if it is known. */
+  differences(
+    proxyKey: string,
+    held: ReadonlyMap<string, ReadonlyMap<string, string | undefined>>,
+  ): readonly ResourceDifference[];
+  /** Tells the proxy what it lacks, and what it has too much. */
+  correct(proxyKey: string, differences: readonly ResourceDifference[]): void;
+}
+
+/** Of a resource, what a proxy has said that it holds, and what it holds: versions; undefined is nothing. */
+export interface ResourceDifference {
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly said: string | undefined;
+  readonly held: string | undefined;
 }
 
 /** The inside of pods' network namespaces. `agent/dataplane` is it. */

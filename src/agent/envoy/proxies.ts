@@ -25,6 +25,7 @@ import type { ProxiesDeps } from './proxies-ports.ts';
 import { serveProxySocket } from './proxy-socket.ts';
 import { encodeRootsSecret, encodeWorkloadSecret } from './secrets.ts';
 import { certificatesOfGateway } from '../../model/mesh/gateway/translate-gateway.ts';
+import { healDrift } from './drift.ts';
 import { encodeGatewayCertificate } from './gateway.ts';
 import {
   type FoundEndpoints,
@@ -66,6 +67,8 @@ export class Proxies implements PodMesh {
   readonly #calls = new CallTotals();
   readonly #judges = new Listeners<PodAttachment>();
   #isCompiling = false;
+  /** Key of the proxy that was compared last. */
+  #healed = '';
   /** Some pod's requests are judged by policies. */
   #areJudged = false;
 
@@ -134,6 +137,20 @@ export class Proxies implements PodMesh {
       }),
     );
     return this.#calls.report();
+  }
+
+  /** Of the proxies the next in turn is compared with what it has said that it holds; how much was not so. */
+  async healNext(): Promise<number> {
+    const all = [...this.#proxies.values()];
+    const proxy = all[(all.findIndex(({ key }) => key === this.#healed) + 1) % all.length];
+    if (proxy === undefined) return 0;
+    this.#healed = proxy.key;
+    const { server, clock, logger } = this.#deps;
+    const differences = await healDrift(proxy, server, clock).catch(() => []);
+    for (const { name, said, held } of differences) {
+      logger.warn('a proxy holds something else than it has said', { proxy: proxy.key, name, said, held });
+    }
+    return differences.length;
   }
 
   close(attachment: PodAttachment): void {
