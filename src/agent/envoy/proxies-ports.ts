@@ -38,6 +38,8 @@ export interface Identities {
 
 export interface ProxyReport {
   readonly podUid: string;
+  /** Other pods whose proxies say the same. */
+  readonly also?: readonly string[];
   /** The pod has no proxy any more. */
   readonly gone: boolean;
   /** What is new since the last report. */
