@@ -1,14 +1,7 @@
 import type { EndpointsIr, PodIr, ServiceIr } from '../../model/node/ir.ts';
-import { encodeCluster, encodeFixedClusters } from './clusters.ts';
+import type { JudgedPod } from './authorization.ts';
 import type { EncodedResource } from './encoded.ts';
-import { encodeEndpoints } from './endpoints.ts';
-import { HostNames, isNamedIn } from './host-names.ts';
-import { httpPortsOf } from '../../model/mesh/http-ports.ts';
-import { isJudged, type JudgedPod } from './authorization.ts';
-import { encodeInbound, encodeInboundRoutes } from './inbound.ts';
-import { encodeOutbound, encodeServiceListeners } from './outbound.ts';
-import { encodeReadiness } from './readiness.ts';
-import { encodeRoutes } from './routes.ts';
+import type { Layered } from './layered.ts';
 
 export interface Versioned<T> {
   readonly version: string;
@@ -20,15 +13,20 @@ export interface FoundEndpoints extends Versioned<EndpointsIr> {
   readonly found?: string;
 }
 
-export interface SnapshotInput {
+/** What proxies are offered alike. */
+export interface SharedInput {
   /** By key, as in the IR. */
   readonly services: ReadonlyMap<string, Versioned<ServiceIr>>;
   readonly endpoints: ReadonlyMap<string, FoundEndpoints>;
+  /** The node's. */
+  readonly zone?: string;
+}
+
+/** What one proxy is offered beside that. */
+export interface OwnInput {
   readonly pod: Versioned<PodIr>;
   /** Absent: no policy judges its requests. */
   readonly judged?: Versioned<JudgedPod>;
-  /** The node's. */
-  readonly zone?: string;
   /** Whether the pod has an address of IPv6. */
   readonly hasIpv6: boolean;
   /** Empty until the pod's certificate is there; then the proxy does not call itself ready. */
@@ -42,117 +40,19 @@ export interface Origin {
   readonly version: string;
 }
 
-export interface ProxySnapshot {
-  /** By type URL, then by name. */
-  readonly resources: ReadonlyMap<string, ReadonlyMap<string, EncodedResource>>;
-  /** What became of each IR resource; of some, such as a service without an address, nothing did. */
-  readonly sources: readonly Source[];
-}
-
+/** What became of an IR resource; of some, such as a service without an address, nothing did. */
 export interface Source {
   readonly origin: Origin;
   readonly encoded: readonly EncodedResource[];
 }
 
-interface Cached {
-  readonly version: string;
-  readonly variants: Map<string, readonly EncodedResource[]>;
+export function sourceId({ kind, key }: Pick<Origin, 'kind' | 'key'>): string {
+  return `${kind} ${key}`;
 }
 
-/** Makes what proxies are offered; each IR resource is encoded once for all proxies, and again only when it changes. */
-export class SnapshotBuilder {
-  readonly #cache = {
-    endpoints: new Map<string, Cached>(),
-    service: new Map<string, Cached>(),
-    pod: new Map<string, Cached>(),
-  };
-  readonly #hostNames = new HostNames();
-  readonly #fixed = encodeFixedClusters();
-  readonly #listeners = {
-    ipv4: { outbound: encodeOutbound(false), readiness: encodeReadiness(false) },
-    both: { outbound: encodeOutbound(true), readiness: encodeReadiness(true) },
-  };
-
-  build({ services, endpoints, pod, judged, zone, hasIpv6, secrets }: SnapshotInput): ProxySnapshot {
-    const parts = new Parts();
-    const { outbound, readiness } = hasIpv6 ? this.#listeners.both : this.#listeners.ipv4;
-    for (const encoded of [...this.#fixed, outbound, ...secrets]) parts.add(encoded);
-    if (secrets.length > 0) parts.add(readiness);
-    for (const [key, { version, found = '', body }] of endpoints) {
-      const encode = () => [encodeCluster(key, body), encodeEndpoints(key, body, zone)];
-      const at = `${version} ${found} ${body.prefersZone ? zone : ''}`;
-      parts.addAll(this.#encoded('endpoints', key, at, encode), { kind: 'endpoints', key, version });
-    }
-    const { namespace } = pod.body;
-    const names = this.#hostNames.listener(services, namespace, hasIpv6);
-    const spiffeId = pod.body.mesh?.spiffeId ?? '';
-    const hasEndpoints = (cluster: string) => (endpoints.get(cluster)?.body.endpoints.length ?? 0) > 0;
-    for (const [key, { version, body }] of services) {
-      const encode = () => [...encodeServiceListeners(body), ...encodeRoutes(body, { spiffeId, hasEndpoints })];
-      const at = `${version} ${emptyClusters(body, hasEndpoints)}`;
-      const encoded = this.#encoded('service', key, at, encode, asksForCaller(body) ? spiffeId : '');
-      const named = names !== undefined && isNamedIn(body, namespace) ? [...encoded, names] : encoded;
-      parts.addAll(named, { kind: 'service', key, version });
-    }
-    const { mesh, uid } = pod.body;
-    if (mesh !== undefined) {
-      const { version } = pod;
-      // The pod's next sandbox may have other families, and be told the same.
-      const judgedOn = (port: number) => judged !== undefined && isJudged(judged.body.chain, port);
-      const encoded = this.#encoded('pod', uid, `${version} ${hasIpv6} ${judged?.version}`, () => [
-        encodeInbound(mesh, hasIpv6, judgedOn),
-        ...httpPortsOf(mesh).map((port) => encodeInboundRoutes(port, judgedOn(port) ? judged?.body : undefined)),
-      ]);
-      parts.addAll(encoded, { kind: 'pod', key: uid, version });
-    }
-    return parts;
-  }
-
-  /** Frees what is kept of resources that are no more. */
-  forget(kind: Origin['kind'], isHeld: (key: string) => boolean): void {
-    for (const key of this.#cache[kind].keys()) if (!isHeld(key)) this.#cache[kind].delete(key);
-  }
-
-  /** @param variant of those that the pods of one node may be given at the same time. */
-  #encoded(
-    kind: Origin['kind'],
-    key: string,
-    version: string,
-    encode: () => readonly EncodedResource[],
-    variant = '',
-  ): readonly EncodedResource[] {
-    const known = this.#cache[kind].get(key);
-    const cached = known?.version === version ? known : { version, variants: new Map() };
-    this.#cache[kind].set(key, cached);
-    const encoded = cached.variants.get(variant) ?? encode();
-    cached.variants.set(variant, encoded);
-    return encoded;
-  }
-}
-
-/** Of clusters whose endpoints decide about routes. */
-function emptyClusters({ ports }: ServiceIr, hasEndpoints: (cluster: string) => boolean): string {
-  const rules = ports.flatMap((port) => port.rules).filter(({ redistributes }) => redistributes);
-  const clusters = rules.flatMap(({ backends }) => backends.flatMap(({ cluster = [] }) => cluster));
-  return clusters.filter((cluster) => !hasEndpoints(cluster)).join();
-}
-
-function asksForCaller({ ports }: ServiceIr): boolean {
-  return ports.some(({ rules }) => rules.some(({ matches }) => matches.some(({ source }) => source !== undefined)));
-}
-
-class Parts implements ProxySnapshot {
-  readonly resources = new Map<string, Map<string, EncodedResource>>();
-  readonly sources: Source[] = [];
-
-  add(encoded: EncodedResource): void {
-    const byName = this.resources.get(encoded.typeUrl);
-    if (byName === undefined) this.resources.set(encoded.typeUrl, new Map([[encoded.name, encoded]]));
-    else byName.set(encoded.name, encoded);
-  }
-
-  addAll(all: readonly EncodedResource[], origin: Origin): void {
-    for (const encoded of all) this.add(encoded);
-    this.sources.push({ origin, encoded: all });
-  }
+/** All that one proxy is offered, now. */
+export interface ProxySnapshot {
+  readonly resources: { get(typeUrl: string): Layered<EncodedResource> | undefined };
+  /** By `sourceId`. */
+  readonly sources: Pick<Layered<Source>, 'get' | 'keys'>;
 }
