@@ -1,16 +1,16 @@
 import type { Duplex } from 'node:stream';
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type ConnectionInjector, Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { Logger } from '../lib/logger.ts';
 import { StringPool } from '../lib/string-pool.ts';
 import {
   type DeltaDiscoveryRequest,
   DeltaDiscoveryRequestSchema,
-  DeltaDiscoveryResponseSchema,
 } from './generated/wire/envoy/service/discovery/v3/discovery_pb.js';
+import { encodeResponse } from './encode-response.ts';
 import { ProxyStream } from './proxy-stream.ts';
 import { Rejections, type Snapshot, type SnapshotChanges } from './snapshot.ts';
-import type { Batch, Outcome } from './subscription.ts';
+import type { Outcome } from './subscription.ts';
 
 export interface AdsServerOptions {
   /** The proxy has these versions now, by name; after a reconnect it says so for all it kept. */
@@ -162,19 +162,4 @@ export class AdsServer {
     logger.warn('proxy rejects a resource', { proxy: proxyKey, typeUrl, name, version, message });
     onNack({ proxyKey, typeUrl, name, version, message });
   }
-}
-
-function encodeResponse(typeUrl: string, nonce: string, { upserts, removals }: Batch): Buffer {
-  const response = create(DeltaDiscoveryResponseSchema, {
-    typeUrl,
-    nonce,
-    systemVersionInfo: nonce,
-    resources: upserts.map(({ name, resource: { version, value } }) => ({
-      name,
-      version,
-      resource: { typeUrl, value },
-    })),
-    removedResources: [...removals],
-  });
-  return Buffer.from(toBinary(DeltaDiscoveryResponseSchema, response));
 }
