@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import { WEFT_ENVIRONMENT } from '../../lab/images/images.ts';
 import type { Answer, Ask } from './agent-host.ts';
 
 /** As the image runs it; collections are asked for. */
@@ -13,7 +14,10 @@ export class MeasuredAgent {
   #proxies = 0;
 
   private constructor(services: number) {
-    this.#agent = fork(path.join(import.meta.dirname, 'agent-host.ts'), [String(services)], { execArgv: FLAGS });
+    this.#agent = fork(path.join(import.meta.dirname, 'agent-host.ts'), [String(services)], {
+      execArgv: FLAGS,
+      env: { ...process.env, ...WEFT_ENVIRONMENT },
+    });
     this.#envoys = fork(path.join(import.meta.dirname, 'envoys-host.ts'));
   }
 
