@@ -1,7 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ClusterConfig, kubeconfigOf } from '../../lab/cluster/config.ts';
+import type { ClusterConfig } from '../../lab/cluster/config.ts';
 import { until } from '../../lab/setup/shell.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { SimulatedAgents } from '../simulated/agents.ts';
@@ -16,7 +14,7 @@ import {
   type World,
 } from '../simulated/world.ts';
 import { wallMs } from '../wall-clock.ts';
-import type { PodEvent } from './watch-host.ts';
+import { BareWatch } from './bare-watch.ts';
 
 /** One new pod; milliseconds from the API server's answer to its POST, which others may be ahead of. */
 export interface NewPodTimes {
@@ -54,7 +52,7 @@ export async function measureNewPods(
   },
   places: readonly PodPlace[],
 ): Promise<NewPods> {
-  const watch = new PodWatch(deps.config);
+  const watch = new BareWatch(deps.config, 'pod');
   try {
     await until('the bare watch begins', PATIENCE_MS, async () => watch.at(''));
     const startedMs = wallMs();
@@ -92,7 +90,7 @@ export function newPlaces(world: World, count: number, isWide: boolean): PodPlac
 
 async function measureNewPod(
   { api, agents, world }: { readonly api: KubeClient; readonly agents: SimulatedAgents; readonly world: World },
-  watch: PodWatch,
+  watch: BareWatch,
   place: PodPlace,
 ): Promise<NewPodTimes> {
   const { app, name, node, address } = place;
@@ -125,26 +123,4 @@ async function measureNewPod(
 /** By the world alone: those with pods of an application whose policy names this one. */
 function nodesNeeding({ pods }: World, app: App): ReadonlySet<string> {
   return new Set(pods.flatMap((pod) => (isNamedBy(app, pod.app) ? [nodeName(pod.node)] : [])));
-}
-
-/** The process that watches pods and does nothing with them. */
-class PodWatch {
-  readonly #child: ChildProcess;
-  readonly #firstMs = new Map<string, number>();
-
-  constructor(config: ClusterConfig) {
-    this.#child = fork(path.join(import.meta.dirname, 'watch-host.ts'), [kubeconfigOf(config)]);
-    this.#child.on('message', ({ name, atMs }: PodEvent) => {
-      if (!this.#firstMs.has(name)) this.#firstMs.set(name, atMs);
-    });
-  }
-
-  /** Its first event; undefined: none yet. */
-  at(name: string): number | undefined {
-    return this.#firstMs.get(name);
-  }
-
-  stop(): void {
-    if (this.#child.connected) this.#child.disconnect();
-  }
 }

@@ -72,7 +72,7 @@ function measure(): Promise<Measured> {
       };
       const few = await step(`${NEW_PODS} pods that some nodes need`, () => newPods(false), '2 min');
       const all = await step(`${NEW_PODS} pods that all nodes need`, () => newPods(true), '2 min');
-      return { starting, resources, processes: agents.processes, idle, beating, heartbeats, few, all };
+      return { starting, resources, processes: agents.pids.length, idle, beating, heartbeats, few, all };
     } finally {
       samples.stop();
       agents.stop();

@@ -1,7 +1,7 @@
 /**
  * The agents of many simulated nodes in one process: AgentServer as in src/cmd/agent.ts, over TLS, each on an address of
  * its own, with a sink that keeps what it is told and puts nothing into a kernel. They say what real ones say: their
- * leases and a report of the node.
+ * leases, a report of the node, and what their proxies accept.
  */
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -9,7 +9,9 @@ import { generateKey, issueCertificate, privateKeyPem } from '../../src/pki/cert
 import type { LeaseIr } from '../../src/stream/agent-ports.ts';
 import { type AgentServer, startAgentServer } from '../../src/stream/agent-server.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { type EndpointsSeen, type ExpectedEndpoints, NewEndpoints } from './endpoints-seen.ts';
 import { type ExpectedPod, NewPod, type PodSeen } from './new-pod.ts';
+import { SimulatedProxies } from './proxies.ts';
 import { VersionsSink } from './versions-sink.ts';
 
 export interface AgentsFile {
@@ -21,6 +23,7 @@ export interface AgentsFile {
     readonly address: string;
     readonly token: string;
     readonly leases: readonly LeaseIr[];
+    readonly proxies: readonly string[];
   }[];
 }
 
@@ -33,7 +36,12 @@ export interface AgentsState {
   readonly lastUpdateMs: number;
   /** Of the pod expected last. */
   readonly pod?: PodSeen;
+  /** Of the change expected last. */
+  readonly endpoints?: EndpointsSeen;
 }
+
+/** What the parent wants to know of next. */
+export type Expected = { readonly pod: ExpectedPod } | { readonly endpoints: ExpectedEndpoints };
 
 interface SimulatedAgent {
   readonly server: AgentServer;
@@ -58,10 +66,17 @@ const tls = { certificatePem, privateKeyPem: privateKeyPem(key), trustBundlePem 
 const sinks: VersionsSink[] = [];
 const byNode = new Map<string, SimulatedAgent>();
 let newPod: NewPod | undefined;
-for (const { node, address, token, leases } of agents) {
-  const sink = new VersionsSink((update) => newPod?.take(node, update));
+let newEndpoints: NewEndpoints | undefined;
+for (const { node, address, token, leases, proxies: pods } of agents) {
+  const proxies = new SimulatedProxies(pods, () => server);
+  const sink = new VersionsSink((update) => {
+    newPod?.take(node, update);
+    newEndpoints?.take(node, update);
+    proxies.take(update);
+    if (newEndpoints?.seen().nodes === agents.length) say();
+  });
   sinks.push(sink);
-  const server = await startAgentServer({
+  const server: AgentServer = await startAgentServer({
     ...{ listen: `${address}:${port}`, nodeName: node, bootId: `boot of ${node}`, features: [], trustDomain, tls },
     ...{ token: async () => token, sink, teardown: async () => [], log },
     addresses: {
@@ -99,14 +114,16 @@ function say(): void {
     resources: sum(({ size }) => size),
     lastUpdateMs: Math.max(...sinks.map(({ lastUpdateMs }) => lastUpdateMs)),
     ...(newPod === undefined ? {} : { pod: newPod.seen() }),
+    ...(newEndpoints === undefined ? {} : { endpoints: newEndpoints.seen() }),
   };
   process.send?.(state);
 }
 
 say();
 setInterval(say, SAY_EVERY_MS);
-process.on('message', (expected: ExpectedPod) => {
-  expectPod(expected);
+process.on('message', (expected: Expected) => {
+  if ('pod' in expected) expectPod(expected.pod);
+  else newEndpoints = new NewEndpoints(expected.endpoints);
   say();
 });
 process.on('disconnect', () => process.exit());

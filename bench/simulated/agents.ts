@@ -7,7 +7,8 @@ import { authorityInSecret, publishTrust } from '../../src/cmd/authority-store.t
 import type { KubeClient } from '../../src/kube/client.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { ensureAuthority } from '../../src/pki/authority.ts';
-import type { AgentsFile, AgentsState } from './agents-host.ts';
+import type { AgentsFile, AgentsState, Expected } from './agents-host.ts';
+import type { EndpointsSeen, ExpectedEndpoints } from './endpoints-seen.ts';
 import { type FilledNode, SYSTEM } from './fill.ts';
 import type { ExpectedPod, PodSeen } from './new-pod.ts';
 import { AGENT_PORT, TRUST_DOMAIN } from './operator.ts';
@@ -18,7 +19,8 @@ const MOST_AGENTS = 250;
 const QUIET_MS = 5_000;
 
 export interface SimulatedAgents {
-  readonly processes: number;
+  /** The processes that they are in. */
+  readonly pids: readonly number[];
   /** Resources that all nodes hold, summed up. */
   resources(): number;
   /**
@@ -30,6 +32,10 @@ export interface SimulatedAgents {
   expectPod(pod: ExpectedPod): Promise<void>;
   /** What all have seen so far of the pod expected last; some of it half a second ago. */
   podSeen(): PodSeen;
+  /** Resolves when all agents look out for the change. */
+  expectEndpoints(change: ExpectedEndpoints): Promise<void>;
+  /** What each process has seen of the change expected last. */
+  endpointsSeen(): readonly EndpointsSeen[];
   stop(): void;
 }
 
@@ -63,8 +69,9 @@ export async function startAgents(
       holders: pods.flatMap(({ holders }) => holders),
     };
   };
+  const endpointsSeen = () => states().flatMap(({ endpoints }) => (endpoints === undefined ? [] : [endpoints]));
   return {
-    processes: hosts.length,
+    pids: hosts.map(({ pid }) => pid),
     resources: () => sum(({ resources }) => resources),
     inStep: (sinceMs) =>
       until('all simulated nodes are in step', 600_000, async () => {
@@ -73,12 +80,23 @@ export async function startAgents(
         return sum(({ inStep }) => inStep) === nodes.length && isQuiet ? lastUpdateMs : undefined;
       }),
     async expectPod(pod) {
-      for (const host of hosts) host.expectPod(pod);
+      for (const host of hosts) host.expect({ pod });
       await until(`the agents expect pod ${pod.name}`, 10_000, async () =>
         podSeen().name === pod.name ? true : undefined,
       );
     },
     podSeen,
+    async expectEndpoints(endpoints) {
+      for (const host of hosts) host.expect({ endpoints });
+      await until(`the agents expect ${endpoints.key}`, 10_000, async () =>
+        endpointsSeen().every(
+          (seen) => seen.key === endpoints.key && seen.endpoints === endpoints.endpoints && seen.nodes === 0,
+        )
+          ? true
+          : undefined,
+      );
+    },
+    endpointsSeen,
     stop: () => {
       for (const host of hosts) host.stop();
     },
@@ -106,8 +124,12 @@ class AgentsHost {
     return this.#state;
   }
 
-  expectPod(pod: ExpectedPod): void {
-    this.#child.send(pod);
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  expect(expected: Expected): void {
+    this.#child.send(expected);
   }
 
   stop(): void {

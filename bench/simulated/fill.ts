@@ -20,6 +20,8 @@ export interface FilledNode {
   readonly address: string;
   readonly token: string;
   readonly leases: readonly { readonly podUid: string; readonly addresses: readonly string[] }[];
+  /** Uids of pods that have a proxy. */
+  readonly proxies: readonly string[];
 }
 
 /** Nodes with their blocks, namespaces, pods that run, services with their endpoints. Weft's chart must be there. */
@@ -49,7 +51,8 @@ export async function fillCluster(
   await step('services', () =>
     each(apps, async (app) => {
       const service = await create(api, KINDS.service, serviceObject(app));
-      await create(api, KINDS.endpointSlice, endpointSliceObject(app, uidOf(service), byApp.get(app) ?? []));
+      const ready = (byApp.get(app) ?? []).slice(0, size.ready);
+      await create(api, KINDS.endpointSlice, endpointSliceObject(app, uidOf(service), ready));
     }),
   );
   const byNode = Map.groupBy(pods, ({ place }) => place.node);
@@ -58,6 +61,7 @@ export async function fillCluster(
     address: nodeAddress(node),
     token: await agentToken(api, node),
     leases: (byNode.get(node) ?? []).map(({ place, uid }) => ({ podUid: uid, addresses: [place.address] })),
+    proxies: (byNode.get(node) ?? []).flatMap(({ place, uid }) => (place.hasProxy === true ? [uid] : [])),
   }));
 }
 

@@ -47,6 +47,10 @@ export function serviceObject({ namespace, name }: App): object {
   };
 }
 
+export function endpointSliceName({ namespace, name }: Pick<App, 'namespace' | 'name'>): string {
+  return `${name}-${hash(namespace, 5)}`;
+}
+
 /** As the endpoint-slice controller makes it. */
 export function endpointSliceObject(
   { namespace, name }: App,
@@ -56,7 +60,7 @@ export function endpointSliceObject(
   return {
     metadata: {
       namespace,
-      name: `${name}-${hash(namespace, 5)}`,
+      name: endpointSliceName({ namespace, name }),
       labels: {
         app: name,
         'kubernetes.io/service-name': name,

@@ -1,3 +1,4 @@
+import { PROXY_MARK } from '../../src/model/mesh/identity.ts';
 import { nodeAddress } from './node-address.ts';
 import { hash, imageName, nodeName, type PodPlace } from './world.ts';
 
@@ -5,14 +6,17 @@ import { hash, imageName, nodeName, type PodPlace } from './world.ts';
  * A pod as a Deployment makes it, with probes, variables and a volume: the API server adds the token's volume and the
  * tolerations. 5 kB as JSON with its status, without managed fields.
  */
-export function podObject({ app, name, node }: PodPlace): object {
+export function podObject({ app, name, node, hasProxy = false }: PodPlace): object {
   const probe = { httpGet: { path: '/healthz', port: 'http' }, initialDelaySeconds: 3, periodSeconds: 10 };
   return {
     metadata: {
       namespace: app.namespace,
       name,
       labels: { app: app.name, 'pod-template-hash': hash(app.name, 9), version: 'v1' },
-      annotations: { 'kubectl.kubernetes.io/restartedAt': '2026-01-01T00:00:00Z', 'prometheus.io/scrape': 'true' },
+      annotations: {
+        ...{ 'kubectl.kubernetes.io/restartedAt': '2026-01-01T00:00:00Z', 'prometheus.io/scrape': 'true' },
+        ...(hasProxy ? { [PROXY_MARK]: 'injected' } : {}),
+      },
       ownerReferences: [
         {
           ...{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `${app.name}-${hash(app.name, 9)}` },

@@ -6,8 +6,14 @@ export const APPS = 10;
 
 export interface WorldSize {
   readonly nodes: number;
-  /** Pods of each of the 1,000 applications. */
+  /** Absent: 100, with 10 applications each. */
+  readonly namespaces?: number;
+  /** Pods of each application. */
   readonly replicas: number;
+  /** How many of them are ready; absent: all. */
+  readonly ready?: number;
+  /** Each pod has a proxy. */
+  readonly isMeshed?: boolean;
 }
 
 /** What a cluster is filled with. */
@@ -31,17 +37,19 @@ export interface PodPlace {
   readonly name: string;
   readonly node: number;
   readonly address: string;
+  readonly hasProxy?: boolean;
 }
 
 export function worldOf(size: WorldSize): World {
-  const namespaces = range(NAMESPACES).map((index) => `team-${index}`);
+  const namespaces = range(size.namespaces ?? NAMESPACES).map((index) => `team-${index}`);
   const apps = namespaces.flatMap((namespace, place) =>
     range(APPS).map((app) => ({ namespace, name: `app-${app}`, index: place * APPS + app })),
   );
   const pods = apps.flatMap((app) =>
     range(size.replicas).map((replica) => {
       const index = app.index * size.replicas + replica;
-      return podPlace(app, index, index % size.nodes, Math.floor(index / size.nodes));
+      const place = podPlace(app, index, index % size.nodes, Math.floor(index / size.nodes));
+      return size.isMeshed === true ? { ...place, hasProxy: true } : place;
     }),
   );
   return { size, namespaces, apps, pods };

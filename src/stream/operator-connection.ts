@@ -226,11 +226,11 @@ export class NodeConnection {
         this.#takeLeases(message.value);
         break;
       case 'proxyReport': {
-        const { podUid, gone, resources } = message.value;
+        const { podUid, also, gone, resources } = message.value;
         const plain = resources.map(({ kind, key, version, accepted, message: text }) => {
           return { kind, key, version, accepted, message: text };
         });
-        reports.proxy(this.node, { podUid, gone, resources: plain });
+        reports.proxy(this.node, { podUid, also, gone, resources: plain });
         break;
       }
       case 'nodeReport':

@@ -59,6 +59,8 @@ export interface HeldChange {
 
 export interface ProxyReportIr {
   readonly podUid: string;
+  /** Other pods whose proxies say the same. */
+  readonly also?: readonly string[];
   readonly gone: boolean;
   /** Since the last report; all of them in the first after `connected`. */
   readonly resources: readonly ProxyResourceIr[];

@@ -1,14 +1,15 @@
 import type { NodeReportIr } from '../model/node/report.ts';
 import type { LeaseIr } from './agent-ports.ts';
 import { encodeNodeReport } from './node-report.ts';
-import type { ProxyReportIr, ProxyResourceIr } from './operator-ports.ts';
+import type { ProxyReportIr } from './operator-ports.ts';
+import { ReportedProxies } from './reported-proxies.ts';
 import type { AgentPayload } from './wire.ts';
 
 /** What this node has reported so far: told again from the beginning to a replica that connects. */
 export class Reported {
   #leases: Map<string, readonly string[]> | undefined;
   #node: Uint8Array | undefined;
-  readonly #proxies = new Map<string, Map<string, ProxyResourceIr>>();
+  readonly #proxies = new ReportedProxies();
 
   /** Takes in all leases of the node, and returns what to tell; undefined when nothing changed. */
   setLeases(leases: readonly LeaseIr[]): AgentPayload | undefined {
@@ -32,19 +33,13 @@ export class Reported {
   }
 
   setProxy(report: ProxyReportIr): AgentPayload {
-    if (report.gone) {
-      this.#proxies.delete(report.podUid);
-    } else {
-      const known = this.#proxies.get(report.podUid) ?? new Map<string, ProxyResourceIr>();
-      this.#proxies.set(report.podUid, known);
-      for (const resource of report.resources) known.set(`${resource.kind}/${resource.key}`, resource);
-    }
-    return proxyPayload(report.podUid, report.gone, report.resources);
+    this.#proxies.take(report);
+    return proxyPayload(report);
   }
 
   /** Leases only once they are known: an empty list would say that there are none. */
   everything(): AgentPayload[] {
-    const proxies = [...this.#proxies].map(([uid, resources]) => proxyPayload(uid, false, [...resources.values()]));
+    const proxies = this.#proxies.everything().map(proxyPayload);
     const leases = this.#leases === undefined ? [] : [allLeases(this.#leases)];
     const node: AgentPayload[] = this.#node === undefined ? [] : [{ case: 'nodeReport', value: { body: this.#node } }];
     return [...leases, ...proxies, ...node];
@@ -56,9 +51,9 @@ function allLeases(leases: ReadonlyMap<string, readonly string[]>): AgentPayload
   return { case: 'leases', value: { complete: true, pods } };
 }
 
-function proxyPayload(podUid: string, gone: boolean, resources: readonly ProxyResourceIr[]): AgentPayload {
+function proxyPayload({ podUid, also = [], gone, resources }: ProxyReportIr): AgentPayload {
   const plain = resources.map(({ kind, key, version, accepted, message }) => {
     return { kind, key, version, accepted, message };
   });
-  return { case: 'proxyReport', value: { podUid, gone, resources: plain } };
+  return { case: 'proxyReport', value: { podUid, also: [...also], gone, resources: plain } };
 }

@@ -1,15 +1,16 @@
 import type { Duplex } from 'node:stream';
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type ConnectionInjector, Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { Logger } from '../lib/logger.ts';
+import { StringPool } from '../lib/string-pool.ts';
 import {
   type DeltaDiscoveryRequest,
   DeltaDiscoveryRequestSchema,
-  DeltaDiscoveryResponseSchema,
 } from './generated/wire/envoy/service/discovery/v3/discovery_pb.js';
+import { encodeResponse } from './encode-response.ts';
 import { ProxyStream } from './proxy-stream.ts';
-import { Rejections, type Snapshot } from './snapshot.ts';
-import type { Batch, Difference, Outcome } from './subscription.ts';
+import { Rejections, type Snapshot, type SnapshotChanges } from './snapshot.ts';
+import type { Difference, Outcome } from './subscription.ts';
 
 export interface AdsServerOptions {
   /** The proxy has these versions now, by name; after a reconnect it says so for all it kept. */
@@ -46,6 +47,9 @@ const CHANNEL_OPTIONS = {
   'grpc.max_send_message_length': -1,
 } as const;
 
+/** That are kept once for all proxies. */
+const MOST_NAMES = 20_000;
+
 interface Proxy {
   readonly server: Server;
   readonly injector: ConnectionInjector;
@@ -59,17 +63,24 @@ interface Proxy {
 export class AdsServer {
   readonly #options: AdsServerOptions;
   readonly #proxies = new Map<string, Proxy>();
+  /** All proxies ask for the same. */
+  readonly #names = new StringPool(MOST_NAMES);
 
   constructor(options: AdsServerOptions) {
     this.#options = options;
   }
 
-  /** What the proxy may have from now on; only differences are sent. Before the first call it is told nothing. */
-  setSnapshot(proxyKey: string, snapshot: Snapshot): void {
+  /**
+   * What the proxy may have from now on; only differences are sent. Before the first call it is told nothing.
+   *
+   * @param changes from what it might have before; what is given costs what it names. Absent: `snapshot` is another
+   *   object than before, and all of it is compared.
+   */
+  setSnapshot(proxyKey: string, snapshot: Snapshot, changes?: SnapshotChanges): void {
     const proxy = this.#proxy(proxyKey);
     proxy.snapshot = snapshot;
     proxy.rejections.prune(snapshot);
-    for (const stream of proxy.streams) stream.setSnapshot(snapshot);
+    for (const stream of proxy.streams) stream.setSnapshot(snapshot, changes);
   }
 
   /**
@@ -146,9 +157,9 @@ export class AdsServer {
       if (proxy.streams.delete(stream)) logger.info('proxy disconnected', { proxy: proxyKey });
     };
     call.on('data', (request: DeltaDiscoveryRequest) => {
-      const { resourceNamesSubscribe, resourceNamesUnsubscribe, initialResourceVersions, responseNonce } = request;
+      const { resourceNamesUnsubscribe, initialResourceVersions, responseNonce } = request;
       stream.receive(request.typeUrl, {
-        resourceNamesSubscribe,
+        resourceNamesSubscribe: request.resourceNamesSubscribe.map((name) => this.#names.of(name)),
         resourceNamesUnsubscribe,
         initialResourceVersions,
         responseNonce,
@@ -173,19 +184,4 @@ export class AdsServer {
     logger.warn('proxy rejects a resource', { proxy: proxyKey, typeUrl, name, version, message });
     onNack({ proxyKey, typeUrl, name, version, message });
   }
-}
-
-function encodeResponse(typeUrl: string, nonce: string, { upserts, removals }: Batch): Buffer {
-  const response = create(DeltaDiscoveryResponseSchema, {
-    typeUrl,
-    nonce,
-    systemVersionInfo: nonce,
-    resources: upserts.map(({ name, resource: { version, value } }) => ({
-      name,
-      version,
-      resource: { typeUrl, value },
-    })),
-    removedResources: [...removals],
-  });
-  return Buffer.from(toBinary(DeltaDiscoveryResponseSchema, response));
 }

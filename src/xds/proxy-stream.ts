@@ -1,5 +1,5 @@
 import { NEEDS, neededBy, TYPE_ORDER, TYPE_URL } from './resource-types.ts';
-import type { Rejections, Snapshot, XdsResource } from './snapshot.ts';
+import type { Offered, Rejections, Snapshot, SnapshotChanges } from './snapshot.ts';
 import { type Batch, type Difference, type Outcome, Subscription, type SubscriptionRequest } from './subscription.ts';
 
 export interface ProxyStreamDeps {
@@ -8,7 +8,8 @@ export interface ProxyStreamDeps {
   outcome(typeUrl: string, outcome: Outcome): void;
 }
 
-const NOTHING: ReadonlyMap<string, XdsResource> = new Map();
+const NOTHING: Offered = new Map();
+const UNCHANGED: ReadonlyMap<string, undefined> = new Map();
 
 /** One connection of a proxy: all types, told in an order in which nothing refers to what is not there yet. */
 export class ProxyStream {
@@ -23,8 +24,13 @@ export class ProxyStream {
     this.#deps = deps;
   }
 
-  setSnapshot(snapshot: Snapshot): void {
+  /** @param changes from the one before; absent: to be found, and `snapshot` is another object. */
+  setSnapshot(snapshot: Snapshot, changes?: SnapshotChanges): void {
     this.#snapshot = snapshot;
+    for (const [typeUrl, subscription] of this.#subscriptions) {
+      const changed = changes === undefined ? undefined : (changes.get(typeUrl) ?? UNCHANGED);
+      subscription.offer(this.#offered(typeUrl), changed);
+    }
     this.#advance();
   }
 
@@ -36,7 +42,7 @@ export class ProxyStream {
 
   /** See `Subscription.differences`. */
   differences(typeUrl: string, held: ReadonlyMap<string, string | undefined>): readonly Difference[] {
-    return this.#subscriptions.get(typeUrl)?.differences(this.#offered(typeUrl), held) ?? [];
+    return this.#subscriptions.get(typeUrl)?.differences(held) ?? [];
   }
 
   /** The proxy is told what it lacks, and what it has too much. */
@@ -51,7 +57,7 @@ export class ProxyStream {
       if (!(NEEDS[typeUrl] ?? []).every((needed) => this.#isSettled(needed))) continue;
       const mayRemove = neededBy(typeUrl).every((other) => this.#isSettled(other));
       const nonce = String(this.#nonces + 1);
-      const batch = subscription.next(this.#offered(typeUrl), nonce, mayRemove);
+      const batch = subscription.next(nonce, mayRemove);
       if (batch === undefined) continue;
       this.#nonces += 1;
       this.#deps.send(typeUrl, nonce, batch);
@@ -73,18 +79,17 @@ export class ProxyStream {
     if (typeUrl === TYPE_URL.eds && !this.#areEndpointsAskedFor()) return false;
     const subscription = this.#subscriptions.get(typeUrl);
     if (subscription === undefined) return true;
-    return !subscription.isWaiting && !subscription.hasNews(this.#offered(typeUrl));
+    return !subscription.isWaiting && !subscription.hasNews;
   }
 
   /** A proxy asks for the endpoints of a new cluster a moment after it has accepted the cluster. */
   #areEndpointsAskedFor(): boolean {
     if (!this.#deps.rejections.isEmpty(TYPE_URL.cds) || !this.#subscriptions.has(TYPE_URL.cds)) return true;
     const endpoints = this.#subscriptions.get(TYPE_URL.eds);
-    const offered = this.#offered(TYPE_URL.eds);
-    return offered.size === 0 || endpoints?.wants(offered.keys()) === true;
+    return this.#offered(TYPE_URL.eds).size === 0 || endpoints?.wantsAll === true;
   }
 
-  #offered(typeUrl: string): ReadonlyMap<string, XdsResource> {
+  #offered(typeUrl: string): Offered {
     return this.#snapshot?.get(typeUrl) ?? NOTHING;
   }
 
@@ -96,7 +101,7 @@ export class ProxyStream {
   #subscription(typeUrl: string): Subscription {
     let subscription = this.#subscriptions.get(typeUrl);
     if (subscription === undefined) {
-      subscription = new Subscription(typeUrl, this.#deps.rejections);
+      subscription = new Subscription(typeUrl, this.#deps.rejections, this.#offered(typeUrl));
       this.#subscriptions.set(typeUrl, subscription);
     }
     return subscription;

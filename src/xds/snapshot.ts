@@ -5,8 +5,19 @@ export interface XdsResource {
   readonly value: Uint8Array;
 }
 
-/** All that one proxy may have: by type URL, then by name. Whoever hands one over does not change it any more. */
-export type Snapshot = ReadonlyMap<string, ReadonlyMap<string, XdsResource>>;
+/** All resources of one type that one proxy may have, by name. */
+export type Offered = Pick<ReadonlyMap<string, XdsResource>, 'get' | 'has' | 'keys' | 'size'>;
+
+/**
+ * All that one proxy may have, by type URL. It may be another later, as proxies share most of it: whoever changes it
+ * says so at once, and what.
+ */
+export interface Snapshot {
+  get(typeUrl: string): Offered | undefined;
+}
+
+/** What of a snapshot is another than before: by type URL and name, what was there. */
+export type SnapshotChanges = ReadonlyMap<string, ReadonlyMap<string, XdsResource | undefined>>;
 
 /** What the proxy refused, and will not be sent again before it changes. */
 export interface Rejection {

@@ -157,7 +157,7 @@ export class MeshLab {
   async answerOf(podUid: string, kind: string, key: string, version: string) {
     return this.until(`${podUid} answers for ${kind} ${key}`, () =>
       this.reports
-        .filter((report) => report.podUid === podUid)
+        .filter((report) => report.podUid === podUid || report.also?.includes(podUid) === true)
         .flatMap(({ resources }) => resources)
         .find((resource) => resource.kind === kind && resource.key === key && resource.version === version),
     );

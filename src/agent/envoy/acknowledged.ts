@@ -1,4 +1,5 @@
-import type { Origin, ProxySnapshot } from './snapshot.ts';
+import type { Changes } from './changes.ts';
+import type { Origin, ProxySnapshot, Source } from './snapshot.ts';
 
 /** What a proxy says of one IR resource. */
 export interface ResourceReport extends Origin {
@@ -7,86 +8,108 @@ export interface ResourceReport extends Origin {
   readonly message: string;
 }
 
-interface Ref {
-  readonly origin: Origin;
-  readonly parts: readonly { readonly id: string; readonly version: string }[];
+interface Rejection {
+  readonly version: string;
+  readonly message: string;
 }
 
-/** Puts a proxy's answers about Envoy's resources together to answers about the IR's. Each answer is given once. */
+/**
+ * Puts a proxy's answers about Envoy's resources together to answers about the IR's. Each answer is given once. Kept is
+ * only what the proxy has not accepted as it is offered, and what that leaves unanswered.
+ */
 export class Acknowledged {
-  readonly #accepted = new Map<string, string>();
-  readonly #rejected = new Map<string, { readonly version: string; readonly message: string }>();
-  readonly #reported = new Map<string, string>();
-  #refs: readonly Ref[] = [];
-  readonly #refsByPart = new Map<string, Ref[]>();
+  #offered: ProxySnapshot | undefined;
+  /** By type URL and name: the version last accepted, where that is not the one on offer. */
+  readonly #differing = new Map<string, Map<string, string | undefined>>();
+  readonly #rejected = new Map<string, Rejection>();
+  /** By `sourceId`: what was answered last, where that is not that the version on offer is accepted. */
+  readonly #open = new Map<string, string>();
   #hasAnswered = false;
 
-  /** What the proxy is offered from now on: what did not change for it is accepted already. */
-  offer({ sources }: ProxySnapshot): readonly ResourceReport[] {
-    this.#refs = sources.map(({ origin, encoded }) => ({
-      origin,
-      parts: encoded.map(({ typeUrl, name, version }) => ({ id: idOf(typeUrl, name), version })),
-    }));
-    this.#refsByPart.clear();
-    for (const ref of this.#refs) {
-      for (const { id } of ref.parts) {
-        const refs = this.#refsByPart.get(id);
-        if (refs === undefined) this.#refsByPart.set(id, [ref]);
-        else refs.push(ref);
+  /** What the proxy is offered from now on, which is the same object always: what did not change is accepted already. */
+  offer(offered: ProxySnapshot, changes: Changes): readonly ResourceReport[] {
+    this.#offered = offered;
+    for (const [typeUrl, byName] of changes.resources) {
+      const differing = this.#ofType(typeUrl);
+      for (const [name, before] of byName) {
+        this.#settle(typeUrl, name, differing.has(name) ? differing.get(name) : before?.version);
       }
     }
-    const keys = new Set(this.#refs.map(({ origin }) => keyOf(origin)));
-    for (const key of this.#reported.keys()) if (!keys.has(key)) this.#reported.delete(key);
-    return this.#reportsOf(this.#refs);
+    for (const [id, before] of changes.sources) {
+      if (offered.sources.get(id) === undefined) this.#open.delete(id);
+      else this.#reopen(id, before);
+    }
+    return this.#news();
   }
 
   accept(typeUrl: string, versions: ReadonlyMap<string, string>): readonly ResourceReport[] {
-    const ids = [...versions].map(([name, version]) => {
-      const id = idOf(typeUrl, name);
-      this.#accepted.set(id, version);
-      this.#rejected.delete(id);
-      return id;
-    });
-    const isFirst = !this.#hasAnswered;
     this.#hasAnswered = true;
-    return this.#reportsOf(isFirst ? this.#refs : ids.flatMap((id) => this.#refsByPart.get(id) ?? []));
+    for (const [name, version] of versions) {
+      this.#settle(typeUrl, name, version);
+      this.#rejected.delete(idOf(typeUrl, name));
+    }
+    return this.#news();
   }
 
   reject(typeUrl: string, name: string, version: string, message: string): readonly ResourceReport[] {
-    const id = idOf(typeUrl, name);
     this.#hasAnswered = true;
-    this.#rejected.set(id, { version, message });
-    return this.#reportsOf(this.#refsByPart.get(id) ?? []);
+    this.#rejected.set(idOf(typeUrl, name), { version, message });
+    // Rare: all are looked at.
+    for (const id of this.#offered?.sources.keys() ?? []) {
+      const source = this.#offered?.sources.get(id);
+      const isPart = source?.encoded.some((part) => part.typeUrl === typeUrl && part.name === name) === true;
+      if (isPart) this.#reopen(id, source);
+    }
+    return this.#news();
   }
 
-  #reportsOf(refs: readonly Ref[]): ResourceReport[] {
+  #ofType(typeUrl: string): Map<string, string | undefined> {
+    const differing = this.#differing.get(typeUrl) ?? new Map<string, string | undefined>();
+    this.#differing.set(typeUrl, differing);
+    return differing;
+  }
+
+  #settle(typeUrl: string, name: string, accepted: string | undefined): void {
+    const isAsOffered = this.#offered?.resources.get(typeUrl)?.get(name)?.version === accepted;
+    if (isAsOffered) this.#ofType(typeUrl).delete(name);
+    else this.#ofType(typeUrl).set(name, accepted);
+  }
+
+  /** @param answered whose acceptance was answered last, if nothing is kept of that. */
+  #reopen(id: string, answered: Source | undefined): void {
+    if (this.#open.has(id)) return;
+    this.#open.set(id, answered === undefined ? '' : JSON.stringify(acceptedReport(answered)));
+  }
+
+  #news(): ResourceReport[] {
     if (!this.#hasAnswered) return [];
-    return [...new Set(refs)].flatMap((ref) => {
-      const report = this.#reportOf(ref);
+    return [...this.#open].flatMap(([id, last]) => {
+      const source = this.#offered?.sources.get(id);
+      const report = source === undefined ? undefined : this.#reportOf(source);
       if (report === undefined) return [];
       const text = JSON.stringify(report);
-      if (this.#reported.get(keyOf(ref.origin)) === text) return [];
-      this.#reported.set(keyOf(ref.origin), text);
-      return [report];
+      if (report.accepted) this.#open.delete(id);
+      else this.#open.set(id, text);
+      return text === last ? [] : [report];
     });
   }
 
   /** Undefined while an answer is missing. */
-  #reportOf({ origin, parts }: Ref): ResourceReport | undefined {
-    for (const { id, version } of parts) {
-      const rejected = this.#rejected.get(id);
-      if (rejected?.version === version) return { ...origin, accepted: false, message: rejected.message };
+  #reportOf(source: Source): ResourceReport | undefined {
+    for (const { typeUrl, name, version } of this.#rejected.size === 0 ? [] : source.encoded) {
+      const rejected = this.#rejected.get(idOf(typeUrl, name));
+      if (rejected?.version === version) return { ...source.origin, accepted: false, message: rejected.message };
     }
-    const isComplete = parts.every(({ id, version }) => this.#accepted.get(id) === version);
-    return isComplete ? { ...origin, accepted: true, message: '' } : undefined;
+    const isComplete = source.encoded.every(({ typeUrl, name }) => this.#differing.get(typeUrl)?.has(name) !== true);
+    return isComplete ? acceptedReport(source) : undefined;
   }
+}
+
+function acceptedReport({ origin }: Source): ResourceReport {
+  return { ...origin, accepted: true, message: '' };
 }
 
 /** Neither contains a space. */
 function idOf(typeUrl: string, name: string): string {
   return `${typeUrl} ${name}`;
-}
-
-function keyOf({ kind, key }: Origin): string {
-  return `${kind} ${key}`;
 }

@@ -33,15 +33,6 @@ export function encodeEndpoints(
   });
 }
 
-const known = new WeakMap<readonly EndpointIr[], ReadonlySet<string>>();
-
-/** Whether one of the addresses is an endpoint; the same endpoints are asked about by every proxy of the node. */
-export function leadsTo({ endpoints }: EndpointsIr, addresses: readonly string[]): boolean {
-  const all = known.get(endpoints) ?? new Set(endpoints.map(({ address }) => address));
-  known.set(endpoints, all);
-  return addresses.some((address) => all.has(address));
-}
-
 /** None is empty. */
 function tiersOf({ endpoints, prefersZone }: EndpointsIr, zone: string | undefined): (readonly EndpointIr[])[] {
   const isNear = (endpoint: EndpointIr) => zone !== undefined && endpoint.zone === zone;

@@ -5,12 +5,14 @@ import type { Redirect } from '../dataplane/nft/redirect.ts';
 import type { WatchedNames } from '../dns/watched-names.ts';
 import type { ResourceStore } from '../state/resources.ts';
 import type { ResourceReport } from './acknowledged.ts';
-import type { EncodedResource } from './encoded.ts';
+import type { Changes } from './changes.ts';
 import type { WorkloadCertificate } from './secrets.ts';
+import type { ProxySnapshot } from './snapshot.ts';
 
 /** Towards the proxies' protocol. `xds/` is it. */
 export interface ProxyServer {
-  setSnapshot(proxyKey: string, snapshot: ReadonlyMap<string, ReadonlyMap<string, EncodedResource>>): void;
+  /** `snapshot` stays the same object, and what of it is another than before is in `changes`. */
+  setSnapshot(proxyKey: string, snapshot: ProxySnapshot['resources'], changes: Changes['resources']): void;
   serve(proxyKey: string, connection: Duplex): void;
   remove(proxyKey: string): void;
   /** Where the proxy holds something else than it has said. @param held by type URL: name → version, if it is known. */
@@ -53,6 +55,8 @@ export interface Identities {
 
 export interface ProxyReport {
   readonly podUid: string;
+  /** Other pods whose proxies say the same. */
+  readonly also?: readonly string[];
   /** The pod has no proxy any more. */
   readonly gone: boolean;
   /** What is new since the last report. */

@@ -13,27 +13,25 @@ import type { PodMesh } from '../network.ts';
 import { Acknowledged, type ResourceReport } from './acknowledged.ts';
 import { type EncodedResource, typeUrlOf } from './encoded.ts';
 import { parseClusterKey } from '../../model/mesh/backends.ts';
-import { hostNamesIn } from './host-names.ts';
+import { EncodedSecrets } from './encoded-secrets.ts';
+import { HostNames, hostNamesIn } from './host-names.ts';
 import type { ProxyViewAsk } from '../../model/mesh/proxy-view.ts';
 import { ProxyAdmin } from './admin.ts';
 import { viewOf } from './view.ts';
+import type { Changes } from './changes.ts';
 import { type CallReport, CallTotals } from './call-totals.ts';
 import { CALLS_PATH, parseCalls, statNameOf } from './call-counts.ts';
 import { serveDrain } from './drain.ts';
 import { ADMIN_MARK, AGENT_SOCKET, PROXY_PORT } from './names.ts';
 import type { ProxiesDeps } from './proxies-ports.ts';
+import { ProxyReports } from './proxy-reports.ts';
+import { ProxyResources } from './proxy-resources.ts';
 import { serveProxySocket } from './proxy-socket.ts';
-import { encodeRootsSecret, encodeWorkloadSecret } from './secrets.ts';
 import { certificatesOfGateway } from '../../model/mesh/gateway/translate-gateway.ts';
 import { healDrift } from './drift.ts';
 import { encodeGatewayCertificate } from './gateway.ts';
-import {
-  type FoundEndpoints,
-  type GatewayInput,
-  SnapshotBuilder,
-  type SnapshotInput,
-  type Versioned,
-} from './snapshot.ts';
+import { SharedResources } from './shared-resources.ts';
+import type { FoundEndpoints, GatewayInput, Versioned } from './snapshot.ts';
 
 interface Proxy {
   readonly key: string;
@@ -43,6 +41,7 @@ interface Proxy {
   /** Undefined where somebody else in the pod has its port. */
   readonly draining: HttpServer | undefined;
   readonly admin: ProxyAdmin;
+  readonly offered: ProxyResources;
   readonly acknowledged: Acknowledged;
   readonly judging: Judging;
   /** As last applied, to tell whether it must be again. */
@@ -63,7 +62,10 @@ const COMPILE_AFTER_MS = 5;
 export class Proxies implements PodMesh {
   readonly #deps: ProxiesDeps;
   readonly #proxies = new Map<string, Proxy>();
-  readonly #builder = new SnapshotBuilder();
+  readonly #shared = new SharedResources();
+  readonly #hostNames = new HostNames();
+  readonly #secrets = new EncodedSecrets();
+  readonly #reports: ProxyReports;
   readonly #calls = new CallTotals();
   readonly #judges = new Listeners<PodAttachment>();
   #isCompiling = false;
@@ -74,6 +76,7 @@ export class Proxies implements PodMesh {
 
   constructor(deps: ProxiesDeps) {
     this.#deps = deps;
+    this.#reports = new ProxyReports(deps.report, deps.clock);
     deps.names.onChange(() => this.#compileSoon());
   }
 
@@ -96,8 +99,8 @@ export class Proxies implements PodMesh {
     const admin = new ProxyAdmin(() => namespaces.connectTcp(attachment.netns, PROXY_PORT.admin, ADMIN_MARK));
     const draining = this.#drain(pod, attachment, admin);
     const proxy: Proxy = {
-      ...{ key, attachment, mesh, socket, draining, admin, acknowledged: new Acknowledged(), judging },
-      ...{ redirect: '', names: '' },
+      ...{ key, attachment, mesh, socket, draining, admin, judging, redirect: '', names: '' },
+      ...{ offered: new ProxyResources(this.#shared, this.#hostNames), acknowledged: new Acknowledged() },
     };
     try {
       this.#redirect(proxy, mesh);
@@ -106,11 +109,12 @@ export class Proxies implements PodMesh {
       draining?.close();
       throw error;
     }
+    const shared = this.#share();
+    for (const other of this.#proxies.values()) this.#follow(other, shared);
     this.#proxies.set(key, proxy);
     identities.hold(mesh.spiffeId, attachment.podUid);
-    const inputs = this.#inputs();
-    this.#redirectNames(proxy, pod, inputs);
-    this.#offer(proxy, pod, inputs);
+    this.#redirectNames(proxy, pod);
+    this.#offer(proxy, pod, shared);
   }
 
   get count(): number {
@@ -166,7 +170,7 @@ export class Proxies implements PodMesh {
     const { podUid } = attachment;
     if ([...this.#proxies.values()].some((other) => other.attachment.podUid === podUid)) return;
     this.#deps.identities.release(proxy.mesh.spiffeId, podUid);
-    this.#deps.report({ podUid, gone: true, resources: [] });
+    this.#reports.gone(podUid);
   }
 
   /** Call when resources of these kinds have changed, in the store. */
@@ -213,45 +217,54 @@ export class Proxies implements PodMesh {
 
   #compile(): void {
     const { resources, logger } = this.#deps;
-    const inputs = this.#inputs();
+    const shared = this.#share();
     this.#areJudged = false;
     for (const proxy of this.#proxies.values()) {
       const pod = resources.get('pod', proxy.attachment.podUid);
-      // A pod that is gone from the state keeps its proxy as it is until its DEL.
-      if (pod?.mesh === undefined) continue;
+      // A pod that is gone from the state keeps what is its own as it is until its DEL.
+      if (pod?.mesh === undefined) {
+        this.#follow(proxy, shared);
+        continue;
+      }
       try {
         this.#redirect(proxy, pod.mesh);
       } catch (error) {
         logger.error('redirect not renewed', { proxy: proxy.key, error: String(error) });
       }
-      this.#redirectNames(proxy, pod, inputs);
-      this.#offer(proxy, pod, inputs);
+      this.#redirectNames(proxy, pod);
+      this.#offer(proxy, pod, shared);
     }
-    this.#builder.forget('endpoints', (key) => inputs.endpoints.has(key));
-    this.#builder.forget('gateway', (key) => resources.versionOf('gateway', key) !== undefined);
-    this.#builder.forget('service', (key) => inputs.services.has(key));
-    this.#builder.forget('pod', (key) => resources.versionOf('pod', key) !== undefined);
   }
 
-  #offer(proxy: Proxy, pod: PodIr, inputs: Pick<SnapshotInput, 'services' | 'endpoints' | 'zone'>): void {
-    const { server, resources } = this.#deps;
-    const version = resources.versionOf('pod', pod.uid) ?? '';
+  #offer(proxy: Proxy, pod: PodIr, shared: Changes): void {
+    const version = this.#deps.resources.versionOf('pod', pod.uid) ?? '';
     const secrets = this.#secretsOf(pod);
     const judged = this.#judgedPod(proxy, pod);
     proxy.judging.expect({ version, body: pod.mesh ?? proxy.mesh }, judged);
-    // Without a certificate nothing is said: a new proxy is not ready yet, and one that outlived the agent keeps what
-    // it has, its certificate included, until an operator has signed a new one.
-    if (secrets.length === 0) return;
+    // Without a certificate nothing is said of the pod: a new proxy is not ready yet, and one that outlived the agent
+    // keeps what it has, its certificate included, until an operator has signed a new one.
+    const gateway = pod.mesh?.gateway === undefined ? undefined : this.#gatewayOf(pod.mesh.gateway);
+    // Of a Gateway that is not told of yet nothing is said either.
+    if (secrets.length === 0 || (pod.mesh?.gateway !== undefined && gateway === undefined)) {
+      this.#follow(proxy, shared);
+      return;
+    }
     const hasIpv6 = proxy.attachment.addresses.some((address) => familyOf(address) === 6);
     const more = judged === undefined ? {} : { judged };
-    const gateway = pod.mesh?.gateway === undefined ? undefined : this.#gatewayOf(pod.mesh.gateway);
-    // One that is not told of yet has nothing to do.
-    if (pod.mesh?.gateway !== undefined && gateway === undefined) return;
     const own =
       gateway === undefined ? { secrets } : { gateway, secrets: [...secrets, ...this.#certificatesOf(gateway)] };
-    const snapshot = this.#builder.build({ ...inputs, ...more, ...own, pod: { version, body: pod }, hasIpv6 });
-    server.setSnapshot(proxy.key, snapshot.resources);
-    this.#report(proxy, proxy.acknowledged.offer(snapshot));
+    this.#tell(proxy, proxy.offered.update({ ...more, ...own, pod: { version, body: pod }, hasIpv6 }, shared));
+  }
+
+  /** Keeps a proxy in step with all others; who has not been offered anything is offered everything at first. */
+  #follow(proxy: Proxy, shared: Changes): void {
+    if (proxy.offered.isOffered) this.#tell(proxy, proxy.offered.follow(shared));
+  }
+
+  #tell({ key, attachment, offered, acknowledged }: Proxy, changes: Changes): void {
+    if (changes.isEmpty) return;
+    this.#deps.server.setSnapshot(key, offered.resources, changes.resources);
+    this.#reports.add(attachment.podUid, acknowledged.offer(offered, changes));
   }
 
   /** Undefined where no policy says anything of requests. */
@@ -285,7 +298,7 @@ export class Proxies implements PodMesh {
     const node = this.#deps.resources.get('node', 'self');
     const certificate = mesh === undefined ? undefined : this.#deps.identities.certificateOf(mesh.spiffeId);
     if (node === undefined || certificate === undefined) return [];
-    return [encodeWorkloadSecret(certificate), encodeRootsSecret(node.trustBundlePem)];
+    return this.#secrets.of(certificate, node.trustBundlePem);
   }
 
   #drain({ uid, name, namespace }: PodIr, attachment: PodAttachment, admin: ProxyAdmin): HttpServer | undefined {
@@ -325,10 +338,10 @@ export class Proxies implements PodMesh {
   }
 
   /** Without it the pod finds services by all other names: it starts nevertheless. */
-  #redirectNames(proxy: Proxy, { namespace, mesh }: PodIr, { services }: Pick<SnapshotInput, 'services'>): void {
+  #redirectNames(proxy: Proxy, { namespace, mesh }: PodIr): void {
     if (mesh?.gateway !== undefined) return;
     const { namespaces, logger } = this.#deps;
-    const names = hostNamesIn(services, namespace);
+    const names = hostNamesIn(this.#shared.named(namespace), namespace);
     if (proxy.names === names.join()) return;
     try {
       namespaces.redirectNames(proxy.attachment.netns, names, PROXY_PORT.names);
@@ -338,10 +351,11 @@ export class Proxies implements PodMesh {
     }
   }
 
-  #inputs() {
+  /** Brings what all proxies share up to date; everybody who is offered something is to be told of that. */
+  #share(): Changes {
     const zone = this.#deps.resources.get('node', 'self')?.zone;
     const place = zone === undefined ? {} : { zone };
-    return { services: this.#versioned('service'), endpoints: this.#endpoints(), ...place };
+    return this.#shared.update({ services: this.#versioned('service'), endpoints: this.#endpoints(), ...place });
   }
 
   /** With the addresses that names lead to. */
@@ -368,7 +382,7 @@ export class Proxies implements PodMesh {
   }
 
   #report({ attachment: { podUid } }: Proxy, reports: readonly ResourceReport[]): void {
-    if (reports.length > 0) this.#deps.report({ podUid, gone: false, resources: reports });
+    this.#reports.add(podUid, reports);
   }
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { encodeInbound } from '../../../src/agent/envoy/inbound.ts';
 import { encodeCluster } from '../../../src/agent/envoy/clusters.ts';
 import { encodeRoutes } from '../../../src/agent/envoy/routes.ts';
-import { SnapshotBuilder, type SnapshotInput } from '../../../src/agent/envoy/snapshot.ts';
+import { allOf, type OfferInput, Offers } from './offer.ts';
 import type { EndpointsIr, PodIr, RouteRuleIr, ServiceIr, TlsMode } from '../../../src/model/node/ir.ts';
 import { ClusterSchema } from '../../../src/xds/generated/wire/envoy/config/cluster/v3/cluster_pb.js';
 import { ListenerSchema } from '../../../src/xds/generated/wire/envoy/config/listener/v3/listener_pb.js';
@@ -148,21 +148,20 @@ const POD: PodIr = {
 };
 
 describe('a snapshot', () => {
-  const input = (services: SnapshotInput['services']): SnapshotInput => ({
+  const input = (services: OfferInput['services']): OfferInput => ({
     services,
     endpoints: new Map(),
     pod: { version: '1', body: POD },
     hasIpv6: false,
     secrets: [],
   });
-  const all = (builder: SnapshotBuilder, services: SnapshotInput['services']) =>
-    [...builder.build(input(services)).resources.values()].flatMap((byName) => [...byName.values()]);
+  const all = (offers: Offers, services: OfferInput['services']) => allOf(offers.take(input(services)));
 
   test('is encoded again only where the IR changed, and changes only the route when a weight does', () => {
-    const builder = new SnapshotBuilder();
+    const offers = new Offers();
     const other = { version: '1', body: serviceOf([ruleOf({})], 'other') };
     const before = all(
-      builder,
+      offers,
       new Map([
         ['shop/other', other],
         ['shop/web', { version: '1', body: serviceOf([ruleOf({})]) }],
@@ -170,7 +169,7 @@ describe('a snapshot', () => {
     );
     const backends = [{ cluster: 'shop/web:80', weight: 1 }, { weight: 1 }];
     const after = all(
-      builder,
+      offers,
       new Map([
         ['shop/other', other],
         ['shop/web', { version: '2', body: serviceOf([ruleOf({ backends })]) }],
@@ -186,7 +185,7 @@ describe('a snapshot', () => {
   });
 
   test('has the readiness listener only when the certificate is there', () => {
-    const names = all(new SnapshotBuilder(), new Map()).map(({ name }) => name);
+    const names = all(new Offers(), new Map()).map(({ name }) => name);
     expect(names).not.toContain('readiness');
   });
 });

@@ -2,7 +2,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from '@jest/globals';
 import { encodeCluster } from '../../../src/agent/envoy/clusters.ts';
 import type { EncodedResource } from '../../../src/agent/envoy/encoded.ts';
-import { SnapshotBuilder, type SnapshotInput } from '../../../src/agent/envoy/snapshot.ts';
+import { type OfferInput, Offers } from './offer.ts';
 import type { EndpointsIr, PodIr, RouteRuleIr, ServiceIr } from '../../../src/model/node/ir.ts';
 import { ClusterSchema } from '../../../src/xds/generated/wire/envoy/config/cluster/v3/cluster_pb.js';
 import { ClusterLoadAssignmentSchema } from '../../../src/xds/generated/wire/envoy/config/endpoint/v3/endpoint_pb.js';
@@ -35,7 +35,7 @@ function podOf(serviceAccount: string): PodIr {
   return { uid: serviceAccount, namespace: 'shop', name: 'p', serviceAccount, addresses: [], addressing, mesh };
 }
 
-function inputOf(service: ServiceIr, endpoints: Readonly<Record<string, EndpointsIr>>, version = '1'): SnapshotInput {
+function inputOf(service: ServiceIr, endpoints: Readonly<Record<string, EndpointsIr>>, version = '1'): OfferInput {
   const versioned = Object.entries(endpoints).map(
     ([key, body]) => [key, { version: JSON.stringify(body), body }] as const,
   );
@@ -48,8 +48,8 @@ function inputOf(service: ServiceIr, endpoints: Readonly<Record<string, Endpoint
   };
 }
 
-function named(builder: SnapshotBuilder, input: SnapshotInput, type: string, name = 'shop/a:80'): EncodedResource {
-  const byName = builder.build(input).resources.get(`type.googleapis.com/${type}`);
+function named(offers: Offers, input: OfferInput, type: string, name = 'shop/a:80'): EncodedResource {
+  const byName = offers.take(input).resources.get(`type.googleapis.com/${type}`);
   const found = byName?.get(name);
   if (found === undefined) throw new Error(`no ${type} ${name}`);
   return found;
@@ -61,23 +61,23 @@ const routesOf = ({ value }: EncodedResource) =>
 
 describe('a snapshot', () => {
   test('has the rules for its own caller only, and shares those of a service that asks for none', () => {
-    const builder = new SnapshotBuilder();
+    const offers = new Offers();
     const asking = serviceOf({ matches: [{ source: { serviceAccount: 'client' }, headers: [] }] }, {});
     const input = inputOf(asking, {});
     const other = { ...input, pod: { version: '1', body: podOf('other') } };
-    expect(routesOf(named(builder, input, ROUTES))).toHaveLength(2);
-    expect(routesOf(named(builder, other, ROUTES))).toHaveLength(1);
-    expect(named(builder, input, ROUTES)).toBe(named(builder, input, ROUTES));
+    expect(routesOf(named(offers, input, ROUTES))).toHaveLength(2);
+    expect(routesOf(named(offers, other, ROUTES))).toHaveLength(1);
+    expect(named(offers, input, ROUTES)).toBe(named(offers, input, ROUTES));
     const plain = inputOf(serviceOf({}), {}, '2');
-    expect(named(builder, plain, ROUTES)).toBe(named(builder, { ...plain, pod: other.pod }, ROUTES));
+    expect(named(offers, plain, ROUTES)).toBe(named(offers, { ...plain, pod: other.pod }, ROUTES));
   });
 
   test('changes a route when a backend that redistributes loses its last endpoint, and not before', () => {
-    const builder = new SnapshotBuilder();
+    const offers = new Offers();
     const service = serviceOf({ backends: [TO_A, TO_B], redistributes: true });
     const versions = [['z', 'z'], ['z'], []].map(
       (zones) =>
-        named(builder, inputOf(service, { 'shop/a:80': endpointsOf(zones), 'shop/b:80': endpointsOf(['z']) }), ROUTES)
+        named(offers, inputOf(service, { 'shop/a:80': endpointsOf(zones), 'shop/b:80': endpointsOf(['z']) }), ROUTES)
           .version,
     );
     expect(versions[1]).toBe(versions[0]);
@@ -86,10 +86,10 @@ describe('a snapshot', () => {
 
   test('puts endpoints of other zones behind those of its own, and all together where it has none', () => {
     const type = ClusterLoadAssignmentSchema.typeName;
-    const builder = new SnapshotBuilder();
+    const offers = new Offers();
     const input = inputOf(serviceOf({}), { 'shop/a:80': endpointsOf(['e', 'w', 'e'], { prefersZone: true }) });
     const tiers = (zone: string) => {
-      const { value } = named(builder, { ...input, zone }, type);
+      const { value } = named(offers, { ...input, zone }, type);
       const { endpoints } = fromBinary(ClusterLoadAssignmentSchema, value);
       return endpoints.map(({ priority, lbEndpoints }) => [priority, lbEndpoints.length]);
     };

@@ -1,0 +1,220 @@
+import { httpInboundOf } from '../../model/mesh/http-ports.ts';
+import { isJudged } from './authorization.ts';
+import { Changes } from './changes.ts';
+import { encodeEndpoints } from './endpoints.ts';
+import { encodeGateway } from './gateway.ts';
+import type { EncodedResource } from './encoded.ts';
+import type { HostNames } from './host-names.ts';
+import { encodeInbound, encodeInboundRoutes } from './inbound.ts';
+import { Layered } from './layered.ts';
+import { encodeOutbound } from './outbound.ts';
+import { encodeReadiness } from './readiness.ts';
+import { decidingClusters, type OwnEndpoints, type SharedResources } from './shared-resources.ts';
+import { type GatewayInput, type OwnInput, type ProxySnapshot, type Source, sourceId } from './snapshot.ts';
+
+const LISTENERS = {
+  ipv4: { outbound: encodeOutbound(false), readiness: encodeReadiness(false) },
+  both: { outbound: encodeOutbound(true), readiness: encodeReadiness(true) },
+};
+
+type Encoded = readonly EncodedResource[];
+type Before = ReadonlyMap<string, { readonly at: string; readonly encoded: Encoded }>;
+
+/** What one proxy is offered: its own before what all share. */
+export class ProxyResources implements ProxySnapshot {
+  readonly #shared: SharedResources;
+  readonly #hostNames: HostNames;
+  readonly #own = new Map<string, Map<string, EncodedResource>>();
+  readonly #byType = new Map<string, Layered<EncodedResource>>();
+  readonly #ownSources = new Map<string, Source>();
+  readonly sources: Layered<Source>;
+  /** By `sourceId`, what was encoded of the pod's own, and from what. */
+  #encoded = new Map<string, { readonly at: string; readonly encoded: Encoded }>();
+  #isOffered = false;
+
+  /** @param hostNames one for all proxies. */
+  constructor(shared: SharedResources, hostNames: HostNames) {
+    this.#shared = shared;
+    this.#hostNames = hostNames;
+    this.sources = new Layered(this.#ownSources, shared.sources);
+  }
+
+  readonly resources = {
+    get: (typeUrl: string): Layered<EncodedResource> => {
+      const known = this.#byType.get(typeUrl);
+      if (known !== undefined) return known;
+      const layered = new Layered(this.#ownOfType(typeUrl), this.#shared.ofType(typeUrl));
+      this.#byType.set(typeUrl, layered);
+      return layered;
+    },
+  };
+
+  /** Whether the proxy has been offered anything. */
+  get isOffered(): boolean {
+    return this.#isOffered;
+  }
+
+  /** Makes its own what `input` says. What is another for the proxy, `shared` included; at first that is everything. */
+  update(input: OwnInput, shared: Changes): Changes {
+    const sources = new Map(this.#sourcesOf(input).map((source) => [sourceId(source.origin), source]));
+    const changes = new Changes();
+    this.#replace(this.#resourcesOf(input, sources.values()), shared, changes);
+    for (const id of new Set([...this.#ownSources.keys(), ...sources.keys()])) {
+      const [before, now] = [this.#ownSources.get(id), sources.get(id)];
+      if (before !== undefined && now !== undefined && isSame(before, now)) continue;
+      changes.source(id, before ?? this.#sharedSource(id, shared));
+      if (now === undefined) this.#ownSources.delete(id);
+      else this.#ownSources.set(id, now);
+    }
+    if (!this.#isOffered) return this.#everything();
+    return this.follow(shared, changes);
+  }
+
+  /** What is another for a proxy whose own stays: as far as it sees it, what is another for all. */
+  follow(shared: Changes, changes = new Changes()): Changes {
+    for (const [typeUrl, byName] of shared.resources) {
+      const own = this.#ownOfType(typeUrl);
+      for (const [name, before] of byName) if (!own.has(name)) changes.resource(typeUrl, name, before);
+    }
+    for (const [id, before] of shared.sources) if (!this.#ownSources.has(id)) changes.source(id, before);
+    return changes;
+  }
+
+  #sourcesOf(input: OwnInput): Source[] {
+    const { pod, hasIpv6, gateway } = input;
+    const { namespace, uid, mesh } = pod.body;
+    const before = this.#encoded;
+    this.#encoded = new Map();
+    if (gateway !== undefined) return [this.#gateway(gateway, input, before)];
+    const services = new Map<string, Source>();
+    for (const source of this.#shared.asked(mesh?.spiffeId ?? '')) services.set(source.origin.key, source);
+    const named = this.#shared.named(namespace);
+    const names = this.#hostNames.listener(named, namespace, hasIpv6);
+    for (const key of names === undefined ? [] : named.keys()) {
+      const source = services.get(key) ?? this.#shared.sources.get(sourceId({ kind: 'service', key }));
+      if (source !== undefined && names !== undefined) {
+        services.set(key, { ...source, encoded: [...source.encoded, names] });
+      }
+    }
+    const origin = { kind: 'pod', key: uid, version: pod.version } as const;
+    const own = [...this.#shared.leadingTo(pod.body.addresses)].map((one) => this.#leadingHere(one, input, before));
+    const inbound = mesh === undefined ? [] : [{ origin, encoded: this.#inbound(input, before) }];
+    return [...services.values(), ...own, ...inbound];
+  }
+
+  /** Of endpoints that the pod is one of, what is not as for all: see `encodeEndpoints`. */
+  #leadingHere({ at, body, source }: OwnEndpoints, { pod }: OwnInput, before: Before): Source {
+    const { origin, encoded } = source;
+    const ownAddresses = pod.body.addresses;
+    const endpoints = this.#once(sourceId(origin), `${at} ${ownAddresses.join()}`, before, () => [
+      encodeEndpoints(origin.key, body, { zone: this.#shared.zone, ownAddresses }),
+    ]);
+    const isAnother = ({ typeUrl }: EncodedResource) => endpoints.every((each) => each.typeUrl !== typeUrl);
+    return { origin, encoded: [...encoded.filter(isAnother), ...endpoints] };
+  }
+
+  /** Only what comes in from outside: nothing of the pod's own is caught. */
+  #gateway({ key, version, body }: GatewayInput, { pod, hasIpv6 }: OwnInput, before: Before): Source {
+    const origin = { kind: 'gateway', key, version } as const;
+    const spiffeId = pod.body.mesh?.spiffeId ?? '';
+    const context = { spiffeId, hasEndpoints: (cluster: string) => this.#shared.hasEndpoints(cluster) };
+    const rules = body.ports.flatMap(({ chains }) => chains.flatMap(({ hosts }) => hosts.flatMap((of) => of.rules)));
+    const empty = decidingClusters(rules).filter((cluster) => !context.hasEndpoints(cluster));
+    const at = `${version} ${hasIpv6} ${spiffeId} ${empty.join()}`;
+    return {
+      origin,
+      encoded: this.#once(sourceId(origin), at, before, () => encodeGateway(body, hasIpv6, context)),
+    };
+  }
+
+  #once(id: string, at: string, before: Before, encode: () => Encoded): Encoded {
+    const known = before.get(id);
+    const one = known?.at === at ? known : { at, encoded: encode() };
+    this.#encoded.set(id, one);
+    return one.encoded;
+  }
+
+  /** The pod's next sandbox may have other families, and be told the same. */
+  #inbound({ pod, judged, hasIpv6 }: OwnInput, before: Before): Encoded {
+    const { mesh, uid } = pod.body;
+    const at = `${pod.version} ${hasIpv6} ${judged?.version}`;
+    if (mesh === undefined) return [];
+    const judgedOn = (port: number) => judged !== undefined && isJudged(judged.body.chain, port);
+    return this.#once(sourceId({ kind: 'pod', key: uid }), at, before, () => [
+      encodeInbound(mesh, hasIpv6, judgedOn),
+      ...httpInboundOf(mesh).map((inbound) =>
+        encodeInboundRoutes(inbound, judgedOn(inbound.port) ? judged?.body : undefined),
+      ),
+    ]);
+  }
+
+  #resourcesOf({ hasIpv6, secrets, gateway }: OwnInput, sources: Iterable<Source>): Encoded {
+    const { outbound, readiness } = hasIpv6 ? LISTENERS.both : LISTENERS.ipv4;
+    const shared = (each: EncodedResource) => this.#shared.ofType(each.typeUrl).get(each.name) === each;
+    return [
+      ...[...(gateway === undefined ? [outbound] : []), ...secrets, ...(secrets.length > 0 ? [readiness] : [])],
+      ...[...sources].flatMap(({ encoded }) => encoded).filter((each) => !shared(each)),
+    ];
+  }
+
+  #replace(encoded: Encoded, shared: Changes, changes: Changes): void {
+    const isKept = (typeUrl: string, name: string) =>
+      encoded.some((each) => each.typeUrl === typeUrl && each.name === name);
+    const note = (
+      typeUrl: string,
+      name: string,
+      own: EncodedResource | undefined,
+      now: EncodedResource | undefined,
+    ) => {
+      const before = own ?? this.#sharedResource(typeUrl, name, shared);
+      if (before?.version !== now?.version) changes.resource(typeUrl, name, before);
+    };
+    for (const [typeUrl, byName] of this.#own) {
+      for (const [name, own] of byName) {
+        if (isKept(typeUrl, name)) continue;
+        byName.delete(name);
+        note(typeUrl, name, own, this.#shared.ofType(typeUrl).get(name));
+      }
+    }
+    for (const now of encoded) {
+      const byName = this.#ownOfType(now.typeUrl);
+      note(now.typeUrl, now.name, byName.get(now.name), now);
+      byName.set(now.name, now);
+    }
+  }
+
+  /** Before `shared` came about. */
+  #sharedResource(typeUrl: string, name: string, shared: Changes): EncodedResource | undefined {
+    const changed = shared.resources.get(typeUrl);
+    return changed?.has(name) === true ? changed.get(name) : this.#shared.ofType(typeUrl).get(name);
+  }
+
+  #sharedSource(id: string, shared: Changes): Source | undefined {
+    return shared.sources.has(id) ? shared.sources.get(id) : this.#shared.sources.get(id);
+  }
+
+  #everything(): Changes {
+    this.#isOffered = true;
+    const changes = new Changes();
+    for (const typeUrl of new Set([...this.#own.keys(), ...this.#shared.types])) {
+      for (const name of this.resources.get(typeUrl).keys()) changes.resource(typeUrl, name, undefined);
+    }
+    for (const id of this.sources.keys()) changes.source(id, undefined);
+    return changes;
+  }
+
+  #ownOfType(typeUrl: string): Map<string, EncodedResource> {
+    const byName = this.#own.get(typeUrl) ?? new Map<string, EncodedResource>();
+    this.#own.set(typeUrl, byName);
+    return byName;
+  }
+}
+
+function isSame(one: Source, other: Source): boolean {
+  const { encoded } = other;
+  return (
+    one.origin.version === other.origin.version &&
+    one.encoded.length === encoded.length &&
+    one.encoded.every(({ version }, index) => version === encoded[index]?.version)
+  );
+}
