@@ -69,7 +69,9 @@ export function measureOperatorSide(world: World, changes: number): Promise<Oper
       const idle = await step('nothing changes', () => during(() => sleep(STEADY_MS)));
       const deps = { config, api, agents, world };
       await step('warm-up', () => changeEndpoints(deps, WARM_UP));
-      const changing = await step(`${changes} changes of endpoints`, () => during(() => changeEndpoints(deps, changes)));
+      const changing = await step(`${changes} changes of endpoints`, () =>
+        during(() => changeEndpoints(deps, changes)),
+      );
       operator.stop();
       return {
         ...{ storm: first.usage, returning, resources: agents.resources(), idle: idle.usage },

@@ -37,7 +37,10 @@ export function encodeResponse(typeUrl: string, nonce: string, { upserts, remova
   return writer.buffer;
 }
 
-function resourceSizes({ name, resource }: Upsert, typeUrl: string): { readonly any: number; readonly resource: number } {
+function resourceSizes(
+  { name, resource }: Upsert,
+  typeUrl: string,
+): { readonly any: number; readonly resource: number } {
   const any = fieldSize(Buffer.byteLength(typeUrl)) + fieldSize(resource.value.byteLength);
   const texts = fieldSize(Buffer.byteLength(resource.version)) + fieldSize(Buffer.byteLength(name));
   return { any, resource: texts + fieldSize(any) };

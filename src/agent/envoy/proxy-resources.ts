@@ -120,7 +120,12 @@ export class ProxyResources implements ProxySnapshot {
   #replace(encoded: Encoded, shared: Changes, changes: Changes): void {
     const isKept = (typeUrl: string, name: string) =>
       encoded.some((each) => each.typeUrl === typeUrl && each.name === name);
-    const note = (typeUrl: string, name: string, own: EncodedResource | undefined, now: EncodedResource | undefined) => {
+    const note = (
+      typeUrl: string,
+      name: string,
+      own: EncodedResource | undefined,
+      now: EncodedResource | undefined,
+    ) => {
       const before = own ?? this.#sharedResource(typeUrl, name, shared);
       if (before?.version !== now?.version) changes.resource(typeUrl, name, before);
     };

@@ -133,7 +133,8 @@ export class SharedResources {
     const before = this.#sources.get(id);
     changes.source(id, before);
     this.#sources.set(id, { origin, encoded });
-    const isKept = (old: EncodedResource) => encoded.some((now) => now.typeUrl === old.typeUrl && now.name === old.name);
+    const isKept = (old: EncodedResource) =>
+      encoded.some((now) => now.typeUrl === old.typeUrl && now.name === old.name);
     for (const old of before?.encoded ?? []) if (!isKept(old)) this.#remove(old, changes);
     for (const now of encoded) {
       const byName = this.ofType(now.typeUrl);

@@ -155,8 +155,7 @@ describe('a snapshot', () => {
     hasIpv6: false,
     secrets: [],
   });
-  const all = (offers: Offers, services: OfferInput['services']) =>
-    allOf(offers.take(input(services)));
+  const all = (offers: Offers, services: OfferInput['services']) => allOf(offers.take(input(services)));
 
   test('is encoded again only where the IR changed, and changes only the route when a weight does', () => {
     const offers = new Offers();
