@@ -5,6 +5,7 @@ import { changes } from './changes/changes.ts';
 import { cni } from './cni/cni.ts';
 import { compile } from './compile/compile.ts';
 import { memory } from './memory/memory.ts';
+import { mesh } from './mesh/mesh.ts';
 import { network } from './network/network.ts';
 import { packets } from './packets/packets.ts';
 import { pods } from './pods/pods.ts';
@@ -18,7 +19,7 @@ import { split } from './split/split.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
   ...[cni, network, policy, compile, changes, packets],
-  ...[requests, split, services, recovery, memory, scale, pods],
+  ...[requests, split, services, recovery, memory, scale, mesh, pods],
 ];
 
 const USAGE = `npm run bench [-- NAME ...] [-- --save]
