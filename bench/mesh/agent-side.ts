@@ -31,9 +31,9 @@ export interface AgentSide {
 }
 
 export const MORE = 20;
-const REPEATS = 5;
+const REPEATS = 3;
 /** The allocator gives back within seconds what was needed for a moment. */
-const SETTLE_MS = 8_000;
+const SETTLE_MS = 6_000;
 const WARM_UP = 10;
 
 /** The agent's mesh half with 1 and with 21 proxies: its memory, and what a change of one endpoint costs. */

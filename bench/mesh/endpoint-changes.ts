@@ -37,7 +37,7 @@ interface Deps {
 
 const PATIENCE_MS = 60_000;
 /** Uneven, so that changes fall on no beat of anything. */
-const PAUSE_MS = { least: 200, most: 400 } as const;
+const PAUSE_MS = { least: 150, most: 250 } as const;
 const PORT = 80;
 
 /** One endpoint of one service goes, then comes back; `count` changes of as many services as that makes. */

@@ -6,8 +6,8 @@ import { measureOperatorSide, type OperatorSide } from './operator-side.ts';
 import { notesOf } from './notes.ts';
 import { agentRows, operatorRows } from './rows.ts';
 
-const CHANGES = 120;
-const AGENT_CHANGES = 200;
+const CHANGES = 100;
+const AGENT_CHANGES = 150;
 const SERVICES = { all: 1_000, few: 100 } as const;
 /** 20 meshed pods on each of 1,000 nodes, of which 10 are endpoints of each service. */
 const WORLD = worldOf({ nodes: 1_000, replicas: 20, ready: 10, isMeshed: true });

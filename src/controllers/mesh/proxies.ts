@@ -14,6 +14,9 @@ interface Words {
   readonly rejected: Map<number, { readonly version: string; readonly message: string }>;
 }
 
+/** Nodes, and a few more. */
+const MOST_GROUPS = 5_000;
+
 /**
  * What proxies have acknowledged, by pod: the truth behind `Programmed` of the mesh's kinds. It is kept by resource and
  * version, for nearly all proxies have the same: a bit for each proxy and resource.
@@ -21,6 +24,8 @@ interface Words {
 export class ProxyStates {
   readonly #pods = new Numbering();
   readonly #words = new Map<string, Words>();
+  /** Numbers of pods that were named together: a node names the same ones at each change. */
+  readonly #groups = new Map<string, readonly number[]>();
 
   report(report: {
     readonly podUid: string;
@@ -39,7 +44,7 @@ export class ProxyStates {
       this.#forget(report.podUid);
       return;
     }
-    const pods = [report.podUid, ...(report.also ?? [])].map((uid) => this.#pods.of(uid));
+    const pods = this.#group([report.podUid, ...(report.also ?? [])]);
     for (const { kind, key, version, accepted, message } of report.resources) {
       const words = this.#wordsOf(`${kind}/${key}`);
       for (const pod of pods) {
@@ -60,6 +65,16 @@ export class ProxyStates {
     return word;
   }
 
+  #group(uids: readonly string[]): readonly number[] {
+    const name = uids.join();
+    const known = this.#groups.get(name);
+    if (known !== undefined) return known;
+    if (this.#groups.size >= MOST_GROUPS) this.#groups.clear();
+    const numbers = uids.map((uid) => this.#pods.of(uid));
+    this.#groups.set(name, numbers);
+    return numbers;
+  }
+
   #wordsOf(id: string): Words {
     const words = this.#words.get(id) ?? { acknowledged: new Map(), rejected: new Map() };
     this.#words.set(id, words);
@@ -75,6 +90,7 @@ export class ProxyStates {
       if (words.acknowledged.size + words.rejected.size === 0) this.#words.delete(id);
     }
     this.#pods.release(podUid);
+    this.#groups.clear();
   }
 }
 
