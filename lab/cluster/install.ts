@@ -52,18 +52,21 @@ export async function waitForRollout(
   await kubectl(config, ['-n', namespace, 'rollout', 'status', what, `--timeout=${timeoutSeconds}s`]);
 }
 
-/** Runs a program in a pod's first container (or `container`) and returns what it printed, failed or not. */
+/**
+ * Runs a program in a pod's first container (or `container`) and returns what it printed, failed or not. In `output` is
+ * what went to its standard error too, and what kubectl itself says there now and then.
+ */
 export async function execInPod(
   config: ClusterConfig,
   pod: string,
   command: readonly string[],
   container?: string,
-): Promise<{ code: number; output: string }> {
+): Promise<{ code: number; stdout: string; output: string }> {
   const [namespace = '', name = ''] = pod.split('/');
   const which = container === undefined ? [] : ['-c', container];
   const args = ['--kubeconfig', kubeconfigOf(config), '-n', namespace, 'exec', name, ...which, '--', ...command];
   const { code, stdout, stderr } = await run('kubectl', args, { allowFailure: true, timeoutMs: 120_000 });
-  return { code, output: `${stdout}${stderr}`.trim() };
+  return { code, stdout, output: `${stdout}${stderr}`.trim() };
 }
 
 /** Polls `probe` until it holds; for effects that spread, with a deadline that is far above what they take. */

@@ -25,8 +25,8 @@ async function clientOf(config: ClusterConfig, namespace: string): Promise<strin
 /** One call of `namespace`'s client; undefined when it got no answer. */
 async function call(config: ClusterConfig, namespace: string): Promise<Answer | undefined> {
   const command = ['/bin/echo-app', 'get', '-url', WEB];
-  const { code, output } = await execInPod(config, await clientOf(config, namespace), command, 'client');
-  return code === 0 ? (JSON.parse(output) as Answer) : undefined;
+  const { code, stdout } = await execInPod(config, await clientOf(config, namespace), command, 'client');
+  return code === 0 ? (JSON.parse(stdout) as Answer) : undefined;
 }
 
 export async function showAddresses(config: ClusterConfig): Promise<void> {

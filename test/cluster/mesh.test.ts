@@ -44,8 +44,8 @@ async function clientOf(namespace: string): Promise<string> {
 }
 
 async function call(namespace: string, url = 'http://web.shop/'): Promise<Answer | undefined> {
-  const { code, output } = await execInPod(TEST_CLUSTER, await clientOf(namespace), httpGet(url), 'client');
-  return code === 0 ? (JSON.parse(output) as Answer) : undefined;
+  const { code, stdout } = await execInPod(TEST_CLUSTER, await clientOf(namespace), httpGet(url), 'client');
+  return code === 0 ? (JSON.parse(stdout) as Answer) : undefined;
 }
 
 /** What `weft explain` says of the same call. */

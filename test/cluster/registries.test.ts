@@ -55,8 +55,8 @@ const ANSWERED = /^(one|two|one,two)$/;
 async function called(host: string): Promise<string> {
   const found = new Set<string>();
   for (let call = 0; call < 10; call += 1) {
-    const { code, output } = await execInPod(TEST_CLUSTER, `${NS}/client`, httpGet(`http://${host}/`), 'main');
-    found.add(code === 0 ? (JSON.parse(output) as { version: string }).version : '');
+    const { code, stdout } = await execInPod(TEST_CLUSTER, `${NS}/client`, httpGet(`http://${host}/`), 'main');
+    found.add(code === 0 ? (JSON.parse(stdout) as { version: string }).version : '');
   }
   return [...found].sort().join();
 }
