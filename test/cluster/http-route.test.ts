@@ -40,7 +40,7 @@ function service(name: string, selector: Readonly<Record<string, string>>): obje
   };
 }
 
-function inClient(...command: string[]): Promise<{ code: number; output: string }> {
+function inClient(...command: string[]): ReturnType<typeof execInPod> {
   return execInPod(TEST_CLUSTER, `${NS}/client`, ['/bin/echo-app', ...command], 'main');
 }
 
@@ -154,8 +154,8 @@ describe('an HTTPRoute whose parent is a Service', () => {
 
   test('leaves calls of the backends themselves alone', async () => {
     await route({ backends: { 'web-v2': 1 } });
-    const { output } = await inClient('load', '-url', `http://web-v1.${NS}/`, '-n', '50');
-    expect(JSON.parse(output)).toEqual({ v1: 50 });
+    const { stdout } = await inClient('load', '-url', `http://web-v1.${NS}/`, '-n', '50');
+    expect(JSON.parse(stdout)).toEqual({ v1: 50 });
   });
 
   test('gives the Service back when it is deleted', async () => {
